@@ -1,0 +1,113 @@
+/** The command line: arguments to a command with typed flags, or to a text to show. */
+
+import { runParser } from "@optique/core/facade";
+import { formatMessage, type Message } from "@optique/core/message";
+import type { Parser } from "@optique/core/parser";
+import { InputError } from "../core/errors.ts";
+import { nearest } from "../core/nearest.ts";
+import {
+  type BalancerFlags,
+  balancerFlags,
+  type ClientFlags,
+  clientFlags,
+  type DemoFlags,
+  demoFlags,
+  ROLES,
+  type ServerFlags,
+  serverFlags,
+} from "./flags.ts";
+import { BRIEFS, EXAMPLES, OVERVIEW } from "./help.ts";
+
+/** What the user wants done. */
+export type Command =
+  | { readonly run: "server"; readonly flags: ServerFlags }
+  | { readonly run: "client"; readonly flags: ClientFlags }
+  | { readonly run: "balancer"; readonly flags: BalancerFlags }
+  | { readonly run: "demo"; readonly flags: DemoFlags }
+  | { readonly run: "show"; readonly text: string };
+
+type Part = "demo" | typeof ROLES[number];
+
+/**
+ * Reads the command line.
+ *
+ * The role is looked up first, wherever it stands; then that role's own flags are read, so that a mistyped flag is
+ * compared with those that could have been meant.
+ *
+ * @throws {InputError} for whatever is wrong, in one sentence.
+ */
+export function parseCommandLine(args: readonly string[], version: string): Command {
+  const part = findPart(args);
+  if (part === undefined) return withoutRole(args, version);
+  switch (part) {
+    case "server":
+      return parse("server", serverFlags, args, version);
+    case "client":
+      return parse("client", clientFlags, args, version);
+    case "balancer":
+      return parse("balancer", balancerFlags, args, version);
+    case "demo":
+      return parse("demo", demoFlags, args, version);
+  }
+}
+
+function findPart(args: readonly string[]): Part | undefined {
+  for (const [i, arg] of args.entries()) {
+    if (arg === "--demo") return "demo";
+    const value = arg === "--role" || arg === "-r" ? args[i + 1] ?? "" : /^--role=(.*)$/s.exec(arg)?.[1];
+    if (value === undefined) continue;
+    const role = ROLES.find((it) => it === value);
+    if (role !== undefined) return role;
+    const near = nearest(value, ROLES);
+    const hint = near === undefined ? `use ${ROLES.join(", ")}` : `did you mean ${near}?`;
+    throw new InputError(
+      value === "" ? `--role needs a value; ${hint}` : `unknown role ${JSON.stringify(value)}; ${hint}`,
+    );
+  }
+  return undefined;
+}
+
+function withoutRole(args: readonly string[], version: string): Command {
+  const known = ["--help", "-h", "--version", "--role", "--demo"];
+  if (args.includes("--help") || args.includes("-h")) return { run: "show", text: OVERVIEW };
+  if (args.includes("--version")) return { run: "show", text: `sockbal ${version}\n` };
+  const [first] = args;
+  const near = first === undefined ? undefined : nearest(first.split("=")[0] ?? first, known);
+  if (near !== undefined) throw new InputError(`unknown flag ${first}; did you mean ${near}?`);
+  throw new InputError(`choose a role: --role ${ROLES.join(", --role ")}; or try --demo, or --help`);
+}
+
+/** What a parser of flags reports back through callbacks. */
+class Shown {
+  constructor(readonly text: string) {}
+}
+
+function parse<Run extends Part, Flags>(
+  run: Run,
+  parser: Parser<"sync", Flags, unknown>,
+  args: readonly string[],
+  version: string,
+): { run: Run; flags: Flags } | { run: "show"; text: string } {
+  let shown = "";
+  const result: unknown = runParser(parser, "sockbal", args, {
+    help: { option: { names: ["-h", "--help"] }, onShow: () => new Shown(shown) },
+    version: { option: true, value: version, onShow: () => new Shown(`sockbal ${version}\n`) },
+    aboveError: "none",
+    maxWidth: 100,
+    termWidth: "auto",
+    showUsage: false,
+    brief: BRIEFS[run],
+    footer: EXAMPLES[run],
+    stdout: (text) => shown += `${text}\n`,
+    stderr: () => {},
+    onError: (_status, error) => {
+      throw new InputError(oneSentence(error));
+    },
+  });
+  return result instanceof Shown ? { run: "show", text: result.text } : { run, flags: result as Flags };
+}
+
+/** The library's message on one line, which keeps the program's messages alike. */
+function oneSentence(error: Message): string {
+  return formatMessage(error, { quotes: false }).replace(/\s*\n\s*/g, " ").replace(/\.$/, "");
+}

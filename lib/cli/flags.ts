@@ -1,0 +1,127 @@
+/** The flags of each role: one description that gives the types, the checks and the help text. */
+
+import { object } from "@optique/core/constructs";
+import { message } from "@optique/core/message";
+import { multiple, optional, withDefault } from "@optique/core/modifiers";
+import type { InferValue } from "@optique/core/parser";
+import { option } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
+import { LOG_FORMATS, LOG_LEVELS } from "../core/log.ts";
+import { count, dialAddress, duration, listenAddress, oneOf, plainName } from "./values.ts";
+
+export const ROLES = ["server", "client", "balancer"] as const;
+
+/** What `--handler` can name; a test holds it against lib/respond. */
+export const HANDLER_NAMES = [
+  "echo",
+  "upper",
+  "reverse",
+  "discard",
+  "chargen",
+  "daytime",
+  "whoami",
+  "http",
+] as const;
+
+/** What `--algorithm` can name; a test holds it against the configuration. */
+export const ALGORITHM_NAMES = ["round_robin"] as const;
+
+const role = option("-r", "--role", oneOf("ROLE", ROLES), {
+  description: message`server, client or balancer.`,
+});
+
+const logFlags = {
+  logLevel: optional(option("--log-level", oneOf("LEVEL", LOG_LEVELS), {
+    description: message`The least level that is logged: debug, info, warn or error (info).`,
+  })),
+  logFormat: optional(option("--log-format", oneOf("FORMAT", LOG_FORMATS), {
+    description: message`How log records are written to stderr: text or json (text).`,
+  })),
+};
+
+export const serverFlags = object({
+  role,
+  listen: withDefault(
+    option("--listen", listenAddress(), {
+      description: message`Where to accept connections (127.0.0.1:1234).`,
+    }),
+    { transport: "tcp", host: "127.0.0.1", port: 1234 } as const,
+  ),
+  handler: withDefault(
+    option("--handler", oneOf("NAME", HANDLER_NAMES), {
+      description:
+        message`What to answer: echo, upper, reverse, discard, chargen, daytime, whoami or http (echo).`,
+    }),
+    "echo" as const,
+  ),
+  name: optional(option("--name", plainName(), {
+    description: message`What whoami and http answer; by default the address.`,
+  })),
+  maxConnections: withDefault(
+    option("--max-connections", count(0, 1_000_000), {
+      description: message`Connections at once; 0 is no limit; at the limit accepting pauses (0).`,
+    }),
+    0,
+  ),
+  idleTimeoutMs: withDefault(
+    option("--idle-timeout", duration(), {
+      description: message`Close a connection when no byte moved for so long; 0s is never (0s).`,
+    }),
+    0,
+  ),
+  ...logFlags,
+});
+
+export const clientFlags = object({
+  role,
+  connect: option("--connect", dialAddress(), { description: message`Whom to talk to; needed.` }),
+  messages: multiple(option("--message", string({ metavar: "TEXT" }), {
+    description: message`Send this and a newline; may be repeated. Without it, stdin is sent.`,
+  })),
+  timeoutMs: withDefault(
+    option("--timeout", duration(), {
+      description: message`Give up when nothing moved for so long; 0s is never (0s).`,
+    }),
+    0,
+  ),
+  ...logFlags,
+});
+
+export const balancerFlags = object({
+  role,
+  config: optional(option("--config", string({ metavar: "FILE" }), {
+    description:
+      message`The configuration; by default ./balancer.yaml, or the built-in sample when there is none.`,
+  })),
+  listen: optional(option("--listen", listenAddress(), {
+    description: message`Instead of a configuration: where to accept connections (127.0.0.1:5678).`,
+  })),
+  backends: multiple(option("--backend", dialAddress(), {
+    description:
+      message`Instead of a configuration: a backend; may be repeated (127.0.0.1:8001, 8002, 8003).`,
+  })),
+  algorithm: optional(option("--algorithm", oneOf("NAME", ALGORITHM_NAMES), {
+    description: message`Instead of a configuration: how a backend is picked (round_robin).`,
+  })),
+  workers: optional(option("--workers", count(1, 256), {
+    description: message`Data-plane threads; by default one a core.`,
+  })),
+  check: option("--check", { description: message`Check the configuration and exit.` }),
+  printSchema: option("--print-schema", {
+    description: message`Print the JSON Schema of the configuration and exit.`,
+  }),
+  printPermissions: option("--print-permissions", {
+    description: message`Print the narrowest Deno permission flags for this configuration and exit.`,
+  }),
+  ...logFlags,
+});
+
+export const demoFlags = object({
+  demo: option("--demo", { description: message`The sample configuration, its backends and some traffic.` }),
+  ...logFlags,
+});
+
+export type ServerFlags = InferValue<typeof serverFlags>;
+export type ClientFlags = InferValue<typeof clientFlags>;
+export type BalancerFlags = InferValue<typeof balancerFlags>;
+export type DemoFlags = InferValue<typeof demoFlags>;

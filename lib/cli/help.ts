@@ -1,0 +1,50 @@
+/** The texts of the help that no flag carries itself. */
+
+import { lineBreak, type Message, message } from "@optique/core/message";
+
+/** `sockbal --help`. */
+export const OVERVIEW = `sockbal: a socket server, client and load balancer in one program
+
+Usage:
+  sockbal --role server   [--listen ADDR] [--handler NAME] [--name NAME] …
+  sockbal --role client   --connect ADDR [--message TEXT]…
+  sockbal --role balancer [--config FILE] | [--listen ADDR] [--backend ADDR]…
+  sockbal --demo          the sample configuration, its backends and some traffic
+
+  -r, --role ROLE         server, client or balancer; with --help that role's flags
+  -h, --help              show this text
+      --version           show the version
+
+ADDR is host:port, [v6]:port, :port (all addresses) or unix:/path.
+
+Three servers behind one port, each command in a terminal of its own:
+  sockbal --role server --listen 127.0.0.1:8001 --handler whoami --name one
+  sockbal --role server --listen 127.0.0.1:8002 --handler whoami --name two
+  sockbal --role server --listen 127.0.0.1:8003 --handler whoami --name three
+  sockbal --role balancer
+  sockbal --role client --connect 127.0.0.1:5678 --message hi
+`;
+
+/** What stands above the flags of each role. */
+export const BRIEFS: Record<"server" | "client" | "balancer" | "demo", Message> = {
+  server: message`sockbal --role server [FLAGS]: accepts connections and answers what it reads`,
+  client:
+    message`sockbal --role client --connect ADDR [FLAGS]: sends messages, or stdin, and prints what comes back`,
+  balancer: message`sockbal --role balancer [FLAGS]: shares the connections of one port among many backends`,
+  demo:
+    message`sockbal --demo [FLAGS]: the sample configuration, its backends and some traffic, in one process`,
+};
+
+const ADDRESSES =
+  message`ADDR is host:port, [v6]:port, :port (all addresses) or unix:/path. TIME is 250ms, 30s, 1m30s or 2h.`;
+
+/** What stands below the flags of each role. */
+export const EXAMPLES: Record<"server" | "client" | "balancer" | "demo", Message> = {
+  server:
+    message`${ADDRESSES}${lineBreak()}Example: sockbal --role server --listen :8001 --handler whoami --name one`,
+  client:
+    message`${ADDRESSES}${lineBreak()}Example: sockbal --role client --connect 127.0.0.1:5678 --message hi`,
+  balancer:
+    message`${ADDRESSES}${lineBreak()}Example: sockbal --role balancer --listen :80 --backend 10.0.0.1:80 --backend 10.0.0.2:80`,
+  demo: message`Stop it with Ctrl-C.`,
+};

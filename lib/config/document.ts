@@ -1,0 +1,235 @@
+/**
+ * YAML text to plain values that remember where each of them stood.
+ *
+ * js-yaml reads the syntax; its events carry offsets, which become line and column here. Only what a configuration
+ * needs is let through: one document, plain maps, lists and scalars. Duplicate keys, aliases, anchors, tags and keys
+ * that are not text are faults, all of them reported; a syntax error ends the reading, so it is reported alone.
+ */
+
+import { type Event, EVENT_ID, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from "js-yaml";
+
+/** Where something stands, counted from 1. */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Steps from the root to a value: keys and list positions. */
+export type Path = readonly (string | number)[];
+
+/** Something wrong with what the user wrote. */
+export interface Fault extends Place {
+  /** Empty for a fault of the whole document. */
+  readonly path: Path;
+  readonly message: string;
+}
+
+/** A document that was read, with its faults of form (there may still be faults of content). */
+export interface YamlDocument {
+  readonly value: unknown;
+  readonly faults: readonly Fault[];
+  /** Where the value at this path stands; for one that is missing, where its parent stands. */
+  placeOf(path: Path): Place;
+  /** Where the key that ends this path stands. */
+  placeOfKey(path: Path): Place;
+}
+
+/** Deeper nesting than this is no configuration. */
+const MAX_DEPTH = 32;
+
+/** Reads one YAML document. Never throws: what is wrong is in `faults`. */
+export function readDocument(text: string): YamlDocument {
+  const lines = lineStarts(text);
+  try {
+    return new Reader(text, parseEvents(text, { maxDepth: MAX_DEPTH }), lines).read();
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error;
+    const place = { line: (error.mark?.line ?? 0) + 1, column: (error.mark?.column ?? 0) + 1 };
+    return unreadable({ path: [], ...place, message: describeSyntaxError(error.reason) });
+  }
+}
+
+function unreadable(fault: Fault): YamlDocument {
+  const start = { line: 1, column: 1 };
+  return { value: undefined, faults: [fault], placeOf: () => start, placeOfKey: () => start };
+}
+
+function describeSyntaxError(reason: string): string {
+  if (reason.includes("tab characters")) return "a tab cannot indent YAML; use spaces";
+  return `not valid YAML: ${reason}`;
+}
+
+/** What one walk over the events builds. */
+class Reader implements YamlDocument {
+  value: unknown;
+  readonly faults: Fault[] = [];
+  readonly #text: string;
+  readonly #events: readonly Event[];
+  readonly #lines: readonly number[];
+  readonly #offsets = new Map<string, number>();
+  readonly #keyOffsets = new Map<string, number>();
+  #next = 0;
+
+  constructor(text: string, events: readonly Event[], lines: readonly number[]) {
+    this.#text = text;
+    this.#events = events;
+    this.#lines = lines;
+  }
+
+  read(): YamlDocument {
+    const documents = this.#events.filter((event) => event.type === EVENT_ID.DOCUMENT).length;
+    if (documents === 0) {
+      return unreadable({
+        path: [],
+        line: 1,
+        column: 1,
+        message: "the file is empty; at least listeners and pools are needed",
+      });
+    }
+    this.#next = 1;
+    this.value = this.#node([], 0);
+    if (documents > 1) {
+      const offset = this.#text.search(/(?<=\n)---/);
+      this.#fault([], Math.max(offset, 0), "a configuration is one YAML document; remove what follows ---");
+    }
+    return this;
+  }
+
+  placeOf(path: Path): Place {
+    for (let length = path.length; length > 0; length--) {
+      const offset = this.#offsets.get(pathKey(path.slice(0, length)));
+      if (offset !== undefined) return this.#placeAt(offset);
+    }
+    return this.#placeAt(this.#offsets.get(pathKey([])) ?? 0);
+  }
+
+  placeOfKey(path: Path): Place {
+    const offset = this.#keyOffsets.get(pathKey(path));
+    return offset === undefined ? this.placeOf(path) : this.#placeAt(offset);
+  }
+
+  /** Reads the node at `#next`. `fallback` is where an empty value is said to stand: at its key. */
+  #node(path: Path, fallback: number): unknown {
+    const event = this.#events[this.#next++];
+    switch (event?.type) {
+      case EVENT_ID.SCALAR: {
+        const quoted = event.style === SCALAR_STYLE.SINGLE_QUOTED ||
+          event.style === SCALAR_STYLE.DOUBLE_QUOTED;
+        const start = event.valueStart < 0 ? fallback : event.valueStart - (quoted ? 1 : 0);
+        this.#offsets.set(pathKey(path), start);
+        this.#refuseTagAndAnchor(event, path);
+        if (event.valueStart < 0) return null;
+        const text = getScalarValue(this.#text, event);
+        return event.style === SCALAR_STYLE.PLAIN ? plainValue(text) : text;
+      }
+      case EVENT_ID.SEQUENCE: {
+        this.#offsets.set(pathKey(path), event.start);
+        this.#refuseTagAndAnchor(event, path);
+        const items: unknown[] = [];
+        while (!this.#atEnd()) items.push(this.#node([...path, items.length], event.start));
+        this.#next++;
+        return items;
+      }
+      case EVENT_ID.MAPPING: {
+        this.#offsets.set(pathKey(path), event.start);
+        this.#refuseTagAndAnchor(event, path);
+        return this.#mapping(path);
+      }
+      case EVENT_ID.ALIAS:
+        this.#offsets.set(pathKey(path), event.anchorStart - 1);
+        this.#fault(path, event.anchorStart - 1, "YAML aliases (*name) are not allowed; write the value out");
+        return null;
+      default:
+        return null;
+    }
+  }
+
+  #mapping(path: Path): Record<string, unknown> {
+    const entries = new Map<string, unknown>();
+    while (!this.#atEnd()) {
+      const keyEvent = this.#events[this.#next];
+      const keyOffset = this.#keyOffset();
+      const key = this.#key(path, keyEvent, keyOffset);
+      const duplicate = entries.has(key);
+      const child = [...path, key];
+      if (duplicate) {
+        this.#fault(child, keyOffset, `the key ${JSON.stringify(key)} stands here a second time`);
+      } else this.#keyOffsets.set(pathKey(child), keyOffset);
+      // The value of a duplicate is read, to be passed over, under a path that no real value has.
+      const value = this.#node(duplicate ? [...child, " "] : child, keyOffset);
+      if (!duplicate) entries.set(key, value);
+    }
+    this.#next++;
+    return Object.fromEntries(entries);
+  }
+
+  #key(path: Path, event: Event | undefined, offset: number): string {
+    const key = this.#node([...path, " key"], offset);
+    if (event?.type !== EVENT_ID.SCALAR) {
+      this.#fault(path, offset, "a key must be plain text");
+      return "";
+    }
+    if (event.valueStart < 0) return "";
+    // Whatever it looks like (8001, true), a key is its text. "__proto__" would not survive as a property.
+    const text = typeof key === "string" ? key : getScalarValue(this.#text, event);
+    if (text === "__proto__") this.#fault(path, offset, `"__proto__" cannot be a key`);
+    return text;
+  }
+
+  #keyOffset(): number {
+    const event = this.#events[this.#next];
+    if (event?.type === EVENT_ID.SCALAR) {
+      const quoted = event.style === SCALAR_STYLE.SINGLE_QUOTED || event.style === SCALAR_STYLE.DOUBLE_QUOTED;
+      return Math.max(event.valueStart - (quoted ? 1 : 0), 0);
+    }
+    if (event?.type === EVENT_ID.ALIAS) return event.anchorStart - 1;
+    return event !== undefined && "start" in event ? event.start : 0;
+  }
+
+  #refuseTagAndAnchor(event: { tagStart: number; anchorStart: number }, path: Path): void {
+    if (event.tagStart >= 0) {
+      this.#fault(path, event.tagStart, "YAML tags (!name) are not allowed; write the plain value");
+    }
+    if (event.anchorStart >= 0) {
+      this.#fault(path, event.anchorStart - 1, "YAML anchors (&name) are not allowed; write the value out");
+    }
+  }
+
+  #atEnd(): boolean {
+    const event = this.#events[this.#next];
+    return event === undefined || event.type === EVENT_ID.POP;
+  }
+
+  #fault(path: Path, offset: number, message: string): void {
+    this.faults.push({ path, ...this.#placeAt(offset), message });
+  }
+
+  #placeAt(offset: number): Place {
+    let low = 0;
+    let high = this.#lines.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((this.#lines[middle] ?? 0) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return { line: low + 1, column: offset - (this.#lines[low] ?? 0) + 1 };
+  }
+}
+
+/** Plain scalars by the core schema of YAML 1.2 (section 10.3.2), as far as a configuration needs it. */
+function plainValue(text: string): unknown {
+  if (text === "" || text === "~" || text === "null") return null;
+  if (text === "true") return true;
+  if (text === "false") return false;
+  return /^[-+]?\d{1,15}$/.test(text) ? Number(text) : text;
+}
+
+function lineStarts(text: string): number[] {
+  const starts = [0];
+  for (const match of text.matchAll(/\r\n|\r|\n/g)) starts.push(match.index + match[0].length);
+  return starts;
+}
+
+function pathKey(path: Path): string {
+  return JSON.stringify(path);
+}

@@ -1,0 +1,101 @@
+/** Text to {@linkcode Config}: every fault of the file in one error, each with its place. */
+
+import type { z } from "zod";
+import { InputError } from "../core/errors.ts";
+import { crossChecks, type PathFault } from "./cross_checks.ts";
+import { type Fault, type Path, type Place, readDocument, type YamlDocument } from "./document.ts";
+import { type Config, configSchema } from "./schema.ts";
+
+/** All faults of one configuration; its message has a line each. */
+export class ConfigError extends InputError {
+  override readonly name = "ConfigError";
+  readonly faults: readonly Fault[];
+
+  constructor(file: string, faults: readonly Fault[]) {
+    super(faults.map((fault) => formatFault(file, fault)).join("\n"));
+    this.faults = faults;
+  }
+}
+
+/**
+ * Reads a configuration.
+ *
+ * @param file How messages call the text; it is not opened.
+ * @throws {ConfigError} with every fault that was found.
+ */
+export function parseConfig(text: string, file: string): Config {
+  const document = readDocument(text);
+  if (document.value === undefined) throw new ConfigError(file, document.faults);
+  const result = configSchema.safeParse(document.value, { reportInput: true });
+  // What could not be read has no content to complain about.
+  const isNewPlace = (fault: Fault): boolean =>
+    !document.faults.some((it) => formatPlace(it) === formatPlace(fault));
+  const faults = [
+    ...document.faults,
+    ...(result.error?.issues ?? []).flatMap((issue) => schemaFaults(issue, document)).filter(isNewPlace),
+    ...crossChecks(document.value).map((fault) => ({ ...fault, ...document.placeOf(fault.path) })),
+  ];
+  if (faults.length > 0 || !result.success) throw new ConfigError(file, inOrder(faults));
+  return result.data;
+}
+
+/** `balancer.yaml:12:5 pools.web.algorithm: unknown algorithm "fastest"; use round_robin`. */
+function formatFault(file: string, fault: Fault): string {
+  const path = formatPath(fault.path);
+  return `${file}:${formatPlace(fault)} ${path === "" ? "" : `${path}: `}${fault.message}`;
+}
+
+function formatPlace(place: Place): string {
+  return `${place.line}:${place.column}`;
+}
+
+/** `listeners[0].pool`. */
+function formatPath(path: Path): string {
+  return path.reduce<string>((text, step) => {
+    if (typeof step === "number") return `${text}[${step}]`;
+    const shown = step === "" ? '""' : step;
+    return text === "" ? shown : `${text}.${shown}`;
+  }, "");
+}
+
+function schemaFaults(issue: z.core.$ZodIssue, document: YamlDocument): Fault[] {
+  return pathFaults(issue, []).map(({ path, message, atKey }) => ({
+    path,
+    message,
+    ...(atKey ? document.placeOfKey(path) : document.placeOf(path)),
+  }));
+}
+
+/** What zod found, as places and sentences; unions and keys need unfolding. */
+function pathFaults(issue: z.core.$ZodIssue, parent: Path): (PathFault & { atKey: boolean })[] {
+  const path = [...parent, ...issue.path as (string | number)[]];
+  switch (issue.code) {
+    case "unrecognized_keys": {
+      const messages = issue.message.split("\n");
+      return issue.keys.map((key, i) => ({
+        path: [...path, key],
+        message: messages[i] ?? "unknown key",
+        atKey: true,
+      }));
+    }
+    case "invalid_key":
+      return [{ path, message: issue.issues[0]?.message ?? issue.message, atKey: true }];
+    case "invalid_union": {
+      const isDefaultMessage = issue.message === "Invalid input";
+      // The branch that was meant is the one that got past the type of the value itself.
+      const meant = issue.errors.find((branch) =>
+        !branch.some((it) => it.code === "invalid_type" && it.path.length === 0)
+      );
+      if (!isDefaultMessage) return [{ path, message: issue.message, atKey: false }];
+      return (meant ?? issue.errors[0] ?? []).flatMap((inner) => pathFaults(inner, path));
+    }
+    default:
+      return [{ path, message: issue.message, atKey: false }];
+  }
+}
+
+/** Faults in the order of the file, each once. */
+function inOrder(faults: readonly Fault[]): Fault[] {
+  const unique = new Map(faults.map((fault) => [`${formatPlace(fault)} ${fault.message}`, fault]));
+  return [...unique.values()].sort((a, b) => a.line - b.line || a.column - b.column);
+}

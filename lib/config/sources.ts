@@ -1,0 +1,30 @@
+/** Where a configuration comes from when it is not a file: the command line, or the built-in sample. */
+
+import sample from "../../balancer.yaml" with { type: "text" };
+import { type Address, formatAddress } from "../core/address.ts";
+import { parseConfig } from "./parse.ts";
+import { type Config, configSchema } from "./schema.ts";
+
+/** The sample configuration of the source tree, which is also the default. */
+export function sampleConfig(): Config {
+  return parseConfig(sample, "the built-in balancer.yaml");
+}
+
+/** What the command line says instead of a configuration; whatever is left out is as in the sample. */
+export interface ShortConfig {
+  readonly listen: Address | undefined;
+  readonly backends: readonly Address[];
+  readonly algorithm: "round_robin" | undefined;
+}
+
+/** One listener in front of one pool. */
+export function configOf(short: ShortConfig): Config {
+  const backends = short.backends.length > 0
+    ? short.backends.map(formatAddress)
+    : ["127.0.0.1:8001", "127.0.0.1:8002", "127.0.0.1:8003"];
+  const listen = short.listen === undefined ? "127.0.0.1:5678" : formatAddress(short.listen);
+  return configSchema.parse({
+    listeners: [{ listen, pool: "backends" }],
+    pools: { backends: { algorithm: short.algorithm, backends } },
+  });
+}

@@ -1,0 +1,96 @@
+/** The control plane: from a configuration to a running data plane, and to its end. */
+
+import type { Config } from "../config/schema.ts";
+import type { Logger } from "../core/log.ts";
+import { Scoreboard } from "../pool/scoreboard.ts";
+import { Generation } from "./generation.ts";
+import { socketPermissions } from "./permissions.ts";
+import { type HeldListener, holdListeners, makePlan, type Plan, planAddresses } from "./plan.ts";
+import { workerEntry } from "./worker_entry.ts";
+
+export interface BalancerOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  /** The module that workers start from; a test may put another one in its place. */
+  readonly workerEntry?: string;
+}
+
+/** A balancer that runs. */
+export class Balancer {
+  /** Where it listens, in the order of the configuration, as `host:port` or `unix:/path`. */
+  readonly addresses: readonly string[];
+  readonly scoreboard: Scoreboard;
+  readonly #held: readonly HeldListener[];
+  readonly #generation: Generation;
+  readonly #shutdownTimeoutMs: number;
+
+  constructor(
+    held: readonly HeldListener[],
+    generation: Generation,
+    scoreboard: Scoreboard,
+    shutdownTimeoutMs: number,
+  ) {
+    this.addresses = held.map((listener) => listener.address);
+    this.scoreboard = scoreboard;
+    this.#held = held;
+    this.#generation = generation;
+    this.#shutdownTimeoutMs = shutdownTimeoutMs;
+  }
+
+  /**
+   * Stops accepting, lets the sessions finish and closes those that are left at the shutdown timeout.
+   *
+   * @return How many had to be closed.
+   */
+  async stop(): Promise<number> {
+    for (const { socket } of this.#held) socket?.close();
+    return await this.#generation.drain(this.#shutdownTimeoutMs);
+  }
+}
+
+/**
+ * Starts a balancer; resolves when every worker accepts connections.
+ *
+ * @throws {RunError} when it cannot; then nothing is left running.
+ */
+export async function startBalancer({ config, log, ...options }: BalancerOptions): Promise<Balancer> {
+  const workers = config.workers === "auto" ? navigator.hardwareConcurrency : config.workers;
+  const plan = await makePlan(config, workers);
+  const held = await holdListeners(plan);
+  const scoreboard = new Scoreboard(plan.shape);
+  try {
+    const generation = await Generation.start({
+      workerEntry: options.workerEntry ?? workerEntry,
+      workers,
+      scoreboard,
+      permissions: socketPermissions(planAddresses(plan)),
+      planeOptions: planeOptionsFor(plan, scoreboard, config.log.sessions),
+      log,
+    });
+    for (const [i, { name, address }] of held.entries()) {
+      log.info("listening", { address, listener: name, pool: config.listeners[i]?.pool });
+    }
+    log.info("ready", { workers });
+    return new Balancer(held, generation, scoreboard, config.shutdownTimeoutMs);
+  } catch (error) {
+    for (const { socket } of held) socket?.close();
+    throw error;
+  }
+}
+
+/** What each worker is told. Every call is a new worker, with session ids that no other has. */
+function planeOptionsFor(plan: Plan, scoreboard: Scoreboard, recordSessions: boolean): PlaneOptionsOfWorker {
+  const run = Math.floor(Date.now() / 1_000).toString(36);
+  let started = 0;
+  return (worker) => ({
+    worker,
+    sessionIdPrefix: `${run}-${++started}-`,
+    // A Unix socket cannot be shared between threads: the first worker has it.
+    listeners: plan.listeners.filter(({ address }) => address.transport === "tcp" || worker === 0),
+    pools: plan.pools,
+    scoreboard: { buffer: scoreboard.buffer, shape: scoreboard.shape },
+    recordSessions,
+  });
+}
+
+type PlaneOptionsOfWorker = Parameters<typeof Generation.start>[0]["planeOptions"];

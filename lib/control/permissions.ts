@@ -1,0 +1,74 @@
+/** The least that a configuration needs to be allowed, for the workers and for the whole program. */
+
+import type { Config } from "../config/schema.ts";
+import { type Address, formatAddress } from "../core/address.ts";
+import { configAddresses } from "./plan.ts";
+import { resolveAddress } from "./resolve.ts";
+import { workerModules } from "./worker_entry.ts";
+
+/** Lists of what may be touched; an empty one forbids all. */
+export interface Permissions {
+  /** `ip:port` and `unix:/path`. */
+  readonly net: readonly string[];
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+}
+
+/** To listen on and to dial these addresses, and nothing else. A Unix socket is a file as well. */
+export function socketPermissions(addresses: readonly Address[]): Permissions {
+  const paths = addresses.flatMap((address) => address.transport === "unix" ? [address.path] : []);
+  return { net: unique(addresses.map(netPermission)), read: unique(paths), write: unique(paths) };
+}
+
+/** Port 0 is any port of that host. */
+function netPermission(address: Address): string {
+  const text = formatAddress(address);
+  return address.transport === "tcp" && address.port === 0 ? text.slice(0, -":0".length) : text;
+}
+
+/** The permissions of a worker, in the runtime's own form: everything that is not listed is forbidden. */
+export function workerPermissions(permissions: Permissions): Deno.PermissionOptions {
+  return {
+    net: [...permissions.net],
+    read: permissions.read.length === 0 ? false : [...permissions.read],
+    write: permissions.write.length === 0 ? false : [...permissions.write],
+    env: false,
+    ffi: false,
+    import: false,
+    run: false,
+    sys: false,
+  };
+}
+
+/** As flags for the command line of Deno. */
+export function permissionFlags(permissions: Permissions): string[] {
+  const flag = (name: string, list: readonly string[]): string[] => {
+    return list.length === 0 ? [] : [`--allow-${name}=${list.join(",")}`];
+  };
+  return [
+    ...flag("net", permissions.net),
+    ...flag("read", permissions.read),
+    ...flag("write", permissions.write),
+  ];
+}
+
+function unique(list: readonly string[]): string[] {
+  return [...new Set(list)];
+}
+
+/**
+ * What the whole program needs for a configuration: its sockets, the names it looks up, its files, its own modules.
+ *
+ * @param files The configuration, if it is a file.
+ */
+export async function programPermissions(config: Config, files: readonly string[]): Promise<Permissions> {
+  const written = configAddresses(config).flatMap(forms);
+  const sockets = socketPermissions([...written, ...await Promise.all(written.map(resolveAddress))]);
+  return { ...sockets, read: unique([...files, workerModules, ...sockets.read]) };
+}
+
+/** "All addresses" is one of two hosts; which one is known only when it is listened on. */
+function forms(address: Address): Address[] {
+  if (address.transport === "unix" || address.host !== "") return [address];
+  return ["::", "0.0.0.0"].map((host) => ({ ...address, host }));
+}

@@ -1,0 +1,111 @@
+/** A configuration made concrete: names resolved, listening sockets bound, rows on the scoreboard given out. */
+
+import type { Config } from "../config/schema.ts";
+import { type Address, formatAddress } from "../core/address.ts";
+import { listenShared, settleAddress } from "../dataplane/listen.ts";
+import type { ListenerOptions } from "../dataplane/messages.ts";
+import type { PoolOptions } from "../pool/pool.ts";
+import type { ScoreboardShape } from "../pool/scoreboard.ts";
+import { resolveAddress } from "./resolve.ts";
+
+/** What a generation of workers runs. */
+export interface Plan {
+  readonly listeners: readonly ListenerOptions[];
+  readonly pools: readonly PoolOptions[];
+  readonly shape: ScoreboardShape;
+}
+
+/**
+ * Resolves every name and settles every address.
+ *
+ * @throws {RunError} when a name cannot be resolved or an address cannot be listened on.
+ */
+export async function makePlan(config: Config, workers: number): Promise<Plan> {
+  const poolNames = Object.keys(config.pools);
+  const [listeners, pools] = await Promise.all([
+    Promise.all(config.listeners.map(async (listener, row): Promise<ListenerOptions> => ({
+      row,
+      name: listener.name,
+      address: settleAddress(await resolveAddress(listener.listen)),
+      pool: poolNames.indexOf(listener.pool),
+      maxConnections: listener.maxConnections,
+      backlog: listener.backlog,
+      limits: {
+        idleTimeoutMs: listener.idleTimeoutMs,
+        halfCloseTimeoutMs: listener.halfCloseTimeoutMs,
+        maxSessionDurationMs: listener.maxSessionDurationMs,
+      },
+    }))),
+    makePools(config),
+  ]);
+  const backends = pools.reduce((sum, pool) => sum + pool.backends.length, 0);
+  return { listeners, pools, shape: { workers, listeners: listeners.length, pools: pools.length, backends } };
+}
+
+/** Backends are numbered through all pools: the same address in two pools is two backends. */
+async function makePools(config: Config): Promise<PoolOptions[]> {
+  let nextRow = 0;
+  return await Promise.all(
+    Object.entries(config.pools).map(async ([name, pool], row): Promise<PoolOptions> => {
+      const firstRow = nextRow;
+      nextRow += pool.backends.length;
+      return {
+        row,
+        name,
+        algorithm: pool.algorithm,
+        backends: await Promise.all(pool.backends.map(async (backend, i) => ({
+          row: firstRow + i,
+          name: backend.name,
+          address: await resolveAddress(backend.address),
+        }))),
+        dialTimeoutMs: pool.dialTimeoutMs,
+        retries: pool.retries,
+      };
+    }),
+  );
+}
+
+/** Every address that a configuration names. */
+export function configAddresses(config: Config): Address[] {
+  return [
+    ...config.listeners.map((listener) => listener.listen),
+    ...Object.values(config.pools).flatMap((pool) => pool.backends.map((backend) => backend.address)),
+  ];
+}
+
+/** Every address that the workers of a plan listen on or dial. */
+export function planAddresses(plan: Plan): Address[] {
+  return [
+    ...plan.listeners.map((listener) => listener.address),
+    ...plan.pools.flatMap((pool) => pool.backends.map((backend) => backend.address)),
+  ];
+}
+
+/** A listening socket that the control plane holds open, so that its backlog outlives every worker. */
+export interface HeldListener {
+  readonly name: string;
+  /** As {@linkcode formatAddress} writes it, with the port that was settled. */
+  readonly address: string;
+  /** Undefined for a Unix socket, which only one thread can hold: the first worker. */
+  readonly socket: Deno.Listener | undefined;
+}
+
+/**
+ * Binds the listeners of a plan. The caller closes the sockets; when one cannot be bound, none stays open.
+ *
+ * @throws {RunError} that names the address.
+ */
+export async function holdListeners(plan: Plan): Promise<HeldListener[]> {
+  const held: HeldListener[] = [];
+  try {
+    for (const { name, address, backlog } of plan.listeners) {
+      // deno-lint-ignore no-await-in-loop -- so that the first fault is the one of the first listener
+      const socket = address.transport === "unix" ? undefined : await listenShared(address, backlog);
+      held.push({ name, address: formatAddress(address), socket });
+    }
+    return held;
+  } catch (error) {
+    for (const { socket } of held) socket?.close();
+    throw error;
+  }
+}

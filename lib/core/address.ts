@@ -1,0 +1,119 @@
+/**
+ * Addresses as people write them: `host:port`, `[v6]:port`, `:port`, `unix:/path`.
+ *
+ * `parse…` takes text and throws an {@linkcode InputError} with one sentence that says what to write;
+ * {@linkcode formatAddress} is its inverse.
+ */
+
+import { isIP, isIPv4, isIPv6 } from "node:net";
+import { InputError } from "./errors.ts";
+
+/** A TCP address. `host` is an IP address or a name; it is empty for "all addresses of this machine". */
+export interface TcpAddress {
+  readonly transport: "tcp";
+  readonly host: string;
+  /** 0 to 65535; 0, for a listener only, lets the system choose. */
+  readonly port: number;
+}
+
+/** A Unix domain socket. */
+export interface UnixAddress {
+  readonly transport: "unix";
+  readonly path: string;
+}
+
+/** Where to listen or whom to dial. */
+export type Address = TcpAddress | UnixAddress;
+
+/** A label of a host name (RFC 1123), with the underscore that container networks use. */
+const HOST_LABEL = /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/;
+
+/** The longest path of a Unix socket on Linux: `sun_path` has 108 bytes, one of them the closing zero. */
+const UNIX_PATH_MAX_BYTES = 107;
+
+/** Reads where to listen: `:port` means all addresses, port 0 one that the system chooses. */
+export function parseListenAddress(text: string): Address {
+  return parseAddress(text);
+}
+
+/** Reads whom to dial: a host is needed, and a port that is not 0. */
+export function parseDialAddress(text: string): Address {
+  const address = parseAddress(text);
+  if (address.transport === "unix") return address;
+  if (address.host === "") {
+    throw new InputError(`${quote(text)} names no host to dial; write 127.0.0.1${text}`);
+  }
+  if (address.port === 0) throw new InputError(`${quote(text)}: port 0 cannot be dialled; write 1 to 65535`);
+  return address;
+}
+
+/** The address as {@linkcode parseListenAddress} reads it. */
+export function formatAddress(address: Address): string {
+  if (address.transport === "unix") return `unix:${address.path}`;
+  return formatHostPort(address.host, address.port);
+}
+
+/** `host:port`, with brackets around an IPv6 address and an IPv4-mapped one (RFC 4291, 2.5.5.2) as IPv4. */
+export function formatHostPort(host: string, port: number): string {
+  const v4 = host.startsWith("::ffff:") ? host.slice(7) : host;
+  if (v4 !== host && isIPv4(v4)) return `${v4}:${port}`;
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Whether the host is an address already, so that there is no name to resolve. */
+export function isLiteral(address: TcpAddress): boolean {
+  return address.host === "" || isIP(address.host) !== 0;
+}
+
+function parseAddress(text: string): Address {
+  if (text.startsWith("unix:")) return parseUnixPath(text);
+  if (text.startsWith("udp:")) {
+    throw new InputError(`${quote(text)}: UDP is not supported; write host:port or unix:/path`);
+  }
+  const colon = text.lastIndexOf(":");
+  if (colon === -1) {
+    throw new InputError(`${quote(text)} has no port; write host:port, [v6]:port or unix:/path`);
+  }
+  return { transport: "tcp", host: parseHost(text.slice(0, colon), text), port: parsePort(text, colon) };
+}
+
+function parseUnixPath(text: string): UnixAddress {
+  const path = text.slice("unix:".length);
+  if (path === "" || path.endsWith("/")) {
+    throw new InputError(`${quote(text)} names no socket file; write unix:/path/to.sock`);
+  }
+  if (path.includes("\0") || new TextEncoder().encode(path).length > UNIX_PATH_MAX_BYTES) {
+    throw new InputError(`${quote(text)}: the path of a socket has at most ${UNIX_PATH_MAX_BYTES} bytes`);
+  }
+  return { transport: "unix", path };
+}
+
+function parsePort(text: string, colon: number): number {
+  const digits = text.slice(colon + 1);
+  const port = /^\d{1,5}$/.test(digits) ? Number(digits) : NaN;
+  if (!(port <= 65535)) throw new InputError(`${quote(text)}: the port is a number from 0 to 65535`);
+  return port;
+}
+
+function parseHost(host: string, text: string): string {
+  if (host === "") return host;
+  if (host.startsWith("[") && host.endsWith("]")) {
+    if (isIPv6(host.slice(1, -1))) return host.slice(1, -1);
+    throw new InputError(`${quote(text)}: what stands in brackets is not an IPv6 address`);
+  }
+  if (host.includes(":")) {
+    throw new InputError(`${quote(text)}: write an IPv6 address in brackets, as [::1]:8001`);
+  }
+  if (isIPv4(host)) return host;
+  const labels = host.replace(/\.$/, "").split(".");
+  const isName = host.length <= 253 && labels.every((label) => HOST_LABEL.test(label));
+  // A name whose last label is a number would be read by some resolvers as an odd IPv4 address ("10.1").
+  if (!isName || /^\d+$/.test(labels.at(-1) ?? "")) {
+    throw new InputError(`${quote(text)}: ${quote(host)} is neither a host name nor an IP address`);
+  }
+  return host;
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}

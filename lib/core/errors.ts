@@ -1,0 +1,17 @@
+/** The two ways a command fails, told apart because the exit status differs: 2 before anything ran, 1 after. */
+
+/** What the user wrote (a flag, an address, a configuration) is wrong; nothing was started. Exit status 2. */
+export class InputError extends Error {
+  override readonly name: string = "InputError";
+}
+
+/** The input was fine, but it could not be done: a port is taken, a peer refused. Exit status 1. */
+export class RunError extends Error {
+  override readonly name = "RunError";
+}
+
+/** The sentence of anything thrown, without the operating system's "(os error N)". */
+export function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message || error.name : String(error);
+  return message.replace(/ \(os error \d+\)$/, "");
+}

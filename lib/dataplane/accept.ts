@@ -1,0 +1,56 @@
+// deno-lint-ignore-file no-await-in-loop -- connections are accepted one after the other
+
+/** The accept loop: lets in as many as may come in, and outlives every error of the system. */
+
+import { reasonOf } from "../core/errors.ts";
+
+/** Who may come in. One place is taken for each connection, before it is accepted. */
+export interface Gate {
+  /** Takes a place; false when there is none. */
+  enter(): boolean;
+  /** Gives a place back. */
+  leave(): void;
+  /** Resolves when it is worth trying to enter again; at the latest after a moment. */
+  freed(): Promise<void>;
+}
+
+export interface AcceptOptions {
+  readonly gate: Gate;
+  /** Serves a connection, which it then owns; never throws. Its place at the gate is given back when it returns. */
+  readonly serve: (conn: Deno.Conn) => Promise<void>;
+  /** Ends the loop and closes the listener. Connections that were accepted go on. */
+  readonly stop: AbortSignal;
+  /** Told once when accepting begins to fail, with the reason, and once when it works again. */
+  readonly onTrouble: (event: "accept_failing" | "accept_recovered", fields: Record<string, unknown>) => void;
+}
+
+/** After an error such as EMFILE the next try waits, twice as long each time, as long as errors follow each other. */
+const FIRST_PAUSE_MS = 5;
+const MAX_PAUSE_MS = 500;
+
+/** Accepts until `stop`; then waits for nothing more. Owns and closes the listener. */
+export async function acceptConnections(listener: Deno.Listener, options: AcceptOptions): Promise<void> {
+  const { gate, serve, stop, onTrouble } = options;
+  const close = (): void => listener.close();
+  stop.addEventListener("abort", close, { once: true });
+  if (stop.aborted) close();
+  let pauseMs = 0;
+  while (!stop.aborted) {
+    if (!gate.enter()) {
+      await gate.freed();
+      continue;
+    }
+    try {
+      const conn = await listener.accept();
+      if (pauseMs > 0) onTrouble("accept_recovered", {});
+      pauseMs = 0;
+      void serve(conn).finally(() => gate.leave());
+    } catch (error) {
+      gate.leave();
+      if (stop.aborted) break;
+      if (pauseMs === 0) onTrouble("accept_failing", { reason: reasonOf(error) });
+      pauseMs = Math.min(Math.max(pauseMs * 2, FIRST_PAUSE_MS), MAX_PAUSE_MS);
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  }
+}

@@ -1,0 +1,136 @@
+/** The data plane of one worker: its listeners, and the sessions that came in through them. */
+
+import { CoarseClock, TICK_MS, type Watched } from "../core/coarse_clock.ts";
+import { formatHostPort } from "../core/address.ts";
+import { reasonOf } from "../core/errors.ts";
+import { Pool } from "../pool/pool.ts";
+import { Scoreboard } from "../pool/scoreboard.ts";
+import { acceptConnections, type Gate } from "./accept.ts";
+import { Buffers } from "./buffers.ts";
+import { listenShared } from "./listen.ts";
+import { LiveSession } from "./live_session.ts";
+import type { FromWorker, ListenerOptions, PlaneOptions } from "./messages.ts";
+import type { SessionRecord } from "./record.ts";
+import type { RelayTools } from "./relay.ts";
+import { runSession } from "./session.ts";
+
+/** Records go to the control plane in batches: one a tick, or as soon as there are this many. */
+const MAX_RECORD_BATCH = 512;
+
+export class Plane implements Watched {
+  readonly #options: PlaneOptions;
+  readonly #tell: (message: FromWorker) => void;
+  readonly #scoreboard: Scoreboard;
+  readonly #pools: readonly Pool[];
+  readonly #tools: RelayTools = { clock: new CoarseClock(), buffers: new Buffers() };
+  readonly #stop = new AbortController();
+  readonly #sessions = new Map<LiveSession, Promise<void>>();
+  readonly #accepting: Promise<void>[] = [];
+  #records: SessionRecord[] = [];
+  #sessionCount = 0;
+  #closedSessions = 0;
+
+  /** @param tell Sends a message to the control plane. */
+  constructor(options: PlaneOptions, tell: (message: FromWorker) => void) {
+    this.#options = options;
+    this.#tell = tell;
+    this.#scoreboard = new Scoreboard(options.scoreboard.shape, options.scoreboard.buffer);
+    this.#pools = options.pools.map((pool) => new Pool(pool, this.#scoreboard, options.worker));
+  }
+
+  /** Begins to accept. Throws when an address cannot be listened on. */
+  async start(): Promise<void> {
+    const listeners = await Promise.all(this.#options.listeners.map(async (options) => {
+      return { options, listener: await listenShared(options.address, options.backlog) };
+    }));
+    this.#tools.clock.start();
+    this.#tools.clock.watch(this);
+    for (const { options, listener } of listeners) this.#accepting.push(this.#accept(options, listener));
+    this.#tell({ type: "listening" });
+  }
+
+  /** Stops accepting and lets the sessions finish; tells `drained` when the last has ended. */
+  async drain(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#accepting);
+    while (this.#sessions.size > 0) {
+      // deno-lint-ignore no-await-in-loop -- a connection may have been accepted at the last moment
+      await Promise.allSettled(this.#sessions.values());
+    }
+    this.#tools.clock.stop();
+    this.#sendRecords();
+    this.#tell({ type: "drained", closedSessions: this.#closedSessions });
+  }
+
+  /** Ends the sessions that are left. Call it after {@linkcode drain}, which then comes to its end. */
+  closeSessions(): void {
+    for (const session of this.#sessions.keys()) {
+      if (!session.ended) this.#closedSessions++;
+      session.end("shutdown");
+    }
+  }
+
+  onTick(): void {
+    this.#sendRecords();
+  }
+
+  #accept(options: ListenerOptions, listener: Deno.Listener): Promise<void> {
+    const pool = this.#pools[options.pool];
+    if (pool === undefined) {
+      throw new RangeError(`Cannot start listener ${options.name}: there is no pool ${options.pool}`);
+    }
+    return acceptConnections(listener, {
+      gate: this.#gate(options),
+      serve: (conn) => this.#serve(conn, options, pool),
+      stop: this.#stop.signal,
+      onTrouble: (event, fields) => {
+        this.#tell({ type: "warning", event, fields: { listener: options.name, ...fields } });
+      },
+    });
+  }
+
+  #gate({ row, maxConnections }: ListenerOptions): Gate {
+    const { worker } = this.#options;
+    return {
+      enter: () => this.#scoreboard.admit(row, worker, maxConnections),
+      leave: () => this.#scoreboard.dismiss(row, worker),
+      freed: () => this.#scoreboard.dismissed(row, maxConnections, TICK_MS),
+    };
+  }
+
+  async #serve(client: Deno.Conn, options: ListenerOptions, pool: Pool): Promise<void> {
+    const session = new LiveSession({
+      id: this.#options.sessionIdPrefix + ++this.#sessionCount,
+      listener: options.name,
+      limits: options.limits,
+      client,
+      clock: this.#tools.clock,
+    });
+    const running = runSession(session, pool, this.#tools);
+    this.#sessions.set(session, running);
+    try {
+      await running;
+    } catch (error) {
+      this.#tell({ type: "warning", event: "session_failed", fields: { reason: reasonOf(error) } });
+    } finally {
+      this.#sessions.delete(session);
+      this.#account(session, client);
+    }
+  }
+
+  #account(session: LiveSession, client: Deno.Conn): void {
+    if (!this.#options.recordSessions) return;
+    this.#records.push(session.record(formatPeer(client.remoteAddr)));
+    if (this.#records.length >= MAX_RECORD_BATCH) this.#sendRecords();
+  }
+
+  #sendRecords(): void {
+    if (this.#records.length === 0) return;
+    this.#tell({ type: "sessions", records: this.#records });
+    this.#records = [];
+  }
+}
+
+function formatPeer(address: Deno.Addr): string {
+  return "hostname" in address ? formatHostPort(address.hostname, address.port) : "unix";
+}

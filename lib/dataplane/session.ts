@@ -1,0 +1,53 @@
+// deno-lint-ignore-file no-await-in-loop -- attempts to dial follow one another
+
+/** One connection's life: pick, dial, relay; the slot at the backend is held from pick to end. */
+
+import type { Backend, Pool } from "../pool/pool.ts";
+import { dial } from "./dial.ts";
+import type { LiveSession } from "./live_session.ts";
+import { relay, type RelayTools } from "./relay.ts";
+
+/**
+ * Serves an accepted connection to its end.
+ *
+ * When it returns, the session has ended, both connections are closed and the slot at the backend is free.
+ */
+export async function runSession(session: LiveSession, pool: Pool, tools: RelayTools): Promise<void> {
+  tools.clock.watch(session);
+  try {
+    const backend = await reachBackend(session, pool);
+    if (backend === undefined) return session.end("dial_failed");
+    try {
+      if (!session.ended) await relay(session, backend.conn, tools);
+      session.end("done");
+    } finally {
+      pool.release(backend.member);
+    }
+  } finally {
+    // Only a fault of our own gets here without an end.
+    session.end("internal_error");
+    tools.clock.unwatch(session);
+  }
+}
+
+/** Picks and dials until a backend answers; no byte has been relayed yet, so another one may be tried. */
+async function reachBackend(
+  session: LiveSession,
+  pool: Pool,
+): Promise<{ member: Backend; conn: Deno.Conn } | undefined> {
+  const tried: Backend[] = [];
+  while (tried.length <= pool.options.retries && !session.ended) {
+    const member = pool.take(tried);
+    if (member === undefined) return undefined;
+    const result = await dial(member.address, session.beginDial(pool.options.dialTimeoutMs));
+    session.endDial();
+    if ("conn" in result) {
+      session.connected(member, result.conn);
+      return { member, conn: result.conn };
+    }
+    pool.release(member);
+    session.failed.push(`${member.name}: ${result.failure}`);
+    tried.push(member);
+  }
+  return undefined;
+}

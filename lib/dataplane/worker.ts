@@ -1,0 +1,48 @@
+/// <reference lib="deno.worker" />
+
+/**
+ * The entry of a data-plane worker: messages of the control plane to calls of the {@linkcode Plane}.
+ *
+ * A worker has the permission to listen on its listeners and to dial its backends, and no other.
+ */
+
+import { reasonOf } from "../core/errors.ts";
+import type { FromWorker, ToWorker } from "./messages.ts";
+import { Plane } from "./plane.ts";
+
+let plane: Plane | undefined;
+
+function tell(message: FromWorker): void {
+  self.postMessage(message);
+}
+
+/** Tells why and ends the worker. Without this the runtime would print a stack trace and end the whole process. */
+function die(error: unknown): void {
+  tell({ type: "died", reason: reasonOf(error) });
+  self.close();
+}
+
+async function obey(message: ToWorker): Promise<void> {
+  switch (message.type) {
+    case "start":
+      plane = new Plane(message.options, tell);
+      return await plane.start();
+    case "drain":
+      await plane?.drain();
+      return self.close();
+    case "close":
+      return plane?.closeSessions();
+  }
+}
+
+self.addEventListener("error", (event) => {
+  event.preventDefault();
+  die(event.error);
+});
+self.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  die(event.reason);
+});
+self.addEventListener("message", (event: MessageEvent<ToWorker>) => {
+  obey(event.data).catch(die);
+});

@@ -1,0 +1,166 @@
+/**
+ * HTTP/1.1 requests out of a stream of bytes, as far as a server needs them that gives every request the same answer:
+ * where each request ends (RFC 9112, 6), and what its answer has to look like. Pure: bytes in, facts out.
+ */
+
+/** A request that has come in whole, with its body. */
+export interface HttpRequest {
+  readonly isHead: boolean;
+  /** Whether another request may follow on the connection. */
+  readonly keepAlive: boolean;
+}
+
+/** The request cannot be read; answer 400 and close. */
+export class HttpSyntaxError extends Error {
+  override readonly name = "HttpSyntaxError";
+}
+
+/** Larger heads are refused, as other servers do by default. */
+const MAX_HEAD_BYTES = 16 * 1024;
+const MAX_CHUNK_LINE_BYTES = 1024;
+
+const REQUEST_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ \S+ HTTP\/1\.([01])$/;
+
+/** What stands in the stream next. */
+type Expecting = "head" | "body" | "chunk_size" | "chunk" | "chunk_end" | "trailer";
+
+export class HttpRequestReader {
+  #pending: Uint8Array = new Uint8Array();
+  #expecting: Expecting = "head";
+  #bodyLeft = 0;
+  #request: HttpRequest | undefined;
+  #wantsContinue = false;
+
+  /**
+   * Takes the next bytes and gives the requests that are whole with them.
+   *
+   * @throws {HttpSyntaxError} after which the reader is of no more use.
+   */
+  read(bytes: Uint8Array): HttpRequest[] {
+    this.#pending = this.#pending.length === 0 ? bytes : concat(this.#pending, bytes);
+    const complete: HttpRequest[] = [];
+    while (this.#step(complete));
+    // The caller's buffer is used again; what is left must be our own.
+    this.#pending = this.#pending.slice();
+    return complete;
+  }
+
+  /** Whether a client waits for "100 Continue" before it sends its body; true only once for each request. */
+  takeWantsContinue(): boolean {
+    const wants = this.#wantsContinue;
+    this.#wantsContinue = false;
+    return wants;
+  }
+
+  /** Moves on by one part of a request; false when more bytes are needed. */
+  #step(complete: HttpRequest[]): boolean {
+    switch (this.#expecting) {
+      case "head": {
+        const head = this.#takeUntil("\r\n\r\n", MAX_HEAD_BYTES);
+        if (head === undefined) return false;
+        this.#beginBody(head, complete);
+        return true;
+      }
+      case "body":
+      case "chunk":
+        // The body is on its way: nobody waits any more.
+        if (this.#pending.length > 0) this.#wantsContinue = false;
+        return this.#skipBody(complete);
+      case "chunk_size": {
+        const line = this.#takeUntil("\r\n", MAX_CHUNK_LINE_BYTES);
+        if (line === undefined) return false;
+        const size = /^([0-9A-Fa-f]{1,13})[ \t]*(?:;|$)/.exec(line)?.[1];
+        if (size === undefined) throw new HttpSyntaxError("Cannot read the size of a chunk");
+        this.#bodyLeft = parseInt(size, 16);
+        this.#expecting = this.#bodyLeft === 0 ? "trailer" : "chunk";
+        return true;
+      }
+      case "chunk_end":
+      case "trailer": {
+        const line = this.#takeUntil("\r\n", MAX_HEAD_BYTES);
+        if (line === undefined) return false;
+        if (this.#expecting === "chunk_end") this.#expecting = "chunk_size";
+        else if (line === "") this.#finish(complete);
+        return true;
+      }
+    }
+  }
+
+  #beginBody(head: string, complete: HttpRequest[]): void {
+    // An empty line before a request is to be ignored (RFC 9112, 2.2).
+    const [requestLine = "", ...fieldLines] = head.replace(/^(\r\n)+/, "").split("\r\n");
+    const minor = REQUEST_LINE.exec(requestLine)?.[1];
+    if (minor === undefined) throw new HttpSyntaxError("Cannot read the request line");
+    const fields = readFields(fieldLines);
+    const connection = (fields.get("connection") ?? "").toLowerCase();
+    this.#request = {
+      isHead: requestLine.startsWith("HEAD "),
+      keepAlive: minor === "1" ? !connection.includes("close") : connection.includes("keep-alive"),
+    };
+    const coding = fields.get("transfer-encoding");
+    const length = fields.get("content-length") ?? "0";
+    if (coding !== undefined && coding.toLowerCase() !== "chunked") {
+      throw new HttpSyntaxError("Cannot read a body with this Transfer-Encoding");
+    }
+    if (!/^\d{1,15}$/.test(length)) throw new HttpSyntaxError("Cannot read the Content-Length");
+    this.#bodyLeft = Number(length);
+    this.#expecting = coding === undefined ? "body" : "chunk_size";
+    const hasBody = coding !== undefined || this.#bodyLeft > 0;
+    this.#wantsContinue = hasBody && (fields.get("expect") ?? "").toLowerCase() === "100-continue";
+    if (!hasBody) this.#finish(complete);
+  }
+
+  #skipBody(complete: HttpRequest[]): boolean {
+    const skipped = Math.min(this.#bodyLeft, this.#pending.length);
+    this.#pending = this.#pending.subarray(skipped);
+    this.#bodyLeft -= skipped;
+    if (this.#bodyLeft > 0) return false;
+    if (this.#expecting === "chunk") this.#expecting = "chunk_end";
+    else this.#finish(complete);
+    return true;
+  }
+
+  #finish(complete: HttpRequest[]): void {
+    if (this.#request !== undefined) complete.push(this.#request);
+    this.#expecting = "head";
+  }
+
+  /** Takes text up to a mark, and the mark; undefined when it has not come yet. */
+  #takeUntil(mark: string, maxBytes: number): string | undefined {
+    const end = indexOf(this.#pending, mark);
+    if (end > maxBytes || (end === -1 && this.#pending.length > maxBytes)) {
+      throw new HttpSyntaxError(`Cannot read more than ${maxBytes} bytes of a head`);
+    }
+    if (end === -1) return undefined;
+    const text = String.fromCharCode(...this.#pending.subarray(0, end));
+    this.#pending = this.#pending.subarray(end + mark.length);
+    return text;
+  }
+}
+
+function readFields(lines: readonly string[]): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (const line of lines) {
+    const colon = line.indexOf(":");
+    if (colon < 1) throw new HttpSyntaxError("Cannot read a header field");
+    fields.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
+  }
+  return fields;
+}
+
+function indexOf(bytes: Uint8Array, mark: string): number {
+  const first = mark.charCodeAt(0);
+  for (let i = bytes.indexOf(first); i !== -1; i = bytes.indexOf(first, i + 1)) {
+    let j = 1;
+    while (j < mark.length && bytes[i + j] === mark.charCodeAt(j)) j++;
+    if (j === mark.length) return i;
+  }
+  return -1;
+}
+
+function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(a.length + b.length);
+  joined.set(a);
+  joined.set(b, a.length);
+  return joined;
+}

@@ -1,0 +1,90 @@
+/** The balancer role: from its flags to a configuration, and to a running balancer or a printed result. */
+
+import type { BalancerFlags } from "../cli/flags.ts";
+import { readConfig } from "../config/read.ts";
+import { type Config, configJsonSchema } from "../config/schema.ts";
+import { configOf, sampleConfig } from "../config/sources.ts";
+import { startBalancer } from "../control/balancer.ts";
+import { configAddresses } from "../control/plan.ts";
+import { permissionFlags, programPermissions } from "../control/permissions.ts";
+import { InputError } from "../core/errors.ts";
+import { log } from "../core/log.ts";
+import { startStderrLog, stopped, type Terminal } from "./terminal.ts";
+import { giveUpWriting } from "./write_permission.ts";
+
+/** The configuration that is used when the command line names none and this file exists. */
+const DEFAULT_FILE = "balancer.yaml";
+
+interface ChosenConfig {
+  readonly config: Config;
+  /** How messages call it. */
+  readonly name: string;
+  /** Undefined when it did not come from a file. */
+  readonly file: string | undefined;
+}
+
+/** Runs until the user stops it, or prints what was asked for. */
+export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal): Promise<void> {
+  if (flags.printSchema) return await terminal.print(JSON.stringify(configJsonSchema(), null, 2) + "\n");
+  const chosen = await chooseConfig(flags);
+  const { config } = chosen;
+  if (flags.check) return await terminal.print(`${chosen.name}: ok (${summary(config)})\n`);
+  if (flags.printPermissions) {
+    const files = chosen.file === undefined ? [] : [chosen.file];
+    return await terminal.print(permissionFlags(await programPermissions(config, files)).join(" ") + "\n");
+  }
+  await giveUpWriting(configAddresses(config));
+  await run(chosen, flags, terminal);
+}
+
+async function run({ config, name }: ChosenConfig, flags: BalancerFlags, terminal: Terminal): Promise<void> {
+  const running = startStderrLog(flags.logLevel ?? config.log.level, flags.logFormat ?? config.log.format);
+  try {
+    log.info("starting", { config: name });
+    const balancer = await startBalancer({
+      config: { ...config, workers: flags.workers ?? config.workers },
+      log,
+    });
+    await stopped(terminal.stop);
+    log.info("stopping", { shutdown_timeout_ms: config.shutdownTimeoutMs });
+    log.info("stopped", { closed_sessions: await balancer.stop() });
+  } finally {
+    await running.close();
+  }
+}
+
+async function chooseConfig(flags: BalancerFlags): Promise<ChosenConfig> {
+  const isShort = flags.listen !== undefined || flags.backends.length > 0 || flags.algorithm !== undefined;
+  if (isShort) {
+    if (flags.config !== undefined) {
+      throw new InputError("--config cannot be used together with --listen, --backend or --algorithm");
+    }
+    return { config: configOf(flags), name: "the command line", file: undefined };
+  }
+  const file = flags.config ?? await defaultFile();
+  if (file === undefined) return { config: sampleConfig(), name: "the built-in sample", file };
+  return { config: await readConfig(file), name: file, file };
+}
+
+async function defaultFile(): Promise<string | undefined> {
+  try {
+    await Deno.lstat(DEFAULT_FILE);
+    return DEFAULT_FILE;
+  } catch (error) {
+    // Without the permission to look, there is nothing to be seen either.
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
+  }
+}
+
+function summary(config: Config): string {
+  const pools = Object.values(config.pools);
+  const backends = pools.reduce((sum, pool) => sum + pool.backends.length, 0);
+  const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
+  return [
+    counted(config.listeners.length, "listener"),
+    counted(pools.length, "pool"),
+    counted(backends, "backend"),
+  ]
+    .join(", ");
+}

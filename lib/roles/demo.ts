@@ -1,0 +1,92 @@
+// deno-lint-ignore-file no-await-in-loop -- the messages are sent one after the other, so that the turns can be seen
+
+/** The demo: the sample configuration, its three backends and some traffic, in one process. */
+
+import type { DemoFlags } from "../cli/flags.ts";
+import { sampleConfig } from "../config/sources.ts";
+import { type Balancer, startBalancer } from "../control/balancer.ts";
+import { parseDialAddress } from "../core/address.ts";
+import { log } from "../core/log.ts";
+import { whoamiOrHttp } from "../respond/whoami_or_http.ts";
+import { runClient } from "./client.ts";
+import { type RunningServer, startServer } from "./server.ts";
+import { startStderrLog, stopped, type Terminal } from "./terminal.ts";
+
+const MESSAGES = 9;
+
+/** Starts everything, shows who answers, and stays until the user stops it. */
+export async function runDemo(flags: DemoFlags, terminal: Terminal): Promise<void> {
+  // Nine session records between the lines of the table would hide it.
+  const running = startStderrLog(flags.logLevel ?? "warn", flags.logFormat);
+  const servers: RunningServer[] = [];
+  let balancer: Balancer | undefined;
+  try {
+    const config = sampleConfig();
+    for (const backend of Object.values(config.pools).flatMap((pool) => pool.backends)) {
+      servers.push(
+        await startServer({
+          listen: backend.address,
+          handler: whoamiOrHttp,
+          name: `server ${servers.length + 1}`,
+          maxConnections: 0,
+          idleTimeoutMs: 0,
+          log,
+        }),
+      );
+    }
+    balancer = await startBalancer({ config, log });
+    await terminal.print(await show(servers, balancer.addresses[0] ?? "", terminal.stop));
+    await stopped(terminal.stop);
+    await terminal.print("\nstopped\n");
+  } finally {
+    await balancer?.stop();
+    await Promise.all(servers.map((server) => server.stop()));
+    await running.close();
+  }
+}
+
+async function show(servers: readonly RunningServer[], balancer: string, stop: AbortSignal): Promise<string> {
+  const port = balancer.split(":").at(-1) ?? "";
+  const rows: string[] = [];
+  for (let i = 1; i <= MESSAGES; i++) {
+    const answer = await ask(balancer, `hello ${i}`, stop);
+    const address = servers[Number(answer.split(" ").at(-1)) - 1]?.address ?? "";
+    rows.push(`  hello ${i}   ->   ${answer}   ${address}`);
+  }
+  return `sockbal demo: one port, three servers, in turn
+
+  balancer  ${balancer}
+${servers.map((server, i) => `  server ${i + 1}  ${server.address}`).join("\n")}
+
+  message        answered by
+${rows.join("\n")}
+
+Try it yourself, in another terminal:
+
+  curl http://${balancer}
+  deno task sockbal --role client --connect ${balancer} --message hi
+  nc 127.0.0.1 ${port}            (type something, press Enter)
+
+Ctrl-C stops it.
+`;
+}
+
+/** One message through the balancer, and its answer. */
+async function ask(balancer: string, text: string, stop: AbortSignal): Promise<string> {
+  const decoder = new TextDecoder();
+  let answer = "";
+  await runClient({
+    connect: parseDialAddress(balancer),
+    messages: [text],
+    timeoutMs: 5_000,
+    input: { read: () => Promise.resolve(null) },
+    output: {
+      write: (bytes) => {
+        answer += decoder.decode(bytes, { stream: true });
+        return Promise.resolve(bytes.length);
+      },
+    },
+    stop,
+  });
+  return answer.trim();
+}

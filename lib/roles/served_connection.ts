@@ -1,0 +1,58 @@
+/** A connection of the server role: ended when it is idle for too long, and closed once. */
+
+import type { CoarseClock, Watched } from "../core/coarse_clock.ts";
+import type { Connection } from "../core/connection.ts";
+
+/** How long a peer that has had its answer may take to go. */
+const LINGER_MS = 2_000;
+
+export class ServedConnection implements Connection, Watched {
+  readonly #conn: Deno.Conn;
+  readonly #clock: CoarseClock;
+  readonly #idleTimeoutMs: number;
+  #lastActiveMs: number;
+  #lingerDeadlineMs = Infinity;
+  #closed = false;
+
+  /** @param idleTimeoutMs 0 is none. */
+  constructor(conn: Deno.Conn, clock: CoarseClock, idleTimeoutMs: number) {
+    this.#conn = conn;
+    this.#clock = clock;
+    this.#idleTimeoutMs = idleTimeoutMs === 0 ? Infinity : idleTimeoutMs;
+    this.#lastActiveMs = clock.nowMs;
+    clock.watch(this);
+  }
+
+  async read(buffer: Uint8Array): Promise<number | null> {
+    const filled = await this.#conn.read(buffer);
+    this.#lastActiveMs = this.#clock.nowMs;
+    return filled;
+  }
+
+  async write(bytes: Uint8Array): Promise<number> {
+    const written = await this.#conn.write(bytes);
+    this.#lastActiveMs = this.#clock.nowMs;
+    return written;
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#conn.closeWrite();
+  }
+
+  /** From now on the peer has only a moment. */
+  beginLinger(): void {
+    this.#lingerDeadlineMs = this.#clock.nowMs + LINGER_MS;
+  }
+
+  onTick(nowMs: number): void {
+    if (nowMs - this.#lastActiveMs >= this.#idleTimeoutMs || nowMs >= this.#lingerDeadlineMs) this.close();
+  }
+
+  /** Ends every read and write. May be called again. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#clock.unwatch(this);
+    this.#conn.close();
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * sockbal: a socket server, client and load balancer in one program.
+ *
+ * From flags to a role, and from how it ended to an exit status. Nothing else ends the process.
+ */
+
+import project from "./deno.json" with { type: "json" };
+import type { Command } from "./lib/cli/command_line.ts";
+import type { Terminal } from "./lib/roles/terminal.ts";
+
+/** 0: done, or stopped by the user. 1: it could not run, or the peer failed. 2: the input is wrong. */
+type ExitStatus = 0 | 1 | 2;
+
+// In a bundle the workers of the data plane start from this file too. Every role is loaded only when it is run.
+if ("WorkerGlobalScope" in globalThis) await import("./lib/dataplane/worker.ts");
+else if (import.meta.main) Deno.exit(await main(Deno.args));
+
+async function main(args: readonly string[]): Promise<ExitStatus> {
+  const terminal: Terminal = { stop: stopSignal(), print: (text) => write(Deno.stdout, text) };
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    report(event.reason, args).then(Deno.exit);
+  });
+  try {
+    const { parseCommandLine } = await import("./lib/cli/command_line.ts");
+    await run(parseCommandLine(args, project.version), terminal);
+    return 0;
+  } catch (error) {
+    return await report(error, args);
+  }
+}
+
+async function run(command: Command, terminal: Terminal): Promise<void> {
+  switch (command.run) {
+    case "show":
+      return await terminal.print(command.text);
+    case "server":
+      return await (await import("./lib/roles/server.ts")).runServerRole(command.flags, terminal);
+    case "client":
+      return await (await import("./lib/roles/client.ts")).runClientRole(command.flags, terminal);
+    case "balancer":
+      return await (await import("./lib/roles/balancer.ts")).runBalancerRole(command.flags, terminal);
+    case "demo":
+      return await (await import("./lib/roles/demo.ts")).runDemo(command.flags, terminal);
+  }
+}
+
+/** The first Ctrl-C or SIGTERM asks the role to stop; the second does not wait for it. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  const onSignal = (): void => stop.signal.aborted ? Deno.exit(0) : stop.abort();
+  Deno.addSignalListener("SIGINT", onSignal);
+  Deno.addSignalListener("SIGTERM", onSignal);
+  return stop.signal;
+}
+
+/** Says what went wrong in plain sentences; a stack trace only to those who debug. */
+async function report(error: unknown, args: readonly string[]): Promise<ExitStatus> {
+  const { InputError, RunError } = await import("./lib/core/errors.ts");
+  const isExpected = error instanceof InputError || error instanceof RunError;
+  const isDebugging = args.some((arg, i) =>
+    arg === "--log-level=debug" || (arg === "debug" && args[i - 1] === "--log-level")
+  );
+  const trace = error instanceof Error && isDebugging ? `${error.stack}\n` : "";
+  const message = isExpected
+    ? error.message
+    : `unexpected fault: ${error instanceof Error ? error.message : error}`;
+  // Faults of a configuration begin with file:line:column, as editors and people expect.
+  const prefix = error instanceof Error && error.name === "ConfigError" ? "" : "sockbal: ";
+  await write(Deno.stderr, `${trace}${prefix}${message}\n`);
+  return error instanceof InputError ? 2 : 1;
+}
+
+async function write(stream: typeof Deno.stdout, text: string): Promise<void> {
+  const { writeAll } = await import("./lib/core/connection.ts");
+  try {
+    await writeAll(stream, new TextEncoder().encode(text));
+  } catch {
+    // Whoever read it has gone, as `head` does.
+  }
+}
