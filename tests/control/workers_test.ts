@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { writeAll } from "../../lib/core/connection.ts";
+import { refusedPort, startBackend } from "../support/backend.ts";
+import { startTestBalancer, testConfig } from "../support/balancer.ts";
+import { memoryLog } from "../support/memory_log.ts";
+import { startBalancer } from "../../lib/control/balancer.ts";
+import { RunError } from "../../lib/core/errors.ts";
+import { ask, bytes, readAll, readExactly, text } from "../support/bytes.ts";
+
+function echoBackend(): ReturnType<typeof startBackend> {
+  return startBackend(async (conn) => {
+    await writeAll(conn, await readAll(conn));
+  });
+}
+
+Deno.test("the runtime refuses a worker every dial, port, file, variable and command that is not its own", async () => {
+  const backend = echoBackend();
+  await using balancer = await startTestBalancer({
+    backends: [backend.address],
+    workers: 1,
+    workerEntry: import.meta.resolve("../support/workers/nosy_worker.ts"),
+  });
+  await balancer.log.waitFor("attempted", (fields) => fields.what === "sys");
+  const outcomes = balancer.log.events.filter((it) => it.event === "attempted").map((it) => it.fields);
+  assert.deepEqual(
+    outcomes,
+    ["dial", "listen", "read", "write", "env", "run", "sys"].map((what) => ({ what, outcome: "NotCapable" })),
+  );
+  assert.equal(text(await ask(balancer.port, bytes("and it works"))), "and it works");
+  await backend.stop();
+});
+
+Deno.test("a worker that dies is replaced, the other's sessions go on, and its slots are given back", async () => {
+  const backend = startBackend(async (conn) => {
+    await writeAll(conn, bytes("!"));
+    await writeAll(conn, await readAll(conn));
+  });
+  await using balancer = await startTestBalancer({
+    backends: [backend.address],
+    workers: 2,
+    workerEntry: import.meta.resolve("../support/workers/mortal_worker.ts"),
+  });
+  const clients = await Promise.all(
+    Array.from({ length: 40 }, () => Deno.connect({ hostname: "127.0.0.1", port: balancer.port })),
+  );
+  for (const client of clients) await readExactly(client, 1);
+  assert.equal(balancer.balancer.scoreboard.active(0), 40);
+
+  const orders = new BroadcastChannel("sockbal-mortal-worker");
+  orders.postMessage("data-plane-1");
+  const { fields } = await balancer.log.waitFor("worker_died");
+  assert.deepEqual(fields, { worker: 1, reason: "told to die", restart_in_ms: 50 });
+  await balancer.log.waitFor("worker_restarted");
+  orders.close();
+
+  const echoes = await Promise.all(clients.map(async (client) => {
+    try {
+      await writeAll(client, bytes("still there?"));
+      await client.closeWrite();
+      return text(await readAll(client));
+    } catch {
+      return "lost";
+    }
+  }));
+  const survivors = echoes.filter((echo) => echo === "still there?").length;
+  const records = await balancer.waitForRecords(survivors);
+  assert.ok(records.every((record) => record.end === "done"));
+  assert.equal(balancer.balancer.scoreboard.active(0), 0);
+  for (let i = 0; i < 20; i++) assert.equal(text(await ask(balancer.port, bytes("again"))), "!again");
+  for (const client of clients) client.close();
+  await backend.stop();
+});
+
+Deno.test("a port that is taken is named, and nothing is left running", async () => {
+  const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const config = testConfig({
+    backends: [`127.0.0.1:${refusedPort()}`],
+    listener: { listen: `127.0.0.1:${taken.addr.port}` },
+  });
+  await assert.rejects(startBalancer({ config, log: memoryLog().log }), (error: unknown) => {
+    assert.ok(error instanceof RunError);
+    const { port } = taken.addr;
+    assert.equal(
+      error.message,
+      `cannot listen on 127.0.0.1:${port}: port ${port} is in use by another program`,
+    );
+    return true;
+  });
+  taken.close();
+});
+
+Deno.test("host names in addresses are resolved before the data plane starts", async () => {
+  const backend = echoBackend();
+  await using balancer = await startTestBalancer({
+    backends: [`localhost:${backend.port}`],
+    listener: { listen: "localhost:0" },
+  });
+  assert.match(balancer.balancer.addresses[0] ?? "", /^(127\.0\.0\.1|\[::1\]):\d+$/);
+  assert.equal(text(await ask(balancer.port, bytes("hi"))), "hi");
+  await backend.stop();
+});
+
+Deno.test("a name that does not exist is named in one sentence", async () => {
+  const config = testConfig({ backends: ["no-such-host.invalid:80"] });
+  await assert.rejects(startBalancer({ config, log: memoryLog().log }), {
+    name: "RunError",
+    message: /^cannot resolve the name "no-such-host.invalid": /,
+  });
+});

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { writeAll } from "../../lib/core/connection.ts";
+import { startBackend } from "../support/backend.ts";
+import { startTestBalancer } from "../support/balancer.ts";
+import { bytes, readAll, readExactly, text } from "../support/bytes.ts";
+
+/** Greets, and stays until the client ends. */
+function greeter(): ReturnType<typeof startBackend> {
+  return startBackend(async (conn) => {
+    await writeAll(conn, bytes("hello"));
+    await readAll(conn);
+  });
+}
+
+Deno.test("at max_connections accepting pauses, over all workers, and goes on when a session ends", async () => {
+  const backend = greeter();
+  await using balancer = await startTestBalancer({
+    backends: [backend.address],
+    listener: { max_connections: 3 },
+    workers: 2,
+  });
+  const connect = (): Promise<Deno.TcpConn> => Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+  const inside = await Promise.all([connect(), connect(), connect()]);
+  for (const client of inside) assert.equal(text(await readExactly(client, 5)), "hello");
+
+  // The kernel completes the fourth connection, but nobody accepts it.
+  const waiting = await connect();
+  const greeting = readExactly(waiting, 5);
+  let wasGreeted = false;
+  greeting.then(() => wasGreeted = true);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.equal(wasGreeted, false);
+  assert.equal(backend.accepted, 3);
+
+  inside[0]?.close();
+  assert.equal(text(await greeting), "hello");
+  assert.equal(backend.accepted, 4);
+  for (const client of [...inside.slice(1), waiting]) client.close();
+  await balancer.waitForRecords(4);
+  await backend.stop();
+});
+
+Deno.test("max_connections is never exceeded and nobody is turned away, with 200 clients on 2 places", async () => {
+  let active = 0;
+  let most = 0;
+  const backend = startBackend(async (conn) => {
+    most = Math.max(most, ++active);
+    await writeAll(conn, await readAll(conn));
+    active--;
+  });
+  await using balancer = await startTestBalancer({
+    backends: [backend.address],
+    listener: { max_connections: 2 },
+    workers: 2,
+  });
+  const answers = await Promise.all(Array.from({ length: 200 }, async (_, i) => {
+    using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+    await writeAll(client, bytes(`client ${i}`));
+    await client.closeWrite();
+    return text(await readAll(client));
+  }));
+  assert.deepEqual(answers, Array.from({ length: 200 }, (_, i) => `client ${i}`));
+  assert.ok(most <= 2, `${most} sessions at once`);
+  await backend.stop();
+});

@@ -1,0 +1,99 @@
+/** Peers that reset their connections. Only node:net can send a reset on purpose. */
+
+import assert from "node:assert/strict";
+import { connect, createServer, type Socket } from "node:net";
+import { once } from "node:events";
+import { writeAll } from "../../lib/core/connection.ts";
+import { startBackend } from "../support/backend.ts";
+import { localPort, startTestBalancer } from "../support/balancer.ts";
+import { ask, bytes, pattern, readAll, same, text } from "../support/bytes.ts";
+
+async function resettingBackend(
+  serve: (socket: Socket) => void,
+): Promise<{ address: string; stop(): Promise<void> }> {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on("error", () => {});
+    serve(socket);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("Cannot find the port of the backend");
+  return {
+    address: `127.0.0.1:${address.port}`,
+    stop: async () => {
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+Deno.test("a client that resets ends its session at once, and the backend is closed", async () => {
+  const { promise: backendEnded, resolve } = Promise.withResolvers<void>();
+  const backend = startBackend(async (conn) => {
+    await readAll(conn).catch(() => {});
+    resolve();
+  });
+  await using balancer = await startTestBalancer({ backends: [backend.address] });
+  const client = connect({ host: "127.0.0.1", port: balancer.port });
+  await once(client, "connect");
+  const port = client.localPort ?? 0;
+  client.write("hello");
+  client.resetAndDestroy();
+  await backendEnded;
+  assert.equal((await balancer.recordOf(port)).end, "client_reset");
+  await backend.stop();
+});
+
+Deno.test("a backend that resets ends its session, and the client sees an end", async () => {
+  const backend = await resettingBackend((socket) => socket.once("data", () => socket.resetAndDestroy()));
+  await using balancer = await startTestBalancer({ backends: [backend.address] });
+  using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+  await writeAll(client, bytes("hello"));
+  assert.equal(text(await readAll(client)), "");
+  await client.closeWrite();
+  assert.equal((await balancer.recordOf(localPort(client))).end, "backend_reset");
+  await backend.stop();
+});
+
+Deno.test("a backend that answers and goes, with bytes of the client unread, has its whole answer delivered", async () => {
+  // As much as the system has sent before the reset: what a dying backend holds back is lost with it.
+  const answer = pattern(20_000);
+  const backend = startBackend(async (conn) => {
+    await conn.read(new Uint8Array(10));
+    await writeAll(conn, answer);
+    // Closing now, with the rest of the request unread, makes the system send a reset.
+  });
+  await using balancer = await startTestBalancer({ backends: [backend.address] });
+  for (let i = 0; i < 20; i++) {
+    using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+    const sending = writeAll(client, pattern(100_000)).catch(() => {});
+    assert.ok(same(await readAll(client), answer), `answer ${i} is not whole`);
+    await sending;
+  }
+  await backend.stop();
+});
+
+Deno.test("a session whose peers reset disturbs no other session", async () => {
+  const backend = startBackend(async (conn) => {
+    await writeAll(conn, await readAll(conn));
+  });
+  await using balancer = await startTestBalancer({ backends: [backend.address] });
+  const resetting = async (): Promise<void> => {
+    const client = connect({ host: "127.0.0.1", port: balancer.port });
+    client.on("error", () => {});
+    await once(client, "connect");
+    client.write("x");
+    client.resetAndDestroy();
+    await once(client, "close");
+  };
+  const talking = async (i: number): Promise<void> => {
+    const sent = pattern(50_000, i);
+    assert.ok(same(await ask(balancer.port, sent), sent));
+  };
+  await Promise.all(Array.from({ length: 100 }, (_, i) => i % 2 === 0 ? resetting() : talking(i)));
+  const records = await balancer.waitForRecords(100);
+  assert.equal(records.filter((record) => record.end === "done").length, 50);
+  assert.ok(records.every((record) => record.end === "done" || record.end === "client_reset"));
+  await backend.stop();
+});

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { writeAll } from "../../lib/core/connection.ts";
+import { startBackend, type TestBackend } from "../support/backend.ts";
+import { localPort, startTestBalancer } from "../support/balancer.ts";
+import { bytes, pattern, readAll, readExactly, same, text } from "../support/bytes.ts";
+
+function greeter(): TestBackend {
+  return startBackend(async (conn) => {
+    await writeAll(conn, bytes("hello"));
+    await writeAll(conn, await readAll(conn));
+  });
+}
+
+Deno.test("a stopping balancer takes no new connection and lets its sessions finish", async () => {
+  const backend = greeter();
+  await using balancer = await startTestBalancer({ backends: [backend.address], shutdownTimeout: "1m" });
+  using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+  await readExactly(client, 5);
+  const stopped = balancer.stop();
+  await refusesConnections(balancer.port);
+  const sent = pattern(1024 * 1024);
+  const sending = writeAll(client, sent).then(() => client.closeWrite());
+  assert.ok(same(await readAll(client), sent));
+  await sending;
+  assert.equal(await stopped, 0);
+  assert.equal((await balancer.recordOf(localPort(client))).end, "done");
+  await backend.stop();
+});
+
+Deno.test("sessions that are left at the shutdown timeout are closed and counted", async () => {
+  const backend = greeter();
+  await using balancer = await startTestBalancer({ backends: [backend.address], shutdownTimeout: "200ms" });
+  const clients = await Promise.all(
+    Array.from({ length: 5 }, () => Deno.connect({ hostname: "127.0.0.1", port: balancer.port })),
+  );
+  for (const client of clients) await readExactly(client, 5);
+  assert.equal(await balancer.stop(), 5);
+  for (const client of clients) assert.equal(text(await readAll(client)), "");
+  assert.deepEqual(balancer.records().map((record) => record.end), Array(5).fill("shutdown"));
+  assert.equal(balancer.balancer.scoreboard.active(0), 0);
+  for (const client of clients) client.close();
+  await backend.stop();
+});
+
+Deno.test("stopping while 50 MiB are on their way to a client loses none of them", async () => {
+  const block = pattern(1024 * 1024);
+  const backend = startBackend(async (conn) => {
+    for (let i = 0; i < 50; i++) await writeAll(conn, block);
+  });
+  await using balancer = await startTestBalancer({ backends: [backend.address], shutdownTimeout: "1m" });
+  using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+  await readExactly(client, 1_000);
+  const stopped = balancer.stop();
+  const rest = await readAll(client);
+  assert.equal(rest.length + 1_000, 50 * block.length);
+  await client.closeWrite();
+  assert.equal(await stopped, 0);
+  await backend.stop();
+});
+
+/** Resolves when the port refuses; the listening socket is closed by several threads, one after the other. */
+async function refusesConnections(port: number): Promise<void> {
+  for (;;) {
+    try {
+      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    } catch (error) {
+      if (error instanceof Deno.errors.ConnectionRefused) return;
+      throw error;
+    }
+  }
+}
