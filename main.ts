@@ -16,7 +16,12 @@ if ("WorkerGlobalScope" in globalThis) await import("./lib/dataplane/worker.ts")
 else if (import.meta.main) Deno.exit(await main(Deno.args));
 
 async function main(args: readonly string[]): Promise<ExitStatus> {
-  const terminal: Terminal = { stop: stopSignal(), print: (text) => write(Deno.stdout, text) };
+  const terminal: Terminal = {
+    stop: stopSignal(),
+    print: (text) => write(Deno.stdout, text),
+    // In the source tree there is no command of that name.
+    command: import.meta.url.endsWith("/main.ts") && !Deno.build.standalone ? "deno task sockbal" : "sockbal",
+  };
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     report(event.reason, args).then(Deno.exit);

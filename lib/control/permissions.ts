@@ -1,7 +1,7 @@
 /** The least that a configuration needs to be allowed, for the workers and for the whole program. */
 
 import type { Config } from "../config/schema.ts";
-import { type Address, formatAddress } from "../core/address.ts";
+import { type Address, formatAddress, hasName } from "../core/address.ts";
 import { configAddresses } from "./plan.ts";
 import { resolveAddress } from "./resolve.ts";
 import { workerModules } from "./worker_entry.ts";
@@ -63,8 +63,13 @@ function unique(list: readonly string[]): string[] {
  */
 export async function programPermissions(config: Config, files: readonly string[]): Promise<Permissions> {
   const written = configAddresses(config).flatMap(forms);
-  const sockets = socketPermissions([...written, ...await Promise.all(written.map(resolveAddress))]);
-  return { ...sockets, read: unique([...files, workerModules, ...sockets.read]) };
+  const sockets = socketPermissions(await Promise.all(written.map(resolveAddress)));
+  const names = written.filter(hasName).map((address) => address.host);
+  return {
+    net: unique([...sockets.net, ...names]),
+    read: unique([...files, workerModules, ...sockets.read]),
+    write: sockets.write,
+  };
 }
 
 /** "All addresses" is one of two hosts; which one is known only when it is listened on. */

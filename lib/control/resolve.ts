@@ -1,16 +1,18 @@
-/** Host names to IP addresses. Done here, once, so that the data plane dials by address and needs no resolver. */
+/** Names to what they stand for. Done here, once, so that the data plane needs neither a resolver nor its folder. */
 
 import { lookup } from "node:dns/promises";
-import { type Address, isLiteral } from "../core/address.ts";
+import { resolve } from "node:path";
+import { type Address, hasName } from "../core/address.ts";
 import { RunError } from "../core/errors.ts";
 
 /**
- * The address with its host as an IP address: the first that the system's resolver gives.
+ * The address with its host as an IP address, the first that the system's resolver gives, or its path as an absolute one.
  *
  * @throws {RunError} when there is no such name.
  */
 export async function resolveAddress(address: Address): Promise<Address> {
-  if (address.transport === "unix" || isLiteral(address)) return address;
+  if (address.transport === "unix") return { ...address, path: resolve(address.path) };
+  if (!hasName(address)) return address;
   try {
     return { ...address, host: (await lookup(address.host)).address };
   } catch (error) {

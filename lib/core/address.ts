@@ -60,9 +60,9 @@ export function formatHostPort(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Whether the host is an address already, so that there is no name to resolve. */
-export function isLiteral(address: TcpAddress): boolean {
-  return address.host === "" || isIP(address.host) !== 0;
+/** An address whose host is a name, which has to be resolved before it can be used. */
+export function hasName(address: Address): address is TcpAddress {
+  return address.transport === "tcp" && address.host !== "" && isIP(address.host) === 0;
 }
 
 function parseAddress(text: string): Address {

@@ -51,6 +51,16 @@ export function settleAddress(address: Address): Address {
   throw describeListenError(address, failure);
 }
 
+/** Removes the file that a Unix socket leaves behind when its listener has been closed. */
+export async function removeSocketFile(address: Address): Promise<void> {
+  if (address.transport === "tcp") return;
+  try {
+    await Deno.remove(address.path);
+  } catch {
+    // Somebody was faster; gone is gone.
+  }
+}
+
 /** Listens on a path; a socket file that a crashed program left behind, where nobody answers, is removed. */
 async function listenUnix(path: string): Promise<Deno.UnixListener> {
   try {

@@ -7,7 +7,7 @@ import { Pool } from "../pool/pool.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
 import { acceptConnections, type Gate } from "./accept.ts";
 import { Buffers } from "./buffers.ts";
-import { listenShared } from "./listen.ts";
+import { listenShared, removeSocketFile } from "./listen.ts";
 import { LiveSession } from "./live_session.ts";
 import type { FromWorker, ListenerOptions, PlaneOptions } from "./messages.ts";
 import type { SessionRecord } from "./record.ts";
@@ -53,6 +53,7 @@ export class Plane implements Watched {
   async drain(): Promise<void> {
     this.#stop.abort();
     await Promise.all(this.#accepting);
+    await Promise.all(this.#options.listeners.map(({ address }) => removeSocketFile(address)));
     while (this.#sessions.size > 0) {
       // deno-lint-ignore no-await-in-loop -- a connection may have been accepted at the last moment
       await Promise.allSettled(this.#sessions.values());

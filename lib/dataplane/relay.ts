@@ -28,7 +28,18 @@ type Outcome = "ended" | "source_failed" | "sink_failed";
  * still gets every byte that the backend had sent, and a moment to go by itself. Never throws, closes neither connection.
  */
 export async function relay(session: LiveSession, backend: Deno.Conn, tools: RelayTools): Promise<void> {
+  sendAtOnce(session.client);
+  sendAtOnce(backend);
   await Promise.all([relayIn(session, backend, tools), relayOut(session, backend, tools)]);
+}
+
+/** Without Nagle's algorithm (RFC 896): it would hold back the small segments that the peer has sent at once. */
+function sendAtOnce(conn: Deno.Conn): void {
+  try {
+    if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
+  } catch {
+    // The peer is gone already; the first read or write says so.
+  }
 }
 
 /** Client to backend. */

@@ -35,7 +35,7 @@ export async function runDemo(flags: DemoFlags, terminal: Terminal): Promise<voi
       );
     }
     balancer = await startBalancer({ config, log });
-    await terminal.print(await show(servers, balancer.addresses[0] ?? "", terminal.stop));
+    await terminal.print(await show(servers, balancer.addresses[0] ?? "", terminal));
     await stopped(terminal.stop);
     await terminal.print("\nstopped\n");
   } finally {
@@ -45,11 +45,15 @@ export async function runDemo(flags: DemoFlags, terminal: Terminal): Promise<voi
   }
 }
 
-async function show(servers: readonly RunningServer[], balancer: string, stop: AbortSignal): Promise<string> {
+async function show(
+  servers: readonly RunningServer[],
+  balancer: string,
+  terminal: Terminal,
+): Promise<string> {
   const port = balancer.split(":").at(-1) ?? "";
   const rows: string[] = [];
   for (let i = 1; i <= MESSAGES; i++) {
-    const answer = await ask(balancer, `hello ${i}`, stop);
+    const answer = await ask(balancer, `hello ${i}`, terminal.stop);
     const address = servers[Number(answer.split(" ").at(-1)) - 1]?.address ?? "";
     rows.push(`  hello ${i}   ->   ${answer}   ${address}`);
   }
@@ -64,7 +68,7 @@ ${rows.join("\n")}
 Try it yourself, in another terminal:
 
   curl http://${balancer}
-  deno task sockbal --role client --connect ${balancer} --message hi
+  ${terminal.command} --role client --connect ${balancer} --message hi
   nc 127.0.0.1 ${port}            (type something, press Enter)
 
 Ctrl-C stops it.

@@ -8,7 +8,7 @@ import { reasonOf } from "../core/errors.ts";
 import { log, type Logger } from "../core/log.ts";
 import { resolveAddress } from "../control/resolve.ts";
 import { acceptConnections, type Gate } from "../dataplane/accept.ts";
-import { listenShared, settleAddress } from "../dataplane/listen.ts";
+import { listenShared, removeSocketFile, settleAddress } from "../dataplane/listen.ts";
 import type { Handler } from "../respond/handler.ts";
 import { handlers } from "../respond/handlers.ts";
 import { ServedConnection } from "./served_connection.ts";
@@ -82,7 +82,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       for (const connection of open) connection.close();
       await accepting;
       clock.stop();
-      if (listen.transport === "unix") await Deno.remove(listen.path).catch(() => {});
+      await removeSocketFile(listen);
       return closed;
     },
   };

@@ -7,6 +7,8 @@ export interface Terminal {
   readonly stop: AbortSignal;
   /** Writes to stdout what the user asked for. */
   print(text: string): Promise<void>;
+  /** How this program is started, as a user would type it. */
+  readonly command: string;
 }
 
 /** Resolves when the user wishes to stop. */

@@ -1,3 +1,5 @@
+// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
+
 /** Peers that reset their connections. Only node:net can send a reset on purpose. */
 
 import assert from "node:assert/strict";

@@ -1,3 +1,5 @@
+// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
+
 import assert from "node:assert/strict";
 import { writeAll } from "../../lib/core/connection.ts";
 import { startBackend, startSilentBackend, type TestBackend } from "../support/backend.ts";

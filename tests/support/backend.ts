@@ -1,3 +1,5 @@
+// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
+
 /** Backends that behave as a test wants. */
 
 export interface TestBackend {
@@ -36,7 +38,7 @@ export function startBackend(serve: (conn: Deno.TcpConn) => Promise<void> | void
     get accepted() {
       return accepted;
     },
-    async stop() {
+    async stop(): Promise<void> {
       listener.close();
       await accepting;
       for (const conn of open) close(conn);

@@ -1,3 +1,5 @@
+// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
+
 /** Bytes in and out of sockets, as tests need them. */
 
 import { type Connection, writeAll } from "../../lib/core/connection.ts";

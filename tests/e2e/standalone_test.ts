@@ -1,0 +1,165 @@
+// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
+
+/** The ways to have a `sockbal` command, each made by its task and used from an empty folder. */
+
+import assert from "node:assert/strict";
+import { writeAll } from "../../lib/core/connection.ts";
+import { startBackend } from "../support/backend.ts";
+import { ask, pattern, readAll, same } from "../support/bytes.ts";
+import { runCommand, RunningCommand } from "../support/command.ts";
+
+const root = new URL("../../", import.meta.url).pathname;
+
+async function task(name: string, env: Record<string, string> = {}): Promise<string> {
+  const { status, stdout, stderr } = await runCommand([Deno.execPath(), "task", name], { cwd: root, env });
+  assert.equal(status, 0, stderr);
+  return stdout + stderr;
+}
+
+/** What every way has to do: balance bytes, pass signals and exit statuses through, and find its sample by itself. */
+async function provesItself(command: readonly string[]): Promise<void> {
+  const cwd = await Deno.makeTempDir();
+  const backend = startBackend(async (conn) => {
+    await writeAll(conn, await readAll(conn));
+  });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    const balancer = new RunningCommand(
+      [
+        ...command,
+        "--role",
+        "balancer",
+        "--listen",
+        "127.0.0.1:0",
+        "--backend",
+        backend.address,
+        "--workers",
+        "2",
+      ],
+      { cwd },
+    );
+    const [, port = ""] = await balancer.sees(/listening address=127.0.0.1:(\d+)/);
+    await balancer.sees(/ ready workers=2/);
+    const sent = pattern(300_000);
+    assert.ok(same(await ask(Number(port), sent), sent));
+    balancer.kill(signal);
+    const { status, stderr } = await balancer.finished;
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, / session .* bytes_in=300000 bytes_out=300000 .* end=done\n/);
+    assert.match(stderr, / stopped closed_sessions=0\n$/);
+  }
+  const refused = await runCommand([
+    ...command,
+    "--role",
+    "client",
+    "--connect",
+    "127.0.0.1:1",
+    "--message",
+    "x",
+  ], { cwd });
+  assert.equal(refused.status, 1);
+  const wrong = await runCommand([...command, "--role", "balancer", "--workres", "2"], { cwd });
+  assert.deepEqual([wrong.status, wrong.stdout], [2, ""]);
+  const check = await runCommand([...command, "--role", "balancer", "--check"], { cwd });
+  assert.equal(check.stdout, "the built-in sample: ok (1 listener, 1 pool, 3 backends)\n");
+  await provesUnixSockets(command, cwd);
+  await backend.stop();
+  await Deno.remove(cwd, { recursive: true });
+}
+
+/** A Unix socket on both sides needs more permissions than TCP; they must be there when they are needed. */
+async function provesUnixSockets(command: readonly string[], cwd: string): Promise<void> {
+  const server = new RunningCommand(
+    [...command, "--role", "server", "--listen", "unix:server.sock", "--handler", "whoami", "--name", "me"],
+    { cwd },
+  );
+  await server.sees(/ ready /);
+  const balancer = new RunningCommand(
+    [...command, "--role", "balancer", "--listen", "unix:balancer.sock", "--backend", "unix:server.sock"],
+    { cwd },
+  );
+  await balancer.sees(/ ready /);
+  const client = await runCommand(
+    [...command, "--role", "client", "--connect", "unix:balancer.sock", "--message", "hi"],
+    { cwd },
+  );
+  assert.deepEqual([client.status, client.stdout, client.stderr], [0, "me\n", ""]);
+  for (const running of [server, balancer]) {
+    running.kill("SIGTERM");
+    assert.equal((await running.finished).status, 0);
+  }
+  const left = await Array.fromAsync(Deno.readDir(cwd));
+  assert.deepEqual(left.map((entry) => entry.name), [], "socket files are left behind");
+}
+
+Deno.test("the bundle and the installed command balance, stop and fail as they should", async (t) => {
+  const home = await Deno.makeTempDir();
+  await task("install", { DENO_INSTALL_ROOT: home });
+  await t.step("dist/sockbal.js, run by deno", async () => {
+    const flags = ["--no-prompt", "--no-config", "--unstable-net", "--unstable-worker-options"];
+    const permissions = ["--allow-net", "--allow-read", "--allow-write"];
+    await provesItself([Deno.execPath(), "run", ...flags, ...permissions, `${root}dist/sockbal.js`]);
+  });
+  await t.step("the command that deno task install put on the PATH", async () => {
+    await provesItself([`${home}/bin/sockbal`]);
+  });
+  const hasNpm = await runs("npm");
+  const skipped = hasNpm ? "" : " (skipped: there is no npm; apt-get install npm)";
+  await t.step({
+    name: `the npm package, installed on a machine that has only Node.js${skipped}`,
+    ignore: !hasNpm,
+    fn: provesNpmPackage,
+  });
+  await Deno.remove(home, { recursive: true });
+});
+
+async function provesNpmPackage(): Promise<void> {
+  await task("npm");
+  const archives = [...Deno.readDirSync(`${root}dist/npm`)].filter((entry) => entry.name.endsWith(".tgz"));
+  assert.equal(archives.length, 1);
+  const prefix = await Deno.makeTempDir();
+  const archive = `${root}dist/npm/${archives[0]?.name}`;
+  const install = await runCommand(["npm", "install", "--global", "--prefix", prefix, archive]);
+  assert.equal(install.status, 0, install.stderr);
+  await provesItself([`${prefix}/bin/sockbal`]);
+  await Deno.remove(prefix, { recursive: true });
+}
+
+Deno.test("the executable has every worker entry and asset embedded", async () => {
+  const folder = await Deno.makeTempDir();
+  const compile = (env: Record<string, string>): ReturnType<typeof runCommand> => {
+    const tool = ["run", "--no-prompt", "--allow-run=deno", "tools/compile.ts", `${folder}/sockbal`];
+    return runCommand([Deno.execPath(), ...tool], { cwd: root, env });
+  };
+  // The base itself does not matter for what is embedded.
+  const { status, stderr } = await compile({ DENORT_BIN: Deno.execPath() });
+  assert.equal(status, 0, stderr);
+  for (const file of ["worker.ts", "balancer.yaml", "deno.json", "main.ts"]) {
+    assert.ok(stderr.includes(file), `${file} is not among the embedded files:\n${stderr}`);
+  }
+  assert.ok(!stderr.includes("fast-check"), "a library of the tests is embedded");
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("where the base of the executable cannot be had, one sentence names the other ways", async () => {
+  const folder = await Deno.makeTempDir();
+  const { status, stdout, stderr } = await runCommand(
+    [Deno.execPath(), "run", "--no-prompt", "--allow-run=deno", "tools/compile.ts", `${folder}/sockbal`],
+    // A base that does not exist fails in the same place as one that cannot be downloaded.
+    { cwd: root, env: { DENORT_BIN: `${folder}/no-such-file` } },
+  );
+  assert.equal(status, 1);
+  assert.equal(stdout, "");
+  assert.match(
+    stderr,
+    /^The runtime base of `deno compile` cannot be had: .*DENORT_BIN.*install.*bundle.*npm.*\n$/,
+  );
+  await Deno.remove(folder, { recursive: true });
+});
+
+async function runs(command: string): Promise<boolean> {
+  try {
+    return (await new Deno.Command(command, { args: ["--version"] }).output()).success;
+  } catch {
+    return false;
+  }
+}

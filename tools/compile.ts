@@ -1,0 +1,37 @@
+/**
+ * `deno task compile`: dist/sockbal, one executable with its permissions baked in.
+ *
+ * The runtime base of the executable comes from Deno's own server, or from the file that DENORT_BIN names. Where neither
+ * can be had, the reason and the other ways are said in one sentence.
+ */
+
+const PERMISSIONS = ["--no-prompt", "--allow-net", "--allow-read", "--allow-write"];
+
+const compile = new Deno.Command("deno", {
+  args: [
+    "compile",
+    ...PERMISSIONS,
+    "--exclude-unused-npm",
+    // The worker is started by its address, which no import names.
+    ...["--include", "lib/dataplane/worker.ts"],
+    ...["--output", Deno.args[0] ?? "dist/sockbal"],
+    "main.ts",
+  ],
+  stdout: "piped",
+  stderr: "piped",
+});
+const { code, stdout, stderr } = await compile.output();
+const said = new TextDecoder().decode(stderr);
+if (/Setting up base binary|Could not find denort/.test(said)) {
+  await print(
+    "The runtime base of `deno compile` cannot be had: set DENORT_BIN to a denort of this version of Deno, " +
+      "or use `deno task install`, `deno task bundle` or `deno task npm` instead.\n",
+  );
+} else {
+  await print(new TextDecoder().decode(stdout) + said);
+}
+Deno.exit(code);
+
+async function print(text: string): Promise<void> {
+  await new Blob([text]).stream().pipeTo(Deno.stderr.writable);
+}

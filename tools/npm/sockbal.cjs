@@ -1,0 +1,55 @@
+#!/usr/bin/env node
+// deno-lint-ignore-file explicit-function-return-type -- plain JavaScript, which has no types to write
+// The launcher of the npm package: runs the bundle with Deno, under the narrowest permissions that its role allows.
+"use strict";
+
+const { spawn } = require("node:child_process");
+const { constants } = require("node:os");
+const { join } = require("node:path");
+
+/** Where the executable of Deno is; the package that brings it may not have unpacked it yet. */
+function findDeno() {
+  try {
+    return require("deno/install_api.cjs").runInstall();
+  } catch (error) {
+    process.stderr.write(`sockbal: cannot find Deno: ${error.message}\n`);
+    process.exit(1);
+  }
+}
+
+/**
+ * Every role needs the network, and a Unix socket is a file. A balancer reads its configuration and its own modules;
+ * it is started able to write only because a configuration may name a Unix socket, and gives that up if none does.
+ */
+function permissions(args) {
+  const hasUnixSocket = args.some((arg) => arg.includes("unix:"));
+  const isBalancer = args.some((arg) => ["balancer", "--role=balancer", "--demo"].includes(arg));
+  const files = hasUnixSocket || isBalancer ? ["--allow-read", "--allow-write"] : [];
+  return ["--allow-net", ...files];
+}
+
+const args = process.argv.slice(2);
+const child = spawn(
+  findDeno(),
+  [
+    ...["run", "--no-prompt", "--no-config", "--no-lock", "--unstable-net", "--unstable-worker-options"],
+    ...permissions(args),
+    join(__dirname, "sockbal.js"),
+    ...args,
+  ],
+  { stdio: "inherit" },
+);
+
+// From a terminal Ctrl-C reaches both processes at once; what was sent to the launcher alone has to be passed on.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.on(signal, () => {
+    if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
+  });
+}
+child.on("error", (error) => {
+  process.stderr.write(`sockbal: cannot start Deno: ${error.message}\n`);
+  process.exit(1);
+});
+child.on("exit", (status, signal) => {
+  process.exit(status ?? 128 + (signal === null ? 0 : constants.signals[signal]));
+});
