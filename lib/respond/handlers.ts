@@ -8,8 +8,23 @@ import { reverse } from "./reverse.ts";
 import { discard, echo, upper } from "./streams.ts";
 
 /** What `--handler` can name. */
-export const handlers = { echo, upper, reverse, discard, chargen, daytime, whoami, http } satisfies Record<
-  string,
-  Handler
->;
-export type HandlerName = keyof typeof handlers;
+export type HandlerName =
+  | "echo"
+  | "upper"
+  | "reverse"
+  | "discard"
+  | "chargen"
+  | "daytime"
+  | "whoami"
+  | "http";
+
+export const handlers: Readonly<Record<HandlerName, Handler>> = {
+  echo,
+  upper,
+  reverse,
+  discard,
+  chargen,
+  daytime,
+  whoami,
+  http,
+};

@@ -50,26 +50,24 @@ async function show(
   balancer: string,
   terminal: Terminal,
 ): Promise<string> {
-  const port = balancer.split(":").at(-1) ?? "";
   const rows: string[] = [];
   for (let i = 1; i <= MESSAGES; i++) {
     const answer = await ask(balancer, `hello ${i}`, terminal.stop);
     const address = servers[Number(answer.split(" ").at(-1)) - 1]?.address ?? "";
-    rows.push(`  hello ${i}   ->   ${answer}   ${address}`);
+    rows.push(`  hello ${i}    ${answer}    ${address}`);
   }
   return `sockbal demo: one port, three servers, in turn
 
-  balancer  ${balancer}
-${servers.map((server, i) => `  server ${i + 1}  ${server.address}`).join("\n")}
+  balancer   ${balancer}
+${servers.map((server, i) => `  server ${i + 1}   ${server.address}`).join("\n")}
 
-  message        answered by
+  message    answered by
 ${rows.join("\n")}
 
-Try it yourself, in another terminal:
+It stays up. Try it from another terminal:
 
   curl http://${balancer}
   ${terminal.command} --role client --connect ${balancer} --message hi
-  nc 127.0.0.1 ${port}            (type something, press Enter)
 
 Ctrl-C stops it.
 `;

@@ -114,7 +114,9 @@ Deno.test("the bundle and the installed command balance, stop and fail as they s
 
 async function provesNpmPackage(): Promise<void> {
   await task("npm");
-  const archives = [...Deno.readDirSync(`${root}dist/npm`)].filter((entry) => entry.name.endsWith(".tgz"));
+  const archives = (await Array.fromAsync(Deno.readDir(`${root}dist/npm`))).filter((entry) =>
+    entry.name.endsWith(".tgz")
+  );
   assert.equal(archives.length, 1);
   const prefix = await Deno.makeTempDir();
   const archive = `${root}dist/npm/${archives[0]?.name}`;

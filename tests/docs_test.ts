@@ -1,0 +1,153 @@
+// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
+
+/** The examples of the documents: each is run or read as it stands there. */
+
+import assert from "node:assert/strict";
+import { parseCommandLine } from "../lib/cli/command_line.ts";
+import { parseConfig } from "../lib/config/parse.ts";
+import type { EndReason } from "../lib/dataplane/record.ts";
+import { ask } from "./support/bytes.ts";
+import { runCommand, RunningCommand } from "./support/command.ts";
+
+const root = new URL("../", import.meta.url);
+const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "docs/sessions.md"];
+
+interface Block {
+  readonly language: string;
+  readonly text: string;
+}
+
+async function blocks(document: string): Promise<Block[]> {
+  const markdown = await Deno.readTextFile(new URL(document, root));
+  const fences = markdown.matchAll(/^( *)```(\w*)\n([^]*?)^ *```$/gm);
+  return [...fences].map(([, indent = "", language = "", text = ""]) => {
+    return { language, text: text.replaceAll(new RegExp(`^${indent}`, "gm"), "") };
+  });
+}
+
+async function taskNames(): Promise<string[]> {
+  return Object.keys(JSON.parse(await Deno.readTextFile(new URL("deno.json", root))).tasks);
+}
+
+Deno.test("every command of the documents has flags that sockbal knows, or is a task", async () => {
+  const tasks = await taskNames();
+  let commands = 0;
+  for (const document of DOCUMENTS) {
+    for (const { text } of (await blocks(document)).filter((block) => block.language === "sh")) {
+      for (const line of text.trim().split("\n")) {
+        commands++;
+        const task = /(?:deno|npx -y deno@2\.9\.6) task (\w+)/.exec(line)?.[1];
+        const args = /^(?:sockbal|deno run .*dist\/sockbal\.js) (.*)$/.exec(line)?.[1];
+        if (task !== undefined) assert.ok(tasks.includes(task), line);
+        else if (args !== undefined) {
+          assert.notEqual(parseCommandLine(args.split(" "), "0").run, "show", line);
+        } else assert.match(line, /^npm install -g dist\/npm\/sockbal-/);
+      }
+    }
+  }
+  assert.ok(commands >= 10);
+});
+
+Deno.test("every task that the README names exists, and it names every one that makes a command", async () => {
+  const readme = await Deno.readTextFile(new URL("README.md", root));
+  const tasks = await taskNames();
+  const named = new Set([...readme.matchAll(/`deno task (\w+)`/g)].map((match) => match[1] ?? ""));
+  for (const name of named) assert.ok(tasks.includes(name), name);
+  for (const name of ["compile", "install", "bundle", "npm", "dev"]) assert.ok(named.has(name), name);
+});
+
+Deno.test("every configuration of the documents is accepted", async () => {
+  let configurations = 0;
+  for (const document of DOCUMENTS) {
+    for (const { text } of (await blocks(document)).filter((block) => block.language === "yaml")) {
+      parseConfig(text, document);
+      configurations++;
+    }
+  }
+  assert.ok(configurations >= 1);
+});
+
+Deno.test("every end reason is explained, and none that does not exist", async () => {
+  const reasons: Record<EndReason, true> = {
+    done: true,
+    client_reset: true,
+    backend_reset: true,
+    dial_failed: true,
+    idle_timeout: true,
+    half_close_timeout: true,
+    max_duration: true,
+    shutdown: true,
+    internal_error: true,
+  };
+  const text = await Deno.readTextFile(new URL("docs/sessions.md", root));
+  const table = text.slice(text.search(/^\| `end` +\| Meaning/m), text.indexOf("## Other records"));
+  const explained = [...table.matchAll(/^\| `(\w+)` +\| (?!Meaning)/gm)].map((match) => match[1]);
+  assert.deepEqual(explained, Object.keys(reasons));
+});
+
+Deno.test("links between the documents lead somewhere", async () => {
+  for (const document of DOCUMENTS) {
+    const from = new URL(document, root);
+    for (const [, link = ""] of (await Deno.readTextFile(from)).matchAll(/\]\(([^)#:]+)\)/g)) {
+      assert.ok((await Deno.stat(new URL(link, from))).isFile, `${document}: ${link}`);
+    }
+  }
+});
+
+/** The demo listens where the sample does; somebody may be using it at this moment. */
+const DEMO_PORTS = [5678, 8001, 8002, 8003];
+const takenPort = DEMO_PORTS.find((port) => {
+  try {
+    Deno.listen({ hostname: "127.0.0.1", port }).close();
+    return false;
+  } catch {
+    return true;
+  }
+});
+const skipped = takenPort === undefined
+  ? ""
+  : ` (skipped: port ${takenPort} is in use here; stop what uses it)`;
+
+Deno.test({
+  name: `the demo shows what its picture shows, answers TCP and HTTP, and names a port in use${skipped}`,
+  ignore: takenPort !== undefined,
+  fn: async () => {
+    const demo = (): RunningCommand => {
+      return new RunningCommand([Deno.execPath(), "task", "--quiet", "demo"], { cwd: root.pathname });
+    };
+    await using running = demo();
+    await running.sees(/Ctrl-C stops it\.\n/, "stdout");
+
+    const byHttp = await ask(5678, new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    assert.match(new TextDecoder().decode(byHttp), /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nserver 1\n$/);
+    assert.equal(new TextDecoder().decode(await ask(5678, new TextEncoder().encode("hi\n"))), "server 2\n");
+
+    const second = await demo().finished;
+    assert.equal(second.status, 1);
+    assert.match(
+      second.stderr,
+      /sockbal: cannot listen on 127\.0\.0\.1:8001: port 8001 is in use by another program\n/,
+    );
+
+    running.kill("SIGTERM");
+    const { status, stdout } = await running.finished;
+    assert.equal(status, 0);
+    const picture = await Deno.readTextFile(new URL("docs/demo.svg", root));
+    const [, ...shown] = [...picture.matchAll(/<text [^>]*>([^<]*)<\/text>/g)].map((match) => match[1] ?? "");
+    const lines = stdout.split("\n").filter((line) => line !== "");
+    assert.deepEqual(shown, lines.slice(0, shown.length));
+  },
+});
+
+Deno.test("the help of every role fits a terminal of 100 columns", async () => {
+  for (
+    const args of [["--help"], ...["server", "client", "balancer"].map((role) => ["--role", role, "--help"])]
+  ) {
+    const { status, stdout } = await runCommand(
+      [Deno.execPath(), "run", "--no-prompt", "main.ts", ...args],
+      { cwd: root.pathname },
+    );
+    assert.equal(status, 0);
+    for (const line of stdout.split("\n")) assert.ok(line.length <= 100, line);
+  }
+});
