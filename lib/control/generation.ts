@@ -28,6 +28,9 @@ export interface GenerationOptions {
 const FIRST_RESTART_PAUSE_MS = 50;
 const MAX_RESTART_PAUSE_MS = 5_000;
 
+/** A worker that has not closed its sessions by then hangs, and is ended with them. */
+const CLOSE_GRACE_MS = 2_000;
+
 /** A worker that lived as long as this did not die of its start. */
 const HEALTHY_LIFE_MS = 10_000;
 
@@ -67,8 +70,13 @@ export class Generation {
     this.#draining.abort();
     for (const worker of this.#workers) worker.drain();
     const deadline = setTimeout(() => this.#workers.forEach((worker) => worker.closeSessions()), timeoutMs);
+    const lastResort = setTimeout(
+      () => this.#workers.forEach((worker) => worker.terminate()),
+      timeoutMs + CLOSE_GRACE_MS,
+    );
     const ends = await Promise.all(this.#workers.map((worker) => worker.ended));
     clearTimeout(deadline);
+    clearTimeout(lastResort);
     return ends.reduce((sum, end) => sum + (end.drained ? end.closedSessions : 0), 0);
   }
 

@@ -86,7 +86,11 @@ export function formatRecord(record: LogEvent, timestampMs: number, format: LogF
 
 /** Plain where it can be read back unambiguously, else quoted as JSON: no value can forge a line or a field. */
 function formatValue(value: unknown): string {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const text = Array.isArray(value)
+    ? value.join(", ")
+    : typeof value === "string"
+    ? value
+    : JSON.stringify(value);
   return /^[\w.:/@*%+,\[\]-]+$/.test(text) ? text : JSON.stringify(text);
 }
 
