@@ -1,11 +1,12 @@
 /** The control plane: from a configuration to a running data plane, and to its end. */
 
 import type { Config } from "../config/schema.ts";
+import { formatAddress } from "../core/address.ts";
 import type { Logger } from "../core/log.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
 import { Generation } from "./generation.ts";
 import { socketPermissions } from "./permissions.ts";
-import { type HeldListener, holdListeners, makePlan, type Plan, planAddresses } from "./plan.ts";
+import { makePlan, type Plan, planAddresses } from "./plan.ts";
 import { workerEntry } from "./worker_entry.ts";
 
 export interface BalancerOptions {
@@ -20,19 +21,12 @@ export class Balancer {
   /** Where it listens, in the order of the configuration, as `host:port` or `unix:/path`. */
   readonly addresses: readonly string[];
   readonly scoreboard: Scoreboard;
-  readonly #held: readonly HeldListener[];
   readonly #generation: Generation;
   readonly #shutdownTimeoutMs: number;
 
-  constructor(
-    held: readonly HeldListener[],
-    generation: Generation,
-    scoreboard: Scoreboard,
-    shutdownTimeoutMs: number,
-  ) {
-    this.addresses = held.map((listener) => listener.address);
+  constructor(plan: Plan, generation: Generation, scoreboard: Scoreboard, shutdownTimeoutMs: number) {
+    this.addresses = plan.listeners.map(({ address }) => formatAddress(address));
     this.scoreboard = scoreboard;
-    this.#held = held;
     this.#generation = generation;
     this.#shutdownTimeoutMs = shutdownTimeoutMs;
   }
@@ -43,7 +37,6 @@ export class Balancer {
    * @return How many had to be closed.
    */
   async stop(): Promise<number> {
-    for (const { socket } of this.#held) socket?.close();
     return await this.#generation.drain(this.#shutdownTimeoutMs);
   }
 }
@@ -56,26 +49,21 @@ export class Balancer {
 export async function startBalancer({ config, log, ...options }: BalancerOptions): Promise<Balancer> {
   const workers = config.workers === "auto" ? navigator.hardwareConcurrency : config.workers;
   const plan = await makePlan(config, workers);
-  const held = await holdListeners(plan);
   const scoreboard = new Scoreboard(plan.shape);
-  try {
-    const generation = await Generation.start({
-      workerEntry: options.workerEntry ?? workerEntry,
-      workers,
-      scoreboard,
-      permissions: socketPermissions(planAddresses(plan)),
-      planeOptions: planeOptionsFor(plan, scoreboard, config.log.sessions),
-      log,
-    });
-    for (const [i, { name, address }] of held.entries()) {
-      log.info("listening", { address, listener: name, pool: config.listeners[i]?.pool });
-    }
-    log.info("ready", { workers });
-    return new Balancer(held, generation, scoreboard, config.shutdownTimeoutMs);
-  } catch (error) {
-    for (const { socket } of held) socket?.close();
-    throw error;
+  const generation = await Generation.start({
+    workerEntry: options.workerEntry ?? workerEntry,
+    workers,
+    scoreboard,
+    permissions: socketPermissions(planAddresses(plan)),
+    planeOptions: planeOptionsFor(plan, scoreboard, config.log.sessions),
+    log,
+  });
+  const balancer = new Balancer(plan, generation, scoreboard, config.shutdownTimeoutMs);
+  for (const [i, { name, pool }] of config.listeners.entries()) {
+    log.info("listening", { address: balancer.addresses[i], listener: name, pool });
   }
+  log.info("ready", { workers });
+  return balancer;
 }
 
 /** What each worker is told. Every call is a new worker, with session ids that no other has. */

@@ -1,8 +1,8 @@
 /** A configuration made concrete: names resolved, listening sockets bound, rows on the scoreboard given out. */
 
 import type { Config } from "../config/schema.ts";
-import { type Address, formatAddress } from "../core/address.ts";
-import { listenShared, settleAddress } from "../dataplane/listen.ts";
+import type { Address } from "../core/address.ts";
+import { settleAddress } from "../dataplane/listen.ts";
 import type { ListenerOptions } from "../dataplane/messages.ts";
 import type { PoolOptions } from "../pool/pool.ts";
 import type { ScoreboardShape } from "../pool/scoreboard.ts";
@@ -16,7 +16,7 @@ export interface Plan {
 }
 
 /**
- * Resolves every name and settles every address.
+ * Resolves every name, settles every address and makes sure that it can be listened on.
  *
  * @throws {RunError} when a name cannot be resolved or an address cannot be listened on.
  */
@@ -79,33 +79,4 @@ export function planAddresses(plan: Plan): Address[] {
     ...plan.listeners.map((listener) => listener.address),
     ...plan.pools.flatMap((pool) => pool.backends.map((backend) => backend.address)),
   ];
-}
-
-/** A listening socket that the control plane holds open, so that its backlog outlives every worker. */
-export interface HeldListener {
-  readonly name: string;
-  /** As {@linkcode formatAddress} writes it, with the port that was settled. */
-  readonly address: string;
-  /** Undefined for a Unix socket, which only one thread can hold: the first worker. */
-  readonly socket: Deno.Listener | undefined;
-}
-
-/**
- * Binds the listeners of a plan. The caller closes the sockets; when one cannot be bound, none stays open.
- *
- * @throws {RunError} that names the address.
- */
-export async function holdListeners(plan: Plan): Promise<HeldListener[]> {
-  const held: HeldListener[] = [];
-  try {
-    for (const { name, address, backlog } of plan.listeners) {
-      // deno-lint-ignore no-await-in-loop -- so that the first fault is the one of the first listener
-      const socket = address.transport === "unix" ? undefined : await listenShared(address, backlog);
-      held.push({ name, address: formatAddress(address), socket });
-    }
-    return held;
-  } catch (error) {
-    for (const { socket } of held) socket?.close();
-    throw error;
-  }
 }

@@ -1,6 +1,6 @@
 /** Listening sockets: bound once, then shared by every thread of the process. */
 
-import { type Address, formatAddress } from "../core/address.ts";
+import { type Address, formatAddress, type TcpAddress } from "../core/address.ts";
 import { reasonOf, RunError } from "../core/errors.ts";
 
 /** TCP: the option that the type definitions leave out. */
@@ -29,26 +29,29 @@ export async function listenShared(address: Address, backlog: number): Promise<D
 
 /**
  * The address with nothing left open: for "all addresses" the host that means them (IPv6 with IPv4 mapped into it, or
- * IPv4 on a machine without IPv6), for port 0 a port that is free now.
+ * IPv4 on a machine without IPv6), for port 0 a port that is free now. Tries whether a TCP address can be listened on.
  *
- * @throws {RunError} that says in one sentence why it cannot be listened on.
+ * @throws {RunError} that says in one sentence why it cannot.
  */
 export function settleAddress(address: Address): Address {
-  if (address.transport === "unix" || (address.host !== "" && address.port !== 0)) return address;
-  const hosts = address.host === "" ? ["::", "0.0.0.0"] : [address.host];
-  let failure: unknown;
-  for (const hostname of hosts) {
-    try {
-      const probe = Deno.listen({ hostname, port: address.port });
-      const { port } = probe.addr;
-      probe.close();
-      return { transport: "tcp", host: hostname, port };
-    } catch (error) {
-      failure = error;
-      if (error instanceof Deno.errors.AddrInUse) break;
-    }
+  if (address.transport === "unix") return address;
+  try {
+    return tryListening(address.host === "" ? "::" : address.host, address.port);
+  } catch (error) {
+    const hasNoIpv6 = address.host === "" && !(error instanceof Deno.errors.AddrInUse);
+    if (!hasNoIpv6) throw describeListenError(address, error);
   }
-  throw describeListenError(address, failure);
+  try {
+    return tryListening("0.0.0.0", address.port);
+  } catch (error) {
+    throw describeListenError(address, error);
+  }
+}
+
+function tryListening(hostname: string, port: number): TcpAddress {
+  const listener = Deno.listen({ hostname, port });
+  listener.close();
+  return { transport: "tcp", host: hostname, port: listener.addr.port };
 }
 
 /** Removes the file that a Unix socket leaves behind when its listener has been closed. */

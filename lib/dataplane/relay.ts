@@ -28,12 +28,13 @@ type Outcome = "ended" | "source_failed" | "sink_failed";
  * still gets every byte that the backend had sent, and a moment to go by itself. Never throws, closes neither connection.
  */
 export async function relay(session: LiveSession, backend: Deno.Conn, tools: RelayTools): Promise<void> {
-  sendAtOnce(session.client);
-  sendAtOnce(backend);
   await Promise.all([relayIn(session, backend, tools), relayOut(session, backend, tools)]);
 }
 
-/** Without Nagle's algorithm (RFC 896): it would hold back the small segments that the peer has sent at once. */
+/**
+ * Turns off Nagle's algorithm (RFC 896), which would hold back the small segments that a peer has sent at once. It can
+ * hold back none before the second write, so that short sessions do without this system call.
+ */
 function sendAtOnce(conn: Deno.Conn): void {
   try {
     if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
@@ -72,12 +73,14 @@ async function pump(
 ): Promise<Outcome> {
   let buffer = buffers.small();
   let isReading = true;
+  let writes = 0;
   try {
     for (;;) {
       isReading = true;
       const filled = await source.read(buffer);
       if (filled === null) break;
       isReading = false;
+      if (++writes === 2) sendAtOnce(sink);
       let written = await sink.write(filled === buffer.length ? buffer : buffer.subarray(0, filled));
       while (written < filled) written += await sink.write(buffer.subarray(written, filled));
       if (isIn) session.bytesIn += filled;
@@ -86,7 +89,8 @@ async function pump(
       buffer = buffers.fitted(buffer, filled);
     }
     isReading = false;
-    await sink.closeWrite();
+    // When the other direction has ended before, both connections are closed at once, and that says it as well.
+    if (!session.halfClosed) await sink.closeWrite();
     session.halfClosed = true;
     session.lastActiveMs = clock.nowMs;
     return "ended";
