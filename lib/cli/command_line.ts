@@ -3,6 +3,7 @@
 import { runParser } from "@optique/core/facade";
 import { formatMessage, type Message } from "@optique/core/message";
 import type { Parser } from "@optique/core/parser";
+import type { Usage } from "@optique/core/usage";
 import { InputError } from "../core/errors.ts";
 import { nearest } from "../core/nearest.ts";
 import {
@@ -27,6 +28,19 @@ export type Command =
   | { readonly run: "show"; readonly text: string };
 
 type Part = "demo" | typeof ROLES[number];
+
+/** Every flag of every role that takes a value, but for the one that is looked for. */
+const VALUED_FLAGS = new Set(
+  [serverFlags, clientFlags, balancerFlags, demoFlags].flatMap((flags) => valuedFlags(flags.usage))
+    .filter((name) => name !== "--role" && name !== "-r"),
+);
+
+function valuedFlags(usage: Usage): string[] {
+  return usage.flatMap((term) => {
+    if (term.type === "option") return term.metavar === undefined ? [] : [...term.names];
+    return "terms" in term ? valuedFlags(term.terms as Usage) : [];
+  });
+}
 
 /**
  * Reads the command line.
@@ -53,6 +67,8 @@ export function parseCommandLine(args: readonly string[], version: string): Comm
 
 function findPart(args: readonly string[]): Part | undefined {
   for (const [i, arg] of args.entries()) {
+    // What follows a flag with a value is that value, whatever it looks like.
+    if (VALUED_FLAGS.has(args[i - 1] ?? "")) continue;
     if (arg === "--demo") return "demo";
     const value = arg === "--role" || arg === "-r" ? args[i + 1] ?? "" : /^--role=(.*)$/s.exec(arg)?.[1];
     if (value === undefined) continue;
@@ -68,7 +84,7 @@ function findPart(args: readonly string[]): Part | undefined {
 }
 
 function withoutRole(args: readonly string[], version: string): Command {
-  const known = ["--help", "-h", "--version", "--role", "--demo"];
+  const known = ["--help", "--version", "--role", "--demo"];
   if (args.includes("--help") || args.includes("-h")) return { run: "show", text: OVERVIEW };
   if (args.includes("--version")) return { run: "show", text: `sockbal ${version}\n` };
   const [first] = args;

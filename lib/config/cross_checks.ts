@@ -5,6 +5,7 @@
  * with all others; whatever has the wrong shape is passed over here, since the schema reports it.
  */
 
+import { type Address, formatAddress, parseDialAddress, parseListenAddress } from "../core/address.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Path } from "./document.ts";
 
@@ -32,51 +33,65 @@ export function crossChecks(document: unknown): PathFault[] {
   });
 
   faults.push(
-    ...repeated(listeners.map((it, i) => [["listeners", i, "listen"], asMap(it).listen]), "address"),
+    ...repeatedUses(listeners.map((it, i) => useOf(it, "listen", ["listeners", i], parseListenAddress))),
   );
-  faults.push(...repeated(
-    listeners.map((it, i) => [["listeners", i, "name"], asMap(it).name ?? asMap(it).listen]),
-    "name",
-    ([, i]) => asMap(listeners[Number(i)]).name !== undefined,
-  ));
   for (const [name, pool] of Object.entries(pools)) {
+    const path = ["pools", name, "backends"];
     const backends = asList(asMap(pool).backends);
-    const at = (i: number, key: string): Path => {
-      const path = ["pools", name, "backends", i];
-      return typeof backends[i] === "string" ? path : [...path, key];
-    };
-    faults.push(...repeated(
-      backends.map((it, i) => [at(i, "address"), typeof it === "string" ? it : asMap(it).address]),
-      "address",
-    ));
-    faults.push(...repeated(
-      backends.map((
-        it,
-        i,
-      ) => [at(i, "name"), typeof it === "string" ? it : asMap(it).name ?? asMap(it).address]),
-      "name",
-      (path) => path.at(-1) === "name",
-    ));
+    faults.push(
+      ...repeatedUses(backends.map((it, i) => useOf(it, "address", [...path, i], parseDialAddress))),
+    );
   }
   return faults;
 }
 
-/** The second and later uses of a text; `reports` can leave out a use that is not written at its path. */
-function repeated(
-  uses: readonly (readonly [Path, unknown])[],
-  what: string,
-  reports: (path: Path) => boolean = () => true,
-): PathFault[] {
-  const seen = new Set<string>();
+/** A listener or a backend, with where its address and its name are written. */
+interface Use {
+  /** In the one form that every way of writing it has; undefined when it is no address. */
+  readonly address: string | undefined;
+  readonly addressPath: Path;
+  /** The name that was given, or else the address. */
+  readonly name: string | undefined;
+  readonly namePath: Path;
+}
+
+function useOf(value: unknown, addressKey: string, path: Path, parse: (text: string) => Address): Use {
+  const isShort = typeof value === "string";
+  const address = normalized(isShort ? value : asMap(value)[addressKey], parse);
+  const addressPath = isShort ? path : [...path, addressKey];
+  const name = asMap(value).name;
+  if (typeof name === "string") return { address, addressPath, name, namePath: [...path, "name"] };
+  return { address, addressPath, name: address, namePath: addressPath };
+}
+
+function normalized(text: unknown, parse: (text: string) => Address): string | undefined {
+  if (typeof text !== "string") return undefined;
+  try {
+    return formatAddress(parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The second and later uses of an address or a name; without a name of its own, an address is one fault, not two. */
+function repeatedUses(uses: readonly Use[]): PathFault[] {
+  const addresses = new Set<string>();
+  const names = new Set<string>();
   const faults: PathFault[] = [];
-  for (const [path, text] of uses) {
-    if (typeof text !== "string") continue;
-    if (seen.has(text) && reports(path)) {
-      faults.push({ path, message: `the ${what} ${JSON.stringify(text)} is used a second time` });
+  for (const { address, addressPath, name, namePath } of uses) {
+    const isAddressRepeated = address !== undefined && addresses.has(address);
+    if (isAddressRepeated) faults.push(secondUse(addressPath, "address", address));
+    if (name !== undefined && names.has(name) && !(isAddressRepeated && namePath === addressPath)) {
+      faults.push(secondUse(namePath, "name", name));
     }
-    seen.add(text);
+    if (address !== undefined) addresses.add(address);
+    if (name !== undefined) names.add(name);
   }
   return faults;
+}
+
+function secondUse(path: Path, what: string, text: string): PathFault {
+  return { path, message: `the ${what} ${JSON.stringify(text)} is used a second time` };
 }
 
 function asMap(value: unknown): Record<string, unknown> {

@@ -6,7 +6,17 @@
  * that are not text are faults, all of them reported; a syntax error ends the reading, so it is reported alone.
  */
 
-import { type Event, EVENT_ID, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from "js-yaml";
+import {
+  COLLECTION_STYLE,
+  type Event,
+  EVENT_ID,
+  getScalarValue,
+  parseEvents,
+  SCALAR_STYLE,
+  type ScalarEvent,
+  type SequenceEvent,
+  YAMLException,
+} from "js-yaml";
 
 /** Where something stands, counted from 1. */
 export interface Place {
@@ -69,6 +79,8 @@ class Reader implements YamlDocument {
   readonly #offsets = new Map<string, number>();
   readonly #keyOffsets = new Map<string, number>();
   #next = 0;
+  /** How far the text has been read, for what has no place of its own. */
+  #readUpTo = 0;
 
   constructor(text: string, events: readonly Event[], lines: readonly number[]) {
     this.#text = text;
@@ -89,8 +101,12 @@ class Reader implements YamlDocument {
     this.#next = 1;
     this.value = this.#node([], 0);
     if (documents > 1) {
-      const offset = this.#text.search(/(?<=\n)---/);
-      this.#fault([], Math.max(offset, 0), "a configuration is one YAML document; remove what follows ---");
+      const mark = this.#text.slice(this.#readUpTo).search(/^(---|\.\.\.)/m);
+      this.#fault(
+        [],
+        this.#readUpTo + Math.max(mark, 0),
+        "a configuration is one YAML document; remove what follows here",
+      );
     }
     return this;
   }
@@ -108,35 +124,25 @@ class Reader implements YamlDocument {
     return offset === undefined ? this.placeOf(path) : this.#placeAt(offset);
   }
 
-  /** Reads the node at `#next`. `fallback` is where an empty value is said to stand: at its key. */
+  /** Reads the node at `#next`. `fallback` is where an empty value is said to stand: at its key, or its dash. */
   #node(path: Path, fallback: number): unknown {
     const event = this.#events[this.#next++];
     switch (event?.type) {
-      case EVENT_ID.SCALAR: {
-        const quoted = event.style === SCALAR_STYLE.SINGLE_QUOTED ||
-          event.style === SCALAR_STYLE.DOUBLE_QUOTED;
-        const start = event.valueStart < 0 ? fallback : event.valueStart - (quoted ? 1 : 0);
-        this.#offsets.set(pathKey(path), start);
+      case EVENT_ID.SCALAR:
+        this.#placed(path, event.valueStart < 0 ? fallback : scalarStart(event));
         this.#refuseTagAndAnchor(event, path);
-        if (event.valueStart < 0) return null;
-        const text = getScalarValue(this.#text, event);
-        return event.style === SCALAR_STYLE.PLAIN ? plainValue(text) : text;
-      }
-      case EVENT_ID.SEQUENCE: {
-        this.#offsets.set(pathKey(path), event.start);
+        return this.#scalar(event);
+      case EVENT_ID.SEQUENCE:
+        this.#placed(path, event.start);
         this.#refuseTagAndAnchor(event, path);
-        const items: unknown[] = [];
-        while (!this.#atEnd()) items.push(this.#node([...path, items.length], event.start));
-        this.#next++;
-        return items;
-      }
-      case EVENT_ID.MAPPING: {
-        this.#offsets.set(pathKey(path), event.start);
+        return this.#sequence(path, event);
+      case EVENT_ID.MAPPING:
+        this.#placed(path, event.start);
         this.#refuseTagAndAnchor(event, path);
         return this.#mapping(path);
-      }
       case EVENT_ID.ALIAS:
-        this.#offsets.set(pathKey(path), event.anchorStart - 1);
+        this.#placed(path, event.anchorStart - 1);
+        this.#readUpTo = event.anchorEnd;
         this.#fault(path, event.anchorStart - 1, "YAML aliases (*name) are not allowed; write the value out");
         return null;
       default:
@@ -144,46 +150,74 @@ class Reader implements YamlDocument {
     }
   }
 
+  #scalar(event: ScalarEvent): unknown {
+    if (event.valueStart < 0) return null;
+    this.#readUpTo = event.valueEnd;
+    const text = getScalarValue(this.#text, event);
+    return event.style === SCALAR_STYLE.PLAIN ? plainValue(text) : text;
+  }
+
+  #sequence(path: Path, { start, style }: SequenceEvent): unknown[] {
+    const items: unknown[] = [];
+    this.#readUpTo = Math.max(this.#readUpTo, start);
+    let fallback = start;
+    while (!this.#atEnd()) {
+      items.push(this.#node([...path, items.length], fallback));
+      // The next item of a block stands behind the next dash at the beginning of a line.
+      const rest = this.#text.slice(this.#readUpTo);
+      const dash = style === COLLECTION_STYLE.BLOCK ? /\n *-/.exec(rest) : null;
+      fallback = dash === null ? start : this.#readUpTo + dash.index + dash[0].length - 1;
+      if (dash !== null) this.#readUpTo = fallback;
+    }
+    this.#next++;
+    return items;
+  }
+
   #mapping(path: Path): Record<string, unknown> {
     const entries = new Map<string, unknown>();
     while (!this.#atEnd()) {
-      const keyEvent = this.#events[this.#next];
-      const keyOffset = this.#keyOffset();
-      const key = this.#key(path, keyEvent, keyOffset);
-      const duplicate = entries.has(key);
+      const offset = this.#keyOffset();
+      const key = this.#key(path, offset);
       const child = [...path, key];
-      if (duplicate) {
-        this.#fault(child, keyOffset, `the key ${JSON.stringify(key)} stands here a second time`);
-      } else this.#keyOffsets.set(pathKey(child), keyOffset);
-      // The value of a duplicate is read, to be passed over, under a path that no real value has.
-      const value = this.#node(duplicate ? [...child, " "] : child, keyOffset);
-      if (!duplicate) entries.set(key, value);
+      const isRepeated = entries.has(key);
+      if (isRepeated) this.#fault(child, offset, `the key ${JSON.stringify(key)} stands here a second time`);
+      else this.#keyOffsets.set(pathKey(child), offset);
+      const value = this.#node(child, offset);
+      if (!isRepeated) entries.set(key, value);
     }
     this.#next++;
     return Object.fromEntries(entries);
   }
 
-  #key(path: Path, event: Event | undefined, offset: number): string {
-    const key = this.#node([...path, " key"], offset);
+  /** Whatever it looks like (8001, true), a key is its text. */
+  #key(path: Path, offset: number): string {
+    const event = this.#events[this.#next];
     if (event?.type !== EVENT_ID.SCALAR) {
       this.#fault(path, offset, "a key must be plain text");
+      this.#node(path, offset);
       return "";
     }
+    this.#next++;
+    this.#refuseTagAndAnchor(event, path);
     if (event.valueStart < 0) return "";
-    // Whatever it looks like (8001, true), a key is its text. "__proto__" would not survive as a property.
-    const text = typeof key === "string" ? key : getScalarValue(this.#text, event);
-    if (text === "__proto__") this.#fault(path, offset, `"__proto__" cannot be a key`);
-    return text;
+    this.#readUpTo = event.valueEnd;
+    const key = getScalarValue(this.#text, event);
+    // It would not survive as a property.
+    if (key === "__proto__") this.#fault(path, offset, `"__proto__" cannot be a key`);
+    return key;
   }
 
   #keyOffset(): number {
     const event = this.#events[this.#next];
-    if (event?.type === EVENT_ID.SCALAR) {
-      const quoted = event.style === SCALAR_STYLE.SINGLE_QUOTED || event.style === SCALAR_STYLE.DOUBLE_QUOTED;
-      return Math.max(event.valueStart - (quoted ? 1 : 0), 0);
-    }
+    if (event?.type === EVENT_ID.SCALAR) return event.valueStart < 0 ? this.#readUpTo : scalarStart(event);
     if (event?.type === EVENT_ID.ALIAS) return event.anchorStart - 1;
-    return event !== undefined && "start" in event ? event.start : 0;
+    return event !== undefined && "start" in event ? event.start : this.#readUpTo;
+  }
+
+  /** The first value of a path is the one that counts; a repeated key does not move it. */
+  #placed(path: Path, offset: number): void {
+    const key = pathKey(path);
+    if (!this.#offsets.has(key)) this.#offsets.set(key, offset);
   }
 
   #refuseTagAndAnchor(event: { tagStart: number; anchorStart: number }, path: Path): void {
@@ -222,6 +256,12 @@ function plainValue(text: string): unknown {
   if (text === "true") return true;
   if (text === "false") return false;
   return /^[-+]?\d{1,15}$/.test(text) ? Number(text) : text;
+}
+
+/** Where a scalar begins, its opening quote included. */
+function scalarStart({ style, valueStart }: ScalarEvent): number {
+  const isQuoted = style === SCALAR_STYLE.SINGLE_QUOTED || style === SCALAR_STYLE.DOUBLE_QUOTED;
+  return valueStart - (isQuoted ? 1 : 0);
 }
 
 function lineStarts(text: string): number[] {

@@ -106,7 +106,9 @@ function choice<const Values extends readonly [string, ...string[]]>(
 ): z.ZodType<Values[number], Values[number]> {
   return z.enum(values, {
     error: ({ input }) => {
-      if (input === undefined || input === null) return `missing; use ${values.join(", ")}`;
+      if (input === undefined || input === null) {
+        return `${input === null ? "empty" : "missing"}; use ${values.join(", ")}`;
+      }
       return `unknown ${what} ${shown(input)}; use ${values.join(", ")}`;
     },
   }).meta({ description });
@@ -203,7 +205,7 @@ const log = section("log", {
   format: choice("format", LOG_FORMATS, "Text for people, JSON for programs.").prefault("text"),
   sessions: z.boolean(refuse("true or false", "write true or false"))
     .meta({ description: "Whether each session leaves a record when it ends." }).prefault(true),
-});
+}).meta({ description: "The log, on stderr." });
 
 const workersRefused = refuse("a number of workers", "write auto or 1 to 256");
 

@@ -2,6 +2,7 @@
 
 import sample from "../../balancer.yaml" with { type: "text" };
 import { type Address, formatAddress } from "../core/address.ts";
+import { InputError } from "../core/errors.ts";
 import { parseConfig } from "./parse.ts";
 import { type Config, configSchema } from "./schema.ts";
 
@@ -17,11 +18,19 @@ export interface ShortConfig {
   readonly algorithm: "round_robin" | undefined;
 }
 
-/** One listener in front of one pool. */
+/**
+ * One listener in front of one pool.
+ *
+ * @throws {InputError} when a backend is named twice.
+ */
 export function configOf(short: ShortConfig): Config {
   const backends = short.backends.length > 0
     ? short.backends.map(formatAddress)
     : ["127.0.0.1:8001", "127.0.0.1:8002", "127.0.0.1:8003"];
+  const repeated = backends.find((backend, i) => backends.indexOf(backend) < i);
+  if (repeated !== undefined) {
+    throw new InputError(`--backend: the address "${repeated}" is used a second time`);
+  }
   const listen = short.listen === undefined ? "127.0.0.1:5678" : formatAddress(short.listen);
   return configSchema.parse({
     listeners: [{ listen, pool: "backends" }],

@@ -101,14 +101,15 @@ function parseHost(host: string, text: string): string {
     if (isIPv6(host.slice(1, -1))) return host.slice(1, -1);
     throw new InputError(`${quote(text)}: what stands in brackets is not an IPv6 address`);
   }
+  if (host.includes("/")) throw new InputError(`${quote(text)} is not an address; write only host:port`);
   if (host.includes(":")) {
     throw new InputError(`${quote(text)}: write an IPv6 address in brackets, as [::1]:8001`);
   }
   if (isIPv4(host)) return host;
   const labels = host.replace(/\.$/, "").split(".");
   const isName = host.length <= 253 && labels.every((label) => HOST_LABEL.test(label));
-  // A name whose last label is a number would be read by some resolvers as an odd IPv4 address ("10.1").
-  if (!isName || /^\d+$/.test(labels.at(-1) ?? "")) {
+  // A name whose last label is a number would be read by some resolvers as an odd IPv4 address ("10.1", "0x7f000001").
+  if (!isName || /^(\d+|0x[0-9a-f]*)$/i.test(labels.at(-1) ?? "")) {
     throw new InputError(`${quote(text)}: ${quote(host)} is neither a host name nor an IP address`);
   }
   return host;

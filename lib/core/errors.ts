@@ -10,8 +10,8 @@ export class RunError extends Error {
   override readonly name = "RunError";
 }
 
-/** The sentence of anything thrown, without the operating system's "(os error N)". */
+/** The sentence of anything thrown, without the operating system's "(os error N)" and what the runtime adds to it. */
 export function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message || error.name : String(error);
-  return message.replace(/ \(os error \d+\)$/, "");
+  return message.replace(/ \(os error \d+\)(: .*)?$/s, "");
 }

@@ -76,7 +76,7 @@ export function formatRecord(record: LogEvent, timestampMs: number, format: LogF
   const time = new Date(timestampMs).toISOString();
   const { level, event, ...fields } = record;
   const shownLevel = level === "warning" ? "warn" : level;
-  if (format === "json") return JSON.stringify({ time, level: shownLevel, event, ...fields }) + "\n";
+  if (format === "json") return quote({ time, level: shownLevel, event, ...fields }) + "\n";
   let line = `${time} ${shownLevel.padEnd(5)} ${event}`;
   for (const [key, value] of Object.entries(fields)) {
     if (value !== undefined) line += ` ${key}=${formatValue(value)}`;
@@ -86,12 +86,14 @@ export function formatRecord(record: LogEvent, timestampMs: number, format: LogF
 
 /** Plain where it can be read back unambiguously, else quoted as JSON: no value can forge a line or a field. */
 function formatValue(value: unknown): string {
-  const text = Array.isArray(value)
-    ? value.join(", ")
-    : typeof value === "string"
-    ? value
-    : JSON.stringify(value);
-  return /^[\w.:/@*%+,\[\]-]+$/.test(text) ? text : JSON.stringify(text);
+  const list = Array.isArray(value) ? value.join(", ") : value;
+  const text = typeof list === "string" ? list : quote(list);
+  return /^[\w.:/@*%+,\[\]-]+$/.test(text) ? text : quote(text);
+}
+
+/** JSON in which no control character is left: DEL and the 8-bit ones, which JSON allows, could steer a terminal. */
+function quote(value: unknown): string {
+  return JSON.stringify(value).replace(/[\x7f-\x9f]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
 }
 
 /** Lines to an asynchronous writer, in order, with a bound on what may wait. */

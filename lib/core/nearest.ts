@@ -7,7 +7,8 @@ const MAX_EDITS = 3;
 /** The nearest of `known` by edit distance, or undefined when none is near. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let bestEdits = Math.min(MAX_EDITS, Math.max(MIN_EDITS, Math.floor(word.length / 3))) + 1;
+  let bestEdits =
+    Math.min(MAX_EDITS, Math.max(MIN_EDITS, Math.floor(word.length / 3)), Math.max(word.length - 1, 0)) + 1;
   for (const candidate of known) {
     if (Math.abs(candidate.length - word.length) >= bestEdits) continue;
     const edits = editDistance(word, candidate);

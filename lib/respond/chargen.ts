@@ -15,6 +15,8 @@ const PATTERN = new TextEncoder().encode(
 export async function chargen(connection: Connection): Promise<void> {
   let hasEnded = false;
   const listening = discardAll(connection).finally(() => hasEnded = true);
+  // A peer that is gone fails the write as well, and one failure is enough.
+  listening.catch(() => {});
   // deno-lint-ignore no-await-in-loop -- one after the other is the point
   while (!hasEnded) await writeAll(connection, PATTERN);
   await listening;

@@ -36,8 +36,9 @@ function answer(
   return { answers, isLast: false };
 }
 
-function response({ isHead, keepAlive }: HttpRequest, body: string): string {
+function response({ isHead, keepAlive, isHttp10 }: HttpRequest, body: string): string {
+  const connection = !keepAlive ? "Connection: close\r\n" : isHttp10 ? "Connection: keep-alive\r\n" : "";
   const length = new TextEncoder().encode(body).length;
   return `HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${length}\r\n` +
-    `${keepAlive ? "" : "Connection: close\r\n"}\r\n${isHead ? "" : body}`;
+    `${connection}\r\n${isHead ? "" : body}`;
 }

@@ -8,6 +8,8 @@ export interface HttpRequest {
   readonly isHead: boolean;
   /** Whether another request may follow on the connection. */
   readonly keepAlive: boolean;
+  /** A client of HTTP/1.0 has to be told that the connection is kept (RFC 9112, C.2.2). */
+  readonly isHttp10: boolean;
 }
 
 /** The request cannot be read; answer 400 and close. */
@@ -18,6 +20,9 @@ export class HttpSyntaxError extends Error {
 /** Larger heads are refused, as other servers do by default. */
 const MAX_HEAD_BYTES = 16 * 1024;
 const MAX_CHUNK_LINE_BYTES = 1024;
+
+/** A field name is followed by its colon at once, and begins its line (RFC 9112, 5.1 and 5.2). */
+const FIELD_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/s;
 
 const REQUEST_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ \S+ HTTP\/1\.([01])$/;
 
@@ -32,17 +37,18 @@ export class HttpRequestReader {
   #wantsContinue = false;
 
   /**
-   * Takes the next bytes and gives the requests that are whole with them.
+   * Takes the next bytes and gives the requests that are whole with them, one by one.
    *
-   * @throws {HttpSyntaxError} after which the reader is of no more use.
+   * @throws {HttpSyntaxError} after the good requests; then the reader is of no more use.
    */
-  read(bytes: Uint8Array): HttpRequest[] {
+  *read(bytes: Uint8Array): Generator<HttpRequest, void> {
     this.#pending = this.#pending.length === 0 ? bytes : concat(this.#pending, bytes);
     const complete: HttpRequest[] = [];
-    while (this.#step(complete));
+    while (this.#step(complete)) {
+      for (const request of complete.splice(0)) yield request;
+    }
     // The caller's buffer is used again; what is left must be our own.
     this.#pending = this.#pending.slice();
-    return complete;
   }
 
   /** Whether a client waits for "100 Continue" before it sends its body; true only once for each request. */
@@ -75,12 +81,16 @@ export class HttpRequestReader {
         this.#expecting = this.#bodyLeft === 0 ? "trailer" : "chunk";
         return true;
       }
-      case "chunk_end":
+      case "chunk_end": {
+        const line = this.#takeUntil("\r\n", 0);
+        if (line === undefined) return false;
+        this.#expecting = "chunk_size";
+        return true;
+      }
       case "trailer": {
         const line = this.#takeUntil("\r\n", MAX_HEAD_BYTES);
         if (line === undefined) return false;
-        if (this.#expecting === "chunk_end") this.#expecting = "chunk_size";
-        else if (line === "") this.#finish(complete);
+        if (line === "") this.#finish(complete);
         return true;
       }
     }
@@ -95,6 +105,7 @@ export class HttpRequestReader {
     const connection = (fields.get("connection") ?? "").toLowerCase();
     this.#request = {
       isHead: requestLine.startsWith("HEAD "),
+      isHttp10: minor === "0",
       keepAlive: minor === "1" ? !connection.includes("close") : connection.includes("keep-alive"),
     };
     const coding = fields.get("transfer-encoding");
@@ -106,7 +117,8 @@ export class HttpRequestReader {
     this.#bodyLeft = Number(length);
     this.#expecting = coding === undefined ? "body" : "chunk_size";
     const hasBody = coding !== undefined || this.#bodyLeft > 0;
-    this.#wantsContinue = hasBody && (fields.get("expect") ?? "").toLowerCase() === "100-continue";
+    this.#wantsContinue = hasBody && minor === "1" &&
+      (fields.get("expect") ?? "").toLowerCase() === "100-continue";
     if (!hasBody) this.#finish(complete);
   }
 
@@ -123,13 +135,16 @@ export class HttpRequestReader {
   #finish(complete: HttpRequest[]): void {
     if (this.#request !== undefined) complete.push(this.#request);
     this.#expecting = "head";
+    this.#wantsContinue = false;
   }
 
   /** Takes text up to a mark, and the mark; undefined when it has not come yet. */
   #takeUntil(mark: string, maxBytes: number): string | undefined {
     const end = indexOf(this.#pending, mark);
-    if (end > maxBytes || (end === -1 && this.#pending.length > maxBytes)) {
-      throw new HttpSyntaxError(`Cannot read more than ${maxBytes} bytes of a head`);
+    // Without a mark yet, it can begin in the last bytes at the earliest.
+    const earliestEnd = end === -1 ? this.#pending.length - mark.length + 1 : end;
+    if (earliestEnd > maxBytes) {
+      throw new HttpSyntaxError(`Cannot find the end of a part within ${maxBytes} bytes`);
     }
     if (end === -1) return undefined;
     const text = String.fromCharCode(...this.#pending.subarray(0, end));
@@ -141,9 +156,12 @@ export class HttpRequestReader {
 function readFields(lines: readonly string[]): Map<string, string> {
   const fields = new Map<string, string>();
   for (const line of lines) {
-    const colon = line.indexOf(":");
-    if (colon < 1) throw new HttpSyntaxError("Cannot read a header field");
-    fields.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
+    const [, name, value = ""] = FIELD_LINE.exec(line) ?? [];
+    if (name === undefined) throw new HttpSyntaxError("Cannot read a header field");
+    const key = name.toLowerCase();
+    const earlier = fields.get(key);
+    // Fields of one name are one list (RFC 9110, 5.3); two lengths or codings become one that is refused.
+    fields.set(key, earlier === undefined ? value : `${earlier}, ${value}`);
   }
   return fields;
 }

@@ -15,7 +15,7 @@ export async function reverse(connection: Connection): Promise<void> {
   for await (const chunk of chunks(connection)) {
     const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
     rest = lines.pop() ?? "";
-    if (rest.length > MAX_LINE_CHARS) {
+    if ([rest, ...lines].some((line) => line.length > MAX_LINE_CHARS)) {
       throw new RangeError("Cannot reverse a line of more than 64 Ki characters");
     }
     if (lines.length > 0) await writeAll(connection, encoder.encode(lines.map(reversed).join("\n") + "\n"));

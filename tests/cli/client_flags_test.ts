@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { flags, refusal } from "./arguments.ts";
+
+const CLIENT = "--role client --connect a:1";
+
+Deno.test("a client needs to know whom to talk to, and nothing else", () => {
+  assert.equal(refusal("--role client"), "Missing option --connect");
+  assert.equal(refusal("--role client --message x"), "Missing option --connect");
+  assert.deepEqual({ ...flags(CLIENT) }, {
+    role: "client",
+    connect: { transport: "tcp", host: "a", port: 1 },
+    messages: [],
+    timeoutMs: 0,
+    logLevel: undefined,
+    logFormat: undefined,
+  });
+});
+
+Deno.test("each flag of the client is read in both forms", () => {
+  for (const separator of [" ", "="]) {
+    assert.deepEqual(flags(`--role client --connect${separator}[::1]:80`).connect, {
+      transport: "tcp",
+      host: "::1",
+      port: 80,
+    });
+    assert.deepEqual(flags(`--role client --connect${separator}unix:/a`).connect, {
+      transport: "unix",
+      path: "/a",
+    });
+    assert.deepEqual(flags(`${CLIENT} --message${separator}hi`).messages, ["hi"]);
+    assert.equal(flags(`${CLIENT} --timeout${separator}250ms`).timeoutMs, 250);
+  }
+});
+
+Deno.test("messages may be repeated, keep their order, and may be empty", () => {
+  assert.deepEqual(flags(`--message one ${CLIENT} --message= --message=a=b --message one`).messages, [
+    "one",
+    "",
+    "a=b",
+    "one",
+  ]);
+});
+
+Deno.test("a value that is wrong is refused with the flag and what to write", () => {
+  const wrong: [string, string][] = [
+    ["--role client --connect :80", '--connect: ":80" names no host to dial; write 127.0.0.1:80'],
+    ["--role client --connect a:0", '--connect: "a:0": port 0 cannot be dialled; write 1 to 65535'],
+    ["--role client --connect a", '--connect: "a" has no port; write host:port, [v6]:port or unix:/path'],
+    [`${CLIENT} --timeout 5`, '--timeout: "5" is not a duration; add the unit, as 5s or 5ms'],
+  ];
+  for (const [line, message] of wrong) assert.equal(refusal(line), message);
+});
+
+Deno.test("a flag without its value, or twice where once is meant, is refused", () => {
+  assert.equal(refusal("--role client --connect"), "--connect requires ADDR");
+  assert.equal(refusal(`${CLIENT} --message`), "--message requires TEXT");
+  assert.equal(refusal(`${CLIENT} --timeout`), "--timeout requires TIME");
+  assert.equal(refusal(`${CLIENT} --connect a:1`), "--connect cannot be used multiple times");
+  assert.equal(refusal(`${CLIENT} --timeout 1s --timeout 1s`), "--timeout cannot be used multiple times");
+});

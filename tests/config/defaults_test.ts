@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { parseConfig } from "../../lib/config/parse.ts";
+import { readConfig } from "../../lib/config/read.ts";
+import { configOf, sampleConfig } from "../../lib/config/sources.ts";
+import { MINIMAL } from "./faults.ts";
+
+const SAMPLE_FILE = new URL("../../balancer.yaml", import.meta.url).pathname;
+
+Deno.test("a minimal file gives the documented defaults", () => {
+  assert.deepEqual(parseConfig(MINIMAL, "f"), {
+    listeners: [{
+      name: "127.0.0.1:5678",
+      listen: { transport: "tcp", host: "127.0.0.1", port: 5678 },
+      pool: "web",
+      maxConnections: 0,
+      backlog: 4096,
+      idleTimeoutMs: 600_000,
+      halfCloseTimeoutMs: 60_000,
+      maxSessionDurationMs: 0,
+    }],
+    pools: {
+      web: {
+        algorithm: "round_robin",
+        backends: [{ name: "127.0.0.1:8001", address: { transport: "tcp", host: "127.0.0.1", port: 8001 } }],
+        dialTimeoutMs: 5_000,
+        retries: 2,
+      },
+    },
+    log: { level: "info", format: "text", sessions: true },
+    workers: "auto",
+    shutdownTimeoutMs: 30_000,
+  });
+});
+
+Deno.test("a file that says everything otherwise gives what it says", () => {
+  const config = parseConfig(
+    `listeners:
+  - { name: in, listen: "unix:/run/in.sock", pool: p, max_connections: 7, backlog: 8, idle_timeout: 9s,
+      half_close_timeout: 10ms, max_session_duration: 11h }
+pools:
+  p: { algorithm: round_robin, backends: ["[::1]:80", { address: "unix:/run/b.sock", name: b }],
+       dial_timeout: 0s, retries: 0 }
+log: { level: error, format: json, sessions: false }
+workers: 3
+shutdown_timeout: 0s
+`,
+    "f",
+  );
+  assert.deepEqual(config, {
+    listeners: [{
+      name: "in",
+      listen: { transport: "unix", path: "/run/in.sock" },
+      pool: "p",
+      maxConnections: 7,
+      backlog: 8,
+      idleTimeoutMs: 9_000,
+      halfCloseTimeoutMs: 10,
+      maxSessionDurationMs: 39_600_000,
+    }],
+    pools: {
+      p: {
+        algorithm: "round_robin",
+        backends: [
+          { name: "[::1]:80", address: { transport: "tcp", host: "::1", port: 80 } },
+          { name: "b", address: { transport: "unix", path: "/run/b.sock" } },
+        ],
+        dialTimeoutMs: 0,
+        retries: 0,
+      },
+    },
+    log: { level: "error", format: "json", sessions: false },
+    workers: 3,
+    shutdownTimeoutMs: 0,
+  });
+});
+
+Deno.test("the sample says nothing but the defaults", async () => {
+  const minimal = `listeners: [{ name: web, listen: 127.0.0.1:5678, pool: web }]
+pools: { web: { backends: [127.0.0.1:8001, 127.0.0.1:8002, { address: 127.0.0.1:8003, name: third }] } }
+`;
+  assert.deepEqual(await readConfig(SAMPLE_FILE), parseConfig(minimal, "f"));
+});
+
+Deno.test("the sample that is built in is the file", async () => {
+  assert.deepEqual(sampleConfig(), await readConfig(SAMPLE_FILE));
+});
+
+Deno.test("the command line instead of a file has the addresses of the sample and all other defaults", () => {
+  const config = configOf({ listen: undefined, backends: [], algorithm: undefined });
+  const sample = sampleConfig();
+  assert.deepEqual(config.listeners.map((it) => it.listen), sample.listeners.map((it) => it.listen));
+  const addresses = Object.values(sample.pools).flatMap((pool) => pool.backends.map((it) => it.address));
+  assert.deepEqual(config.pools.backends?.backends.map((it) => it.address), addresses);
+  const [, expected] = [config, parseConfig(MINIMAL.replaceAll("web", "backends"), "f")];
+  assert.deepEqual({ ...config, pools: {} }, { ...expected, pools: {} });
+});
+
+Deno.test("the command line may name the listener, the backends and the algorithm", () => {
+  const config = configOf({
+    listen: { transport: "tcp", host: "", port: 80 },
+    backends: [{ transport: "tcp", host: "::1", port: 81 }, { transport: "unix", path: "/run/b.sock" }],
+    algorithm: "round_robin",
+  });
+  assert.deepEqual(config.listeners.map((it) => [it.name, it.pool]), [[":80", "backends"]]);
+  assert.deepEqual(config.pools.backends?.backends.map((it) => it.name), ["[::1]:81", "unix:/run/b.sock"]);
+});
+
+Deno.test("a backend that stands twice on the command line is refused, as it is in a file", () => {
+  const backend = { transport: "tcp", host: "a", port: 1 } as const;
+  assert.throws(
+    () => configOf({ listen: undefined, backends: [backend, backend], algorithm: undefined }),
+    /"a:1" is used a second time/,
+  );
+});

@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { dump } from "js-yaml";
+import { ConfigError, parseConfig } from "../../lib/config/parse.ts";
+
+const SAMPLE = await Deno.readTextFile(new URL("../../balancer.yaml", import.meta.url));
+
+/** A text is a configuration, or there is a list of faults that each stand somewhere and say something. */
+function assertIsReadOrRefused(text: string): void {
+  try {
+    parseConfig(text, "f.yaml");
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, `${error instanceof Error ? error.stack : error}`);
+    assert.ok(error.faults.length > 0);
+    const lines = text.split(/\r\n|\r|\n/).length;
+    for (const { line, column, message } of error.faults) {
+      assert.ok(Number.isInteger(line) && line >= 1 && line <= lines, `line ${line} of ${lines}`);
+      assert.ok(Number.isInteger(column) && column >= 1, `column ${column}`);
+      assert.ok(message.trim() !== "" && !message.includes("\n"), JSON.stringify(message));
+    }
+    assert.equal(error.message.split("\n").length, error.faults.length);
+    const places = error.faults.map((it) => it.line * 1e6 + it.column);
+    assert.deepEqual(places, places.toSorted((a, b) => a - b), "in the order of the file");
+  }
+}
+
+const yamlish = fc.string({
+  unit: fc.constantFrom(
+    ..."ab:-?[]{},#&*!|>'\"%@`~ \n\t\r1.",
+    "\n  ",
+    ": ",
+    "- ",
+    "---\n",
+    "...\n",
+    "&a ",
+    "*a",
+    "!t ",
+  ),
+  maxLength: 60,
+});
+
+Deno.test("any text is a configuration or has faults with places", () => {
+  const text = fc.oneof(yamlish, fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }));
+  fc.assert(fc.property(text, assertIsReadOrRefused), { numRuns: 1_000 });
+});
+
+Deno.test("a damaged copy of the sample is a configuration or has faults with places", () => {
+  const position = fc.nat(SAMPLE.length);
+  const lines = SAMPLE.split("\n");
+  const damaged = fc.oneof(
+    position.map((end) => SAMPLE.slice(0, end)),
+    position.map((start) => SAMPLE.slice(start)),
+    fc.tuple(position, position).map(([a, b]) =>
+      SAMPLE.slice(0, Math.min(a, b)) + SAMPLE.slice(Math.max(a, b))
+    ),
+    fc.tuple(fc.nat(lines.length - 1), fc.nat(lines.length))
+      .map(([from, to]) => lines.toSpliced(to, 0, lines[from] ?? "").join("\n")),
+    fc.shuffledSubarray(lines, { minLength: 1 }).map((some) => some.join("\n")),
+    fc.tuple(position, yamlish).map(([at, text]) => SAMPLE.slice(0, at) + text + SAMPLE.slice(at)),
+    fc.tuple(position, fc.string({ unit: "binary" })).map(([at, text]) =>
+      SAMPLE.slice(0, at) + text + SAMPLE.slice(at)
+    ),
+  );
+  fc.assert(fc.property(damaged, assertIsReadOrRefused), { numRuns: 2_000 });
+});
+
+Deno.test("any value, written as YAML, is a configuration or has faults with places", () => {
+  fc.assert(fc.property(fc.jsonValue(), (value) => assertIsReadOrRefused(dump(value))), { numRuns: 500 });
+});
+
+Deno.test("any value in any place of a configuration is read or has faults with places", () => {
+  const { value, any } = fc.letrec<{ value: unknown; any: unknown }>((tie) => ({
+    any: fc.oneof(
+      { maxDepth: 3 },
+      fc.constantFrom(
+        "web",
+        "5s",
+        "127.0.0.1:8001",
+        ":80",
+        "auto",
+        "info",
+        "",
+        null,
+        true,
+        0,
+        5,
+        -1,
+        1.5,
+        2 ** 60,
+      ),
+      fc.jsonValue({ maxDepth: 1 }),
+      fc.array(tie("value"), { maxLength: 3 }),
+      tie("value"),
+    ),
+    value: fc.dictionary(
+      fc.constantFrom(
+        ..."listeners pools log workers shutdown_timeout name listen pool backlog idle_timeout backends"
+          .split(" "),
+        ..."address algorithm retries dial_timeout level web __proto__ constructor".split(" "),
+      ),
+      tie("any"),
+      { maxKeys: 6 },
+    ),
+  }));
+  const nested = fc.record({
+    listeners: fc.oneof(fc.array(value, { maxLength: 3 }), any),
+    pools: fc.oneof(fc.dictionary(fc.constantFrom("web", "api", "8001", "a b"), value), any),
+  });
+  fc.assert(fc.property(nested, (it) => assertIsReadOrRefused(dump(it))), { numRuns: 1_000 });
+});
