@@ -25,7 +25,9 @@ Deno.test("limits are exact, counts are whole and turns are unique over three re
 
   assert.equal(outcomes.reduce((sum, it) => sum + it.kept, 0), LIMIT);
   assert.equal(board.admitted(0), LIMIT);
-  for (const { most } of outcomes) assert.ok(most >= 1 && most <= 2, `${most} sessions at once`);
+  // One worker may find both places taken all the time: those who hold them can be off the processor.
+  const most = Math.max(...outcomes.map((it) => it.most));
+  assert.ok(most >= 1 && most <= 2, `${most} sessions at once`);
   assert.equal(board.admitted(1), 0);
   assert.equal(board.active(0), 0);
   const turns = new Set(outcomes.flatMap((it) => [...it.turns]));

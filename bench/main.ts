@@ -1,0 +1,268 @@
+// deno-lint-ignore-file no-await-in-loop no-console -- measurements follow one another, and their report is the product
+
+/**
+ * sockbal beside its peers, on one machine, in one run: `deno task bench`.
+ *
+ * Every measure is taken of every proxy in turn, round after round, so that the machine's drift meets all alike; the
+ * table shows medians, and the median of the ratios to HAProxy, round by round. A row without any proxy is the ceiling.
+ *
+ *   --rounds N      how often each measure is taken (5)
+ *   --seconds N     how long a load lasts (4)
+ *   --threads N     threads of each proxy (2)
+ *   --only NAME     only this measure, or this proxy beside HAProxy; may be repeated
+ *   --json FILE     keep all figures
+ */
+
+import { parseArgs } from "node:util";
+import { openIdleSessions } from "./idle.ts";
+import { bulk, requests } from "./load.ts";
+import { find, run, type Running, start, untilAccepting, usage } from "./processes.ts";
+import { type Backends, type Ports, PROXIES, type Proxy } from "./proxies.ts";
+import { median, pairedRatio, short } from "./stats.ts";
+
+const { values: flags } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "5" },
+    seconds: { type: "string", default: "4" },
+    threads: { type: "string", default: "2" },
+    only: { type: "string", multiple: true, default: [] },
+    json: { type: "string" },
+  },
+});
+const rounds = Number(flags.rounds);
+const seconds = Number(flags.seconds);
+const threads = Number(flags.threads);
+
+/** What is measured of a target; several figures may come from one load. */
+interface Measure {
+  readonly name: string;
+  readonly take: (target: Target) => Promise<Record<string, number>>;
+}
+
+/** A proxy that runs, or the backends themselves. */
+interface Target {
+  readonly name: string;
+  readonly ports: Ports;
+  readonly pids: readonly number[];
+}
+
+const IDLE_SESSIONS = 9_000;
+
+async function cpuSeconds(target: Target): Promise<number> {
+  const used = await Promise.all(target.pids.map(usage));
+  return used.reduce((sum, it) => sum + it.cpuSeconds, 0);
+}
+
+async function residentBytes(target: Target): Promise<number> {
+  const used = await Promise.all(target.pids.map(usage));
+  return used.reduce((sum, it) => sum + it.residentBytes, 0);
+}
+
+async function requestFigures(
+  target: Target,
+  connections: number,
+  keepAlive: boolean,
+): Promise<Record<string, number>> {
+  const label = keepAlive ? `keep-alive ${connections}` : "new connections";
+  const before = await cpuSeconds(target);
+  const figures = await requests(target.ports.requests, { connections, seconds, keepAlive });
+  const usedSeconds = await cpuSeconds(target) - before;
+  return {
+    [`${label}: requests/s`]: figures.perSecond,
+    [`${label}: p99 ms`]: figures.p99Ms,
+    [`${label}: cpu µs/request`]: target.pids.length === 0 ? NaN : usedSeconds / figures.count * 1e6,
+  };
+}
+
+async function bulkFigures(target: Target, streams: number): Promise<Record<string, number>> {
+  const before = await cpuSeconds(target);
+  const figures = await bulk(target.ports.bulk, { streams, seconds });
+  const usedSeconds = await cpuSeconds(target) - before;
+  return {
+    [`bulk ${streams}: bytes/s`]: figures.bytesPerSecond,
+    [`bulk ${streams}: cpu s/GiB`]: target.pids.length === 0 ? NaN : usedSeconds / figures.bytes * 2 ** 30,
+  };
+}
+
+const MEASURES: readonly Measure[] = [
+  { name: "keepalive64", take: (target) => requestFigures(target, 64, true) },
+  { name: "keepalive512", take: (target) => requestFigures(target, 512, true) },
+  { name: "newconnections", take: (target) => requestFigures(target, 64, false) },
+  { name: "bulk1", take: (target) => bulkFigures(target, 1) },
+  { name: "bulk8", take: (target) => bulkFigures(target, 8) },
+];
+
+const chosen = (name: string): boolean => {
+  const names = flags.only.filter((it) => MEASURES.some((measure) => measure.name === it) || it === "memory");
+  return names.length === 0 || names.includes(name);
+};
+const proxies = PROXIES.filter(({ name }) => {
+  const names = flags.only.filter((it) => PROXIES.some((proxy) => proxy.name === it));
+  return names.length === 0 || names.includes(name) || name === "haproxy";
+});
+
+/** Figures of each target, one a round. */
+type Figures = Map<string, Map<string, number[]>>;
+
+function keep(figures: Figures, target: string, taken: Record<string, number>): void {
+  for (const [name, value] of Object.entries(taken)) {
+    const ofName = figures.get(name) ?? new Map<string, number[]>();
+    ofName.set(target, [...ofName.get(target) ?? [], value]);
+    figures.set(name, ofName);
+  }
+}
+
+let nextPort = 21_000;
+const port = (): number => nextPort++;
+
+/** Three HTTP servers in one process of HAProxy, which spends less on a request than any proxy does, and iperf3. */
+async function startBackends(folder: string): Promise<{ backends: Backends; running: Running[] }> {
+  const backends = { requests: [port(), port(), port()], bulk: port() };
+  const binds = backends.requests.map((it) => `  bind 127.0.0.1:${it} backlog 4096`).join("\n");
+  await Deno.writeTextFile(
+    `${folder}/backends.cfg`,
+    `global
+  nbthread 2
+  maxconn 9900
+defaults
+  mode http
+  timeout client 10m
+  timeout http-keep-alive 10m
+frontend backends
+${binds}
+  http-request return status 200 content-type text/plain string "${"hello ".repeat(20)}"
+`,
+  );
+  const haproxy = await find("haproxy");
+  if (haproxy === undefined) {
+    throw new Error("Cannot measure: the backends need haproxy (apt-get install haproxy)");
+  }
+  const running = [
+    start([haproxy, "-db", "-f", `${folder}/backends.cfg`]),
+    start(["iperf3", "-s", "-B", "127.0.0.1", "-p", String(backends.bulk)]),
+  ];
+  await Promise.all(backends.requests.map(untilAccepting));
+  return { backends, running };
+}
+
+async function startProxy(
+  proxy: Proxy,
+  backends: Backends,
+  folder: string,
+): Promise<{ target: Target; running: Running[]; readyMs: number } | undefined> {
+  const ports = { requests: port(), bulk: port() };
+  const commands = await proxy.command({ ports, backends, threads, folder });
+  if (commands === undefined) return undefined;
+  const running = commands.map((command) => start(command));
+  const readyMs = await untilAccepting(ports.requests);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  return { target: { name: proxy.name, ports, pids: running.map((it) => it.pid) }, running, readyMs };
+}
+
+/** Memory at rest and with idle sessions, and again with a second wave of them after the first has gone. */
+async function memoryFigures(proxy: Proxy, folder: string): Promise<Record<string, number> | undefined> {
+  const echo = [port(), port(), port()];
+  const servers = echo.map((it) => {
+    const program = ["deno", "run", "--no-prompt", "--allow-net", "main.ts", "--role", "server"];
+    return start([...program, "--listen", `127.0.0.1:${it}`, "--log-level", "error"]);
+  });
+  await Promise.all(echo.map(untilAccepting));
+  const started = await startProxy(proxy, { requests: echo, bulk: echo[0] ?? 0 }, folder);
+  if (started === undefined) return undefined;
+  const { target, running, readyMs } = started;
+  const rest = await residentBytes(target);
+  const waves: number[] = [];
+  for (let wave = 0; wave < 2; wave++) {
+    const sessions = await openIdleSessions(target.ports.requests, IDLE_SESSIONS);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    waves.push(await residentBytes(target));
+    sessions.close();
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+  }
+  await Promise.all([...running, ...servers].map((it) => it.stop()));
+  const [first = NaN, second = NaN] = waves;
+  return {
+    "start to accepting: ms": readyMs,
+    "memory at rest: bytes": rest,
+    [`memory with ${IDLE_SESSIONS} idle sessions: bytes`]: first,
+    "memory an idle session: bytes": (first - rest) / IDLE_SESSIONS,
+    "memory of a second wave / the first": second / first,
+  };
+}
+
+function printTable(figures: Figures, names: readonly string[]): void {
+  const widths = { name: 44, cell: 18 };
+  console.log(["".padEnd(widths.name), ...names.map((name) => name.padStart(widths.cell))].join(""));
+  for (const [name, byTarget] of figures) {
+    const base = byTarget.get("haproxy") ?? [];
+    const cells = names.map((target) => {
+      const values = byTarget.get(target);
+      if (values === undefined) return "-";
+      const ratio = pairedRatio(values, base);
+      return short(median(values)) +
+        (Number.isNaN(ratio) || target === "haproxy" ? "" : ` (${ratio.toFixed(2)})`);
+    });
+    console.log([name.padEnd(widths.name), ...cells.map((cell) => cell.padStart(widths.cell))].join(""));
+  }
+}
+
+async function machine(): Promise<string[]> {
+  const [kernel, cpu, ...versions] = await Promise.all([
+    run(["uname", "-sr"]),
+    run(["sh", "-c", "grep -m1 'model name' /proc/cpuinfo | cut -d: -f2"]),
+    run(["deno", "--version"]),
+    run(["sh", "-c", "haproxy -v; nginx -v 2>&1; wrk -v; iperf3 --version"]),
+  ]);
+  const lines = versions.join("\n").split("\n").filter((line) =>
+    /^(deno|v8|HAProxy version|nginx|wrk|iperf) /i.test(line)
+  );
+  return [`${kernel.trim()}, ${navigator.hardwareConcurrency} cores, ${cpu.trim()}`, ...lines];
+}
+
+const folder = await Deno.makeTempDir({ prefix: "sockbal-bench-" });
+const figures: Figures = new Map();
+const { backends, running: backendProcesses } = await startBackends(folder);
+const targets: Target[] = [
+  { name: "direct", ports: { requests: backends.requests[0] ?? 0, bulk: backends.bulk }, pids: [] },
+];
+const runningProxies: Running[] = [];
+for (const proxy of proxies) {
+  const started = await startProxy(proxy, backends, folder);
+  if (started === undefined) {
+    console.log(`${proxy.name} is left out: not installed (apt-get install ${proxy.packages})`);
+  } else {
+    targets.push(started.target);
+    runningProxies.push(...started.running);
+  }
+}
+
+for (const line of await machine()) console.log(line);
+console.log(
+  `${rounds} rounds of ${seconds} s, ${threads} threads a proxy; in parentheses the ratio to haproxy\n`,
+);
+for (const measure of MEASURES.filter(({ name }) => chosen(name))) {
+  for (let round = 0; round < rounds; round++) {
+    for (const target of targets) keep(figures, target.name, await measure.take(target));
+  }
+}
+await Promise.all(runningProxies.map((it) => it.stop()));
+if (chosen("memory")) {
+  for (const proxy of proxies) {
+    const taken = await memoryFigures(proxy, folder);
+    if (taken !== undefined) keep(figures, proxy.name, taken);
+  }
+}
+printTable(figures, targets.map((target) => target.name));
+
+await Promise.all(backendProcesses.map((it) => it.stop()));
+await Deno.remove(folder, { recursive: true });
+if (flags.json !== undefined) {
+  const all = Object.fromEntries(
+    [...figures].map(([name, byTarget]) => [name, Object.fromEntries(byTarget)]),
+  );
+  await Deno.writeTextFile(
+    flags.json,
+    JSON.stringify({ machine: await machine(), rounds, seconds, threads, figures: all }, null, 2),
+  );
+}
+Deno.exit(0);

@@ -1,0 +1,101 @@
+// deno-lint-ignore-file no-await-in-loop -- waiting is a loop here
+
+/** Programs that a measurement starts, and what the system says about them. */
+
+/** A program that runs; `pid` is the first of its processes. */
+export interface Running {
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+/** Starts a program whose output nobody reads. */
+export function start(command: readonly string[], env: Record<string, string> = {}): Running {
+  const [program = "", ...args] = command;
+  const child = new Deno.Command(program, { args, env, stdin: "null", stdout: "null", stderr: "null" })
+    .spawn();
+  return {
+    pid: child.pid,
+    stop: async () => {
+      try {
+        child.kill("SIGTERM");
+      } catch {
+        // It has ended by itself.
+      }
+      await child.status;
+    },
+  };
+}
+
+/** Runs a program to its end and gives its stdout. */
+export async function run(command: readonly string[]): Promise<string> {
+  const [program = "", ...args] = command;
+  const { stdout } = await new Deno.Command(program, { args, stdin: "null", stderr: "null" }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+/** Where a program is; undefined when it is not installed. Debian keeps some where not every PATH leads. */
+export async function find(program: string): Promise<string | undefined> {
+  const paths = await Promise.all(
+    ["/usr/sbin", "/usr/bin", "/usr/local/bin", "/usr/local/sbin"].map(async (folder) => {
+      try {
+        return (await Deno.stat(`${folder}/${program}`)).isFile ? `${folder}/${program}` : undefined;
+      } catch {
+        return undefined;
+      }
+    }),
+  );
+  return paths.find((path) => path !== undefined);
+}
+
+/** What a program and all its descendants use, from /proc (proc(5)). */
+export interface Usage {
+  /** User and system time together, in seconds. */
+  readonly cpuSeconds: number;
+  readonly residentBytes: number;
+}
+
+/** Ticks of the clock of /proc in a second (`getconf CLK_TCK`; 100 on Linux). */
+const CLOCK_TICKS = 100;
+
+/** Reads what a process and its descendants use now. */
+export async function usage(pid: number): Promise<Usage> {
+  // The runtime lets no program read /proc with less than all permissions, so `cat` does.
+  const stats = (await run(["sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null"])).trimEnd().split("\n").map(
+    parseStat,
+  );
+  const family = new Set([pid]);
+  for (let size = 0; size !== family.size;) {
+    size = family.size;
+    for (const stat of stats) if (family.has(stat.parent)) family.add(stat.pid);
+  }
+  const members = stats.filter((stat) => family.has(stat.pid));
+  return {
+    cpuSeconds: members.reduce((sum, stat) => sum + stat.ticks, 0) / CLOCK_TICKS,
+    residentBytes: members.reduce((sum, stat) => sum + stat.residentPages, 0) * 4096,
+  };
+}
+
+function parseStat(line: string): { pid: number; parent: number; ticks: number; residentPages: number } {
+  // The name of the program stands in parentheses and may contain anything.
+  const fields = line.slice(line.lastIndexOf(")") + 2).split(" ").map(Number);
+  return {
+    pid: parseInt(line),
+    parent: fields[1] ?? 0,
+    ticks: (fields[11] ?? 0) + (fields[12] ?? 0),
+    residentPages: fields[21] ?? 0,
+  };
+}
+
+/** Resolves with the milliseconds it took until somebody accepted on the port. */
+export async function untilAccepting(port: number): Promise<number> {
+  const startedMs = performance.now();
+  while (performance.now() - startedMs < 10_000) {
+    try {
+      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+      return performance.now() - startedMs;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+  throw new Error(`Cannot reach port ${port}: nothing accepted there within 10 s`);
+}

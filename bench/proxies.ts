@@ -1,0 +1,151 @@
+/** The programs under measurement, each in front of the same backends, with the same number of threads. */
+
+import { find } from "./processes.ts";
+
+/** Ports of one proxy: requests go to the first, bulk data to the second. */
+export interface Ports {
+  readonly requests: number;
+  readonly bulk: number;
+}
+
+export interface Backends {
+  readonly requests: readonly number[];
+  readonly bulk: number;
+}
+
+export interface ProxyPlan {
+  readonly ports: Ports;
+  readonly backends: Backends;
+  readonly threads: number;
+  /** A folder for configuration files. */
+  readonly folder: string;
+}
+
+export interface Proxy {
+  readonly name: string;
+  /** The Debian packages that bring it. */
+  readonly packages: string;
+  /** Commands to start it with; undefined when it is not installed. More than one where it serves one port a process. */
+  command(plan: ProxyPlan): Promise<readonly (readonly string[])[] | undefined>;
+  /** Says its version. */
+  readonly version: readonly string[];
+}
+
+const root = new URL("../", import.meta.url).pathname;
+
+/** Sessions at once; twice as many descriptors must fit into the usual limit of 20,000. */
+const MAX_SESSIONS = 9_500;
+
+const sockbal: Proxy = {
+  name: "sockbal",
+  packages: "",
+  version: ["deno", "--version"],
+  command: async ({ ports, backends, threads, folder }) => {
+    const file = `${folder}/sockbal.yaml`;
+    const list = (targets: readonly number[]): string =>
+      targets.map((port) => `127.0.0.1:${port}`).join(", ");
+    await Deno.writeTextFile(
+      file,
+      `listeners:
+  - { listen: 127.0.0.1:${ports.requests}, pool: requests }
+  - { listen: 127.0.0.1:${ports.bulk}, pool: bulk }
+pools:
+  requests: { backends: [${list(backends.requests)}] }
+  bulk: { backends: [${list([backends.bulk])}] }
+log: { sessions: false }
+workers: ${threads}
+`,
+    );
+    const program = Deno.env.get("SOCKBAL")?.split(" ") ??
+      ["deno", "run", "--no-prompt", "--allow-net", "--allow-read", `${root}main.ts`];
+    return [[...program, "--role", "balancer", "--config", file]];
+  },
+};
+
+const haproxy: Proxy = {
+  name: "haproxy",
+  packages: "haproxy",
+  version: ["haproxy", "-v"],
+  command: async ({ ports, backends, threads, folder }) => {
+    const program = await find("haproxy");
+    if (program === undefined) return undefined;
+    const file = `${folder}/haproxy.cfg`;
+    const servers = backends.requests.map((port, i) => `  server s${i} 127.0.0.1:${port}`).join("\n");
+    await Deno.writeTextFile(
+      file,
+      `global
+  nbthread ${threads}
+  maxconn ${MAX_SESSIONS}
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 10m
+  timeout server 10m
+listen requests
+  bind 127.0.0.1:${ports.requests} backlog 4096
+  balance roundrobin
+${servers}
+listen bulk
+  bind 127.0.0.1:${ports.bulk}
+  server s 127.0.0.1:${backends.bulk}
+`,
+    );
+    return [[program, "-db", "-f", file]];
+  },
+};
+
+const nginx: Proxy = {
+  name: "nginx",
+  packages: "nginx libnginx-mod-stream",
+  version: ["nginx", "-v"],
+  command: async ({ ports, backends, threads, folder }) => {
+    const program = await find("nginx");
+    const module = "/usr/lib/nginx/modules/ngx_stream_module.so";
+    if (program === undefined || !await isFile(module)) return undefined;
+    const file = `${folder}/nginx.conf`;
+    await Deno.writeTextFile(
+      file,
+      `load_module ${module};
+daemon off;
+pid ${folder}/nginx.pid;
+error_log /dev/null;
+worker_processes ${threads};
+events { worker_connections ${2 * MAX_SESSIONS}; }
+stream {
+  upstream requests { ${backends.requests.map((port) => `server 127.0.0.1:${port};`).join(" ")} }
+  upstream bulk { server 127.0.0.1:${backends.bulk}; }
+  server { listen 127.0.0.1:${ports.requests} backlog=4096; proxy_pass requests; }
+  server { listen 127.0.0.1:${ports.bulk}; proxy_pass bulk; }
+}
+`,
+    );
+    return [[program, "-c", file]];
+  },
+};
+
+const pen: Proxy = {
+  name: "pen",
+  packages: "pen",
+  version: ["pen", "-h"],
+  command: async ({ ports, backends }) => {
+    const program = await find("pen");
+    if (program === undefined) return undefined;
+    // One process with one thread for each port: pen has no threads.
+    const serve = (port: number, targets: readonly number[]): string[] => {
+      const limits = ["-c", "100", "-x", String(MAX_SESSIONS), "-T", "600"];
+      return [program, "-f", "-r", ...limits, `127.0.0.1:${port}`, ...targets.map((it) => `127.0.0.1:${it}`)];
+    };
+    return [serve(ports.requests, backends.requests), serve(ports.bulk, [backends.bulk])];
+  },
+};
+
+/** In the order of the table; the first is what the others are compared with. */
+export const PROXIES: readonly Proxy[] = [haproxy, sockbal, nginx, pen];
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch {
+    return false;
+  }
+}
