@@ -84,12 +84,12 @@ function findPart(args: readonly string[]): Part | undefined {
 }
 
 function withoutRole(args: readonly string[], version: string): Command {
-  const known = ["--help", "--version", "--role", "--demo"];
   if (args.includes("--help") || args.includes("-h")) return { run: "show", text: OVERVIEW };
   if (args.includes("--version")) return { run: "show", text: `sockbal ${version}\n` };
   const [first] = args;
-  const near = first === undefined ? undefined : nearest(first.split("=")[0] ?? first, known);
-  if (near !== undefined) throw new InputError(`unknown flag ${first}; did you mean ${near}?`);
+  const word = first?.replace(/^-+|=.*$/gs, "") ?? "";
+  const near = nearest(word, ["help", "version", "role", "demo"]);
+  if (near !== undefined) throw new InputError(`unknown flag ${first}; did you mean --${near}?`);
   throw new InputError(`choose a role: --role ${ROLES.join(", --role ")}; or try --demo, or --help`);
 }
 

@@ -7,7 +7,7 @@ import type { InferValue } from "@optique/core/parser";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { LOG_FORMATS, LOG_LEVELS } from "../core/log.ts";
-import { count, dialAddress, duration, listenAddress, oneOf, plainName } from "./values.ts";
+import { count, dialAddress, duration, filePath, listenAddress, oneOf, plainName } from "./values.ts";
 
 export const ROLES = ["server", "client", "balancer"] as const;
 
@@ -89,7 +89,7 @@ export const clientFlags = object({
 
 export const balancerFlags = object({
   role,
-  config: optional(option("--config", string({ metavar: "FILE" }), {
+  config: optional(option("--config", filePath(), {
     description:
       message`The configuration; by default ./balancer.yaml, or the built-in sample when there is none.`,
   })),

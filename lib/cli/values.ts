@@ -52,6 +52,14 @@ export function plainName(): Value<string> {
   }, (value) => value);
 }
 
+/** A file, which is not opened yet. */
+export function filePath(): Value<string> {
+  return fromParser("FILE", (input) => {
+    if (input !== "") return input;
+    throw new InputError("the name of the file is empty");
+  }, (value) => value);
+}
+
 function fromParser<T>(metavar: string, parse: (input: string) => T, format: (value: T) => string): Value<T> {
   return {
     mode: "sync",

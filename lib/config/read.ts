@@ -2,6 +2,7 @@
 
 import { dirname, resolve } from "node:path";
 import type { Address } from "../core/address.ts";
+import { chunks } from "../core/connection.ts";
 import { InputError, reasonOf } from "../core/errors.ts";
 import { parseConfig } from "./parse.ts";
 import type { Config } from "./schema.ts";
@@ -33,9 +34,6 @@ function withPathsFrom(folder: string, config: Config): Config {
 
 async function readText(path: string): Promise<string> {
   const bytes = await readBytes(path);
-  if (bytes.length > MAX_FILE_BYTES) {
-    throw new InputError(`${path}: larger than 16 MiB; this is no configuration`);
-  }
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
@@ -48,7 +46,8 @@ async function readBytes(path: string): Promise<Uint8Array> {
     if ((await Deno.stat(path)).isDirectory) {
       throw new InputError(`${path}: is a directory; name the file in it`);
     }
-    return await Deno.readFile(path);
+    using file = await Deno.open(path);
+    return await readUpTo(file, path);
   } catch (error) {
     if (error instanceof InputError) throw error;
     if (error instanceof Deno.errors.NotFound) throw new InputError(`${path}: no such file`);
@@ -62,4 +61,16 @@ async function readBytes(path: string): Promise<Uint8Array> {
     }
     throw new InputError(`${path}: cannot be read: ${reasonOf(error)}`);
   }
+}
+
+/** Stops at the limit, since some files never end. */
+async function readUpTo(file: Deno.FsFile, path: string): Promise<Uint8Array> {
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  for await (const chunk of chunks(file)) {
+    size += chunk.length;
+    if (size > MAX_FILE_BYTES) throw new InputError(`${path}: larger than 16 MiB; this is no configuration`);
+    parts.push(chunk.slice());
+  }
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
 }

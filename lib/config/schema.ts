@@ -131,7 +131,14 @@ const listener = section("a listener", {
     .meta({
       description: "Where to accept connections: host:port, [v6]:port, :port (all addresses) or unix:/path.",
     }),
-  pool: z.string(refuse("the name of a pool", "name one of the pools"))
+  pool: z.string({
+    error: ({ input }) => {
+      if (typeof input === "number") {
+        return `${input} is not the name of a pool; write a name of digits in quotes`;
+      }
+      return refuse("the name of a pool", "name one of the pools").error({ input });
+    },
+  })
     .meta({ description: "The pool that its sessions go to." }),
   max_connections: count(
     0,

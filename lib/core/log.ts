@@ -114,10 +114,10 @@ class LineWriter {
   push(line: string): void {
     if (this.#pendingChars + line.length > MAX_PENDING_CHARS) {
       this.#dropped++;
-      return;
+    } else {
+      this.#pending.push(line);
+      this.#pendingChars += line.length;
     }
-    this.#pending.push(line);
-    this.#pendingChars += line.length;
     this.#writing ??= this.#writeAll();
   }
 
@@ -132,7 +132,7 @@ class LineWriter {
   async #writeAll(): Promise<void> {
     // What is logged in one turn of the event loop leaves in one write.
     await Promise.resolve();
-    while (this.#pending.length > 0) {
+    while (this.#pending.length > 0 || this.#dropped > 0) {
       let bytes = this.#encoder.encode(this.#takePending());
       try {
         // deno-lint-ignore no-await-in-loop -- lines must leave in order

@@ -1,6 +1,6 @@
 /** A session while it lives: its facts, its clock, and the one place where it is ended. */
 
-import type { CoarseClock, Watched } from "../core/coarse_clock.ts";
+import type { CoarseClock } from "../core/coarse_clock.ts";
 import type { Backend } from "../pool/pool.ts";
 import type { EndReason, SessionRecord } from "./record.ts";
 import { overdue, type SessionLimits } from "./timeouts.ts";
@@ -12,16 +12,10 @@ import { overdue, type SessionLimits } from "./timeouts.ts";
  */
 const LINGER_MS = 2_000;
 
-export interface LiveSessionOptions {
-  readonly id: string;
-  readonly listener: string;
-  readonly limits: SessionLimits;
+/** Thousands of these rest in memory at once, so that what all sessions of a listener share is not in each of them. */
+export class LiveSession {
   readonly client: Deno.Conn;
-  readonly clock: CoarseClock;
-}
-
-export class LiveSession implements Watched {
-  readonly client: Deno.Conn;
+  readonly startedMs: number;
   /** Relayed so far; the relay counts here. */
   bytesIn = 0;
   bytesOut = 0;
@@ -29,27 +23,26 @@ export class LiveSession implements Watched {
   lastActiveMs = Infinity;
   /** Whether one direction has ended; the relay sets it. */
   halfClosed = false;
-  /** Backends dialled, the last of which may be the one that was reached. */
-  attempts = 0;
-  readonly failed: string[] = [];
 
-  readonly startedMs: number;
-  readonly #options: LiveSessionOptions;
+  readonly #limits: SessionLimits;
   readonly #clock: CoarseClock;
   #backend: Backend | undefined;
   #backendConn: Deno.Conn | undefined;
+  #attempts = 0;
+  #failed: string[] | undefined;
   #dialledMs = 0;
-  #dialDeadlineMs = Infinity;
   #dialAbort: AbortController | undefined;
-  #lingerDeadlineMs = Infinity;
+  /** Of the dial, or of lingering; never of both. */
+  #deadlineMs = Infinity;
   #endReason: EndReason | undefined;
   #closed = false;
 
-  constructor(options: LiveSessionOptions) {
-    this.#options = options;
-    this.#clock = options.clock;
-    this.client = options.client;
-    this.startedMs = options.clock.exactMs();
+  /** From here on the session owns `client`. */
+  constructor(client: Deno.Conn, limits: SessionLimits, clock: CoarseClock) {
+    this.client = client;
+    this.#limits = limits;
+    this.#clock = clock;
+    this.startedMs = clock.exactMs();
   }
 
   /** Whether the session is over; nothing more may be begun for it. */
@@ -59,38 +52,41 @@ export class LiveSession implements Watched {
 
   /** One more dial begins; the signal aborts it at its timeout or with the session. */
   beginDial(timeoutMs: number): AbortSignal {
-    this.attempts++;
+    this.#attempts++;
     this.#dialAbort = new AbortController();
-    this.#dialDeadlineMs = timeoutMs === 0 ? Infinity : this.#clock.exactMs() + timeoutMs;
+    this.#deadlineMs = timeoutMs === 0 ? Infinity : this.#clock.exactMs() + timeoutMs;
     return this.#dialAbort.signal;
   }
 
-  /** The last dial is over, however it went. */
-  endDial(): void {
-    this.#dialAbort = undefined;
-    this.#dialDeadlineMs = Infinity;
-    this.#dialledMs = this.#clock.exactMs() - this.startedMs;
+  /** The dial has failed; another may follow. */
+  dialFailed(backend: Backend, failure: string): void {
+    this.#endDial();
+    (this.#failed ??= []).push(`${backend.name}: ${failure}`);
   }
 
-  /** A backend was reached. The session closes `conn` when it ends, or now if it has ended meanwhile. */
+  /** The backend was reached. The session closes `conn` when it ends, or now if it has ended meanwhile. */
   connected(backend: Backend, conn: Deno.Conn): void {
+    this.#endDial();
     this.#backend = backend;
     this.#backendConn = conn;
     this.lastActiveMs = this.#clock.nowMs;
     if (this.#closed) closeQuietly(conn);
   }
 
+  /** Asks, often, whether the session's time has come. */
   onTick(nowMs: number): void {
-    if (nowMs >= this.#dialDeadlineMs) this.#dialAbort?.abort(new DOMException("timed out", "TimeoutError"));
-    const reason = overdue(this, this.#options.limits, nowMs);
+    const reason = overdue(this, this.#limits, nowMs);
     if (reason !== undefined) this.end(reason);
-    else if (nowMs >= this.#lingerDeadlineMs) this.end("backend_reset");
+    else if (nowMs >= this.#deadlineMs) {
+      if (this.#dialAbort === undefined) this.end("backend_reset");
+      else this.#dialAbort.abort(new DOMException("timed out", "TimeoutError"));
+    }
   }
 
   /** The backend is gone: the client gets what is on its way, and a little time to go. */
   linger(): void {
     this.#endReason ??= "backend_reset";
-    if (this.#lingerDeadlineMs === Infinity) this.#lingerDeadlineMs = this.#clock.exactMs() + LINGER_MS;
+    if (this.#deadlineMs === Infinity) this.#deadlineMs = this.#clock.exactMs() + LINGER_MS;
   }
 
   /** Ends the session: closes both connections, which ends every read and write on them. The first reason stands. */
@@ -104,21 +100,26 @@ export class LiveSession implements Watched {
   }
 
   /** What the session leaves behind. Call it after {@linkcode end}. */
-  record(client: string): SessionRecord {
-    const durationMs = this.#clock.exactMs() - this.startedMs;
+  record(id: string, listener: string, client: string): SessionRecord {
     return {
-      id: this.#options.id,
-      listener: this.#options.listener,
+      id,
+      listener,
       client,
       backend: this.#backend?.name,
       bytes_in: this.bytesIn,
       bytes_out: this.bytesOut,
       dial_ms: roundMs(this.#dialledMs),
-      duration_ms: roundMs(durationMs),
-      attempts: this.attempts,
-      failed: this.failed.length === 0 ? undefined : this.failed,
+      duration_ms: roundMs(this.#clock.exactMs() - this.startedMs),
+      attempts: this.#attempts,
+      failed: this.#failed,
       end: this.#endReason ?? "internal_error",
     };
+  }
+
+  #endDial(): void {
+    this.#dialAbort = undefined;
+    this.#deadlineMs = Infinity;
+    this.#dialledMs = this.#clock.exactMs() - this.startedMs;
   }
 }
 

@@ -24,8 +24,10 @@ export class Plane implements Watched {
   readonly #pools: readonly Pool[];
   readonly #tools: RelayTools = { clock: new CoarseClock(), buffers: new Buffers() };
   readonly #stop = new AbortController();
-  readonly #sessions = new Map<LiveSession, Promise<void>>();
   readonly #accepting: Promise<void>[] = [];
+  readonly #sessions = new Set<LiveSession>();
+  /** Called when the last session has ended. */
+  #onIdle: (() => void) | undefined;
   #records: SessionRecord[] = [];
   #sessionCount = 0;
   #closedSessions = 0;
@@ -54,10 +56,7 @@ export class Plane implements Watched {
     this.#stop.abort();
     await Promise.all(this.#accepting);
     await Promise.all(this.#options.listeners.map(({ address }) => removeSocketFile(address)));
-    while (this.#sessions.size > 0) {
-      // deno-lint-ignore no-await-in-loop -- a connection may have been accepted at the last moment
-      await Promise.allSettled(this.#sessions.values());
-    }
+    if (this.#sessions.size > 0) await new Promise<void>((resolve) => this.#onIdle = resolve);
     this.#tools.clock.stop();
     this.#sendRecords();
     this.#tell({ type: "drained", closedSessions: this.#closedSessions });
@@ -65,13 +64,14 @@ export class Plane implements Watched {
 
   /** Ends the sessions that are left. Call it after {@linkcode drain}, which then comes to its end. */
   closeSessions(): void {
-    for (const session of this.#sessions.keys()) {
+    for (const session of this.#sessions) {
       if (!session.ended) this.#closedSessions++;
       session.end("shutdown");
     }
   }
 
-  onTick(): void {
+  onTick(nowMs: number): void {
+    for (const session of this.#sessions) session.onTick(nowMs);
     this.#sendRecords();
   }
 
@@ -99,29 +99,23 @@ export class Plane implements Watched {
     };
   }
 
-  async #serve(client: Deno.Conn, options: ListenerOptions, pool: Pool): Promise<void> {
-    const session = new LiveSession({
-      id: this.#options.sessionIdPrefix + ++this.#sessionCount,
-      listener: options.name,
-      limits: options.limits,
-      client,
-      clock: this.#tools.clock,
-    });
-    const running = runSession(session, pool, this.#tools);
-    this.#sessions.set(session, running);
+  async #serve(client: Deno.Conn, { name, limits }: ListenerOptions, pool: Pool): Promise<void> {
+    const session = new LiveSession(client, limits, this.#tools.clock);
+    this.#sessions.add(session);
     try {
-      await running;
+      await runSession(session, pool, this.#tools);
     } catch (error) {
       this.#tell({ type: "warning", event: "session_failed", fields: { reason: reasonOf(error) } });
-    } finally {
-      this.#sessions.delete(session);
-      this.#account(session, client);
     }
+    this.#sessions.delete(session);
+    this.#account(session, name, client);
+    if (this.#sessions.size === 0) this.#onIdle?.();
   }
 
-  #account(session: LiveSession, client: Deno.Conn): void {
+  #account(session: LiveSession, listener: string, client: Deno.Conn): void {
     if (!this.#options.recordSessions) return;
-    this.#records.push(session.record(formatPeer(client.remoteAddr)));
+    const id = this.#options.sessionIdPrefix + ++this.#sessionCount;
+    this.#records.push(session.record(id, listener, formatPeer(client.remoteAddr)));
     if (this.#records.length >= MAX_RECORD_BATCH) this.#sendRecords();
   }
 

@@ -13,7 +13,6 @@ import { relay, type RelayTools } from "./relay.ts";
  * When it returns, the session has ended, both connections are closed and the slot at the backend is free.
  */
 export async function runSession(session: LiveSession, pool: Pool, tools: RelayTools): Promise<void> {
-  tools.clock.watch(session);
   try {
     const backend = await reachBackend(session, pool);
     if (backend === undefined) return session.end("dial_failed");
@@ -26,7 +25,6 @@ export async function runSession(session: LiveSession, pool: Pool, tools: RelayT
   } finally {
     // Only a fault of our own gets here without an end.
     session.end("internal_error");
-    tools.clock.unwatch(session);
   }
 }
 
@@ -40,13 +38,12 @@ async function reachBackend(
     const member = pool.take(tried);
     if (member === undefined) return undefined;
     const result = await dial(member.address, session.beginDial(pool.options.dialTimeoutMs));
-    session.endDial();
     if ("conn" in result) {
       session.connected(member, result.conn);
       return { member, conn: result.conn };
     }
     pool.release(member);
-    session.failed.push(`${member.name}: ${result.failure}`);
+    session.dialFailed(member, result.failure);
     tried.push(member);
   }
   return undefined;

@@ -102,7 +102,7 @@ export class HttpRequestReader {
     const minor = REQUEST_LINE.exec(requestLine)?.[1];
     if (minor === undefined) throw new HttpSyntaxError("Cannot read the request line");
     const fields = readFields(fieldLines);
-    const connection = (fields.get("connection") ?? "").toLowerCase();
+    const connection = (fields.get("connection") ?? "").toLowerCase().split(/[ \t]*,[ \t]*/);
     this.#request = {
       isHead: requestLine.startsWith("HEAD "),
       isHttp10: minor === "0",

@@ -66,15 +66,15 @@ Deno.test("a path through a file is refused in one sentence", async () => {
 });
 
 Deno.test("a file that this user may not read is refused in one sentence", async () => {
-  const { readFile } = Deno;
+  const { open } = Deno;
   try {
     // A test that runs as root may read everything, so the system's answer is put in its place.
-    Deno.readFile = () => Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
+    Deno.open = () => Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
     await withFile(MINIMAL, async (path) => {
       assert.equal(await refusal(path), `${path}: this user may not read it`);
     });
   } finally {
-    Deno.readFile = readFile;
+    Deno.open = open;
   }
 });
 
@@ -143,4 +143,8 @@ pools: { web: { backends: ["unix:run/../b.sock", { address: "unix:c.sock", name:
       "unix:/d.sock",
     ]);
   });
+});
+
+Deno.test("a file that never ends is given up at the limit", async () => {
+  assert.equal(await refusal("/dev/zero"), "/dev/zero: larger than 16 MiB; this is no configuration");
 });

@@ -14,10 +14,22 @@ Deno.test("a relay waits with a small buffer, grows when a read fills it, and sh
   assert.equal(buffers.large(), large, "and so is the large one");
 });
 
+/** Numbers for memory blocks, so that they can be compared as text. */
+const ids = {
+  known: new Map<ArrayBufferLike, number>(),
+  of(block: ArrayBufferLike): number {
+    if (!this.known.has(block)) this.known.set(block, this.known.size);
+    return this.known.get(block) ?? -1;
+  },
+};
+
 Deno.test("no two relays hold the same buffer", () => {
   const buffers = new Buffers();
   const held = Array.from({ length: 50 }, () => [buffers.small(), buffers.large()]).flat();
   for (const buffer of held) buffers.giveBack(buffer);
   const again = Array.from({ length: 100 }, () => [buffers.small(), buffers.large()]).flat();
-  assert.equal(new Set(again.map((buffer) => buffer.buffer)).size, again.length);
+  assert.equal(
+    new Set(again.map((buffer) => `${ids.of(buffer.buffer)} ${buffer.byteOffset}`)).size,
+    again.length,
+  );
 });
