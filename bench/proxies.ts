@@ -57,7 +57,15 @@ workers: ${threads}
 `,
     );
     const program = Deno.env.get("SOCKBAL")?.split(" ") ??
-      ["deno", "run", "--no-prompt", "--allow-net", "--allow-read", `${root}main.ts`];
+      [
+        "deno",
+        "run",
+        "--no-prompt",
+        "--v8-flags=--max-semi-space-size=4",
+        "--allow-net",
+        "--allow-read",
+        `${root}main.ts`,
+      ];
     return [[...program, "--role", "balancer", "--config", file]];
   },
 };

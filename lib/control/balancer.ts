@@ -6,6 +6,7 @@ import type { Logger } from "../core/log.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
 import { Generation } from "./generation.ts";
 import { socketPermissions } from "./permissions.ts";
+import { checkOpenFiles } from "./open_files.ts";
 import { makePlan, type Plan, planAddresses } from "./plan.ts";
 import { workerEntry } from "./worker_entry.ts";
 
@@ -49,6 +50,7 @@ export class Balancer {
 export async function startBalancer({ config, log, ...options }: BalancerOptions): Promise<Balancer> {
   const workers = config.workers === "auto" ? navigator.hardwareConcurrency : config.workers;
   const plan = await makePlan(config, workers);
+  await checkOpenFiles(plan, log);
   const scoreboard = new Scoreboard(plan.shape);
   const generation = await Generation.start({
     workerEntry: options.workerEntry ?? workerEntry,

@@ -7,11 +7,11 @@ import { reasonOf } from "../core/errors.ts";
 /** Who may come in. One place is taken for each connection, before it is accepted. */
 export interface Gate {
   /** Takes a place; false when there is none. */
-  enter(): boolean;
+  readonly enter: () => boolean;
   /** Gives a place back. */
-  leave(): void;
+  readonly leave: () => void;
   /** Resolves when it is worth trying to enter again; at the latest after a moment. */
-  freed(): Promise<void>;
+  readonly freed: () => Promise<void>;
 }
 
 export interface AcceptOptions {
@@ -44,7 +44,7 @@ export async function acceptConnections(listener: Deno.Listener, options: Accept
       const conn = await listener.accept();
       if (pauseMs > 0) onTrouble("accept_recovered", {});
       pauseMs = 0;
-      void serve(conn).finally(() => gate.leave());
+      serve(conn).then(gate.leave);
     } catch (error) {
       gate.leave();
       if (stop.aborted) break;

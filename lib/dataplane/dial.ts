@@ -4,7 +4,13 @@ import type { Address } from "../core/address.ts";
 import { reasonOf } from "../core/errors.ts";
 
 /** A connection, or the reason why there is none, as a few plain words. */
-export type DialResult = { readonly conn: Deno.Conn } | { readonly failure: string };
+export type DialResult =
+  | { readonly conn: Deno.Conn }
+  | {
+    readonly failure: string;
+    /** Whether it is this process that has no file descriptor left; the backend was not even asked. */
+    readonly isDescriptorShortage: boolean;
+  };
 
 /**
  * Dials a backend.
@@ -21,7 +27,11 @@ export async function dial(address: Address, signal: AbortSignal): Promise<DialR
     const options = { hostname: address.host, port: address.port, signal, autoSelectFamily: false };
     return { conn: await Deno.connect(options) };
   } catch (error) {
-    return { failure: describeFailure(error, signal) };
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    return {
+      failure: describeFailure(error, signal),
+      isDescriptorShortage: code === "EMFILE" || code === "ENFILE",
+    };
   }
 }
 

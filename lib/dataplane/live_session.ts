@@ -58,6 +58,12 @@ export class LiveSession {
     return this.#dialAbort.signal;
   }
 
+  /** The dial could not even begin, and does not count. */
+  dialPostponed(): void {
+    this.#attempts--;
+    this.#endDial();
+  }
+
   /** The dial has failed; another may follow. */
   dialFailed(backend: Backend, failure: string): void {
     this.#endDial();

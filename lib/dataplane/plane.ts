@@ -7,12 +7,12 @@ import { Pool } from "../pool/pool.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
 import { acceptConnections, type Gate } from "./accept.ts";
 import { Buffers } from "./buffers.ts";
+import { DescriptorShortage } from "./descriptor_shortage.ts";
 import { listenShared, removeSocketFile } from "./listen.ts";
 import { LiveSession } from "./live_session.ts";
 import type { FromWorker, ListenerOptions, PlaneOptions } from "./messages.ts";
 import type { SessionRecord } from "./record.ts";
-import type { RelayTools } from "./relay.ts";
-import { runSession } from "./session.ts";
+import { runSession, type SessionTools } from "./session.ts";
 
 /** Records go to the control plane in batches: one a tick, or as soon as there are this many. */
 const MAX_RECORD_BATCH = 512;
@@ -22,7 +22,11 @@ export class Plane implements Watched {
   readonly #tell: (message: FromWorker) => void;
   readonly #scoreboard: Scoreboard;
   readonly #pools: readonly Pool[];
-  readonly #tools: RelayTools = { clock: new CoarseClock(), buffers: new Buffers() };
+  readonly #tools: SessionTools = {
+    clock: new CoarseClock(),
+    buffers: new Buffers(),
+    shortage: new DescriptorShortage(),
+  };
   readonly #stop = new AbortController();
   readonly #accepting: Promise<void>[] = [];
   readonly #sessions = new Set<LiveSession>();
@@ -93,9 +97,12 @@ export class Plane implements Watched {
   #gate({ row, maxConnections }: ListenerOptions): Gate {
     const { worker } = this.#options;
     return {
-      enter: () => this.#scoreboard.admit(row, worker, maxConnections),
+      enter: () => !this.#tools.shortage.isFelt && this.#scoreboard.admit(row, worker, maxConnections),
       leave: () => this.#scoreboard.dismiss(row, worker),
-      freed: () => this.#scoreboard.dismissed(row, maxConnections, TICK_MS),
+      freed: () => {
+        if (this.#tools.shortage.isFelt) return this.#tools.shortage.over();
+        return this.#scoreboard.dismissed(row, maxConnections, TICK_MS);
+      },
     };
   }
 

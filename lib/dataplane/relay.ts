@@ -18,17 +18,63 @@ export interface RelayTools {
   readonly buffers: Buffers;
 }
 
-/** How a direction came to its end. */
-type Outcome = "ended" | "source_failed" | "sink_failed";
-
 /**
  * Relays until both directions have ended or the session is.
  *
  * A client that is gone ends the session at once: there is nobody left to serve. When the backend is gone, the client
- * still gets every byte that the backend had sent, and a moment to go by itself. Never throws, closes neither connection.
+ * still gets every byte that the backend had sent, and a moment to go by itself. Never rejects; the session closes both
+ * connections when it ends.
  */
-export async function relay(session: LiveSession, backend: Deno.Conn, tools: RelayTools): Promise<void> {
-  await Promise.all([relayIn(session, backend, tools), relayOut(session, backend, tools)]);
+export function relay(session: LiveSession, backend: Deno.Conn, tools: RelayTools): Promise<unknown> {
+  return Promise.all([pump(session, "in", backend, tools), pump(session, "out", backend, tools)]);
+}
+
+/**
+ * Moves the bytes of one direction until its source ends, then ends the sending side of its sink.
+ *
+ * Thousands of these wait at once: one function, because each async function that waits keeps half a kilobyte.
+ */
+async function pump(
+  session: LiveSession,
+  direction: "in" | "out",
+  backend: Deno.Conn,
+  { clock, buffers }: RelayTools,
+): Promise<void> {
+  const isIn = direction === "in";
+  const source = isIn ? session.client : backend;
+  const sink = isIn ? backend : session.client;
+  let buffer = buffers.small();
+  let failed: "source" | "sink" | undefined = "source";
+  let writes = 0;
+  try {
+    for (;;) {
+      const filled = await source.read(buffer);
+      failed = "sink";
+      if (filled === null) break;
+      if (++writes === 2) sendAtOnce(sink);
+      let written = await sink.write(filled === buffer.length ? buffer : buffer.subarray(0, filled));
+      while (written < filled) written += await sink.write(buffer.subarray(written, filled));
+      if (isIn) session.bytesIn += filled;
+      else session.bytesOut += filled;
+      session.lastActiveMs = clock.nowMs;
+      buffer = buffers.fitted(buffer, filled);
+      failed = "source";
+    }
+    // When the other direction has ended before, both connections are closed at once, and that says it as well.
+    if (!session.halfClosed) await sink.closeWrite();
+    session.halfClosed = true;
+    session.lastActiveMs = clock.nowMs;
+    failed = undefined;
+  } catch {
+    // Which side it was is known; why does not matter, or the session has ended already.
+  }
+  buffers.giveBack(buffer);
+  if (failed === undefined) return;
+  const isClientGone = (failed === "source") === isIn;
+  if (isClientGone) return session.end("client_reset");
+  session.linger();
+  if (isIn) await discard(session.client, buffers);
+  else await endSending(session.client);
 }
 
 /**
@@ -39,65 +85,7 @@ function sendAtOnce(conn: Deno.Conn): void {
   try {
     if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
   } catch {
-    // The peer is gone already; the first read or write says so.
-  }
-}
-
-/** Client to backend. */
-async function relayIn(session: LiveSession, backend: Deno.Conn, tools: RelayTools): Promise<void> {
-  const outcome = await pump(session, session.client, backend, tools, true);
-  if (outcome === "source_failed") session.end("client_reset");
-  if (outcome === "sink_failed") {
-    session.linger();
-    await discard(session.client, tools.buffers);
-  }
-}
-
-/** Backend to client. */
-async function relayOut(session: LiveSession, backend: Deno.Conn, tools: RelayTools): Promise<void> {
-  const outcome = await pump(session, backend, session.client, tools, false);
-  if (outcome === "sink_failed") session.end("client_reset");
-  if (outcome === "source_failed") {
-    session.linger();
-    await endSending(session.client);
-  }
-}
-
-/** Moves bytes from `source` to `sink` until the source ends, then ends the sending side of the sink. */
-async function pump(
-  session: LiveSession,
-  source: Deno.Conn,
-  sink: Deno.Conn,
-  { clock, buffers }: RelayTools,
-  isIn: boolean,
-): Promise<Outcome> {
-  let buffer = buffers.small();
-  let isReading = true;
-  let writes = 0;
-  try {
-    for (;;) {
-      isReading = true;
-      const filled = await source.read(buffer);
-      if (filled === null) break;
-      isReading = false;
-      if (++writes === 2) sendAtOnce(sink);
-      let written = await sink.write(filled === buffer.length ? buffer : buffer.subarray(0, filled));
-      while (written < filled) written += await sink.write(buffer.subarray(written, filled));
-      if (isIn) session.bytesIn += filled;
-      else session.bytesOut += filled;
-      session.lastActiveMs = clock.nowMs;
-      buffer = buffers.fitted(buffer, filled);
-    }
-    isReading = false;
-    // When the other direction has ended before, both connections are closed at once, and that says it as well.
-    if (!session.halfClosed) await sink.closeWrite();
-    session.halfClosed = true;
-    session.lastActiveMs = clock.nowMs;
-    return "ended";
-  } catch {
-    return isReading ? "source_failed" : "sink_failed";
-  } finally {
-    buffers.giveBack(buffer);
+    // The peer is gone already; the next read or write says so.
   }
 }
 

@@ -5,16 +5,22 @@
 import type { Backend, Pool } from "../pool/pool.ts";
 import { dial } from "./dial.ts";
 import type { LiveSession } from "./live_session.ts";
+import type { DescriptorShortage } from "./descriptor_shortage.ts";
 import { relay, type RelayTools } from "./relay.ts";
+
+/** What sessions of one worker share. */
+export interface SessionTools extends RelayTools {
+  readonly shortage: DescriptorShortage;
+}
 
 /**
  * Serves an accepted connection to its end.
  *
  * When it returns, the session has ended, both connections are closed and the slot at the backend is free.
  */
-export async function runSession(session: LiveSession, pool: Pool, tools: RelayTools): Promise<void> {
+export async function runSession(session: LiveSession, pool: Pool, tools: SessionTools): Promise<void> {
   try {
-    const backend = await reachBackend(session, pool);
+    const backend = await reachBackend(session, pool, tools.shortage);
     if (backend === undefined) return session.end("dial_failed");
     try {
       if (!session.ended) await relay(session, backend.conn, tools);
@@ -32,6 +38,7 @@ export async function runSession(session: LiveSession, pool: Pool, tools: RelayT
 async function reachBackend(
   session: LiveSession,
   pool: Pool,
+  shortage: DescriptorShortage,
 ): Promise<{ member: Backend; conn: Deno.Conn } | undefined> {
   const tried: Backend[] = [];
   while (tried.length <= pool.options.retries && !session.ended) {
@@ -43,6 +50,11 @@ async function reachBackend(
       return { member, conn: result.conn };
     }
     pool.release(member);
+    if (result.isDescriptorShortage) {
+      session.dialPostponed();
+      await shortage.wait();
+      continue;
+    }
     session.dialFailed(member, result.failure);
     tried.push(member);
   }

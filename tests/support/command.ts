@@ -5,7 +5,16 @@ const root = new URL("../../", import.meta.url).pathname;
 /** The program from the source tree, with the permissions of `deno task sockbal`. */
 export const SOCKBAL: readonly string[] = [
   Deno.execPath(),
-  ...["run", "--no-prompt", "--config", `${root}deno.json`, "--allow-net", "--allow-read", "--allow-write"],
+  ...[
+    "run",
+    "--no-prompt",
+    "--v8-flags=--max-semi-space-size=4",
+    "--config",
+    `${root}deno.json`,
+    "--allow-net",
+    "--allow-read",
+    "--allow-write",
+  ],
   `${root}main.ts`,
 ];
 

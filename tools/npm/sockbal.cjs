@@ -32,7 +32,16 @@ const args = process.argv.slice(2);
 const child = spawn(
   findDeno(),
   [
-    ...["run", "--no-prompt", "--no-config", "--no-lock", "--unstable-net", "--unstable-worker-options"],
+    // A small young generation: sessions leave little garbage, and the space would be kept by each worker.
+    ...[
+      "run",
+      "--v8-flags=--max-semi-space-size=4",
+      "--no-prompt",
+      "--no-config",
+      "--no-lock",
+      "--unstable-net",
+      "--unstable-worker-options",
+    ],
     ...permissions(args),
     join(__dirname, "sockbal.js"),
     ...args,
