@@ -11,27 +11,37 @@ import type { Terminal } from "./lib/roles/terminal.ts";
 /** 0: done, or stopped by the user. 1: it could not run, or the peer failed. 2: the input is wrong. */
 type ExitStatus = 0 | 1 | 2;
 
-// In a bundle the workers of the data plane start from this file too. Every role is loaded only when it is run.
-if ("WorkerGlobalScope" in globalThis) await import("./lib/dataplane/worker.ts");
-else if (import.meta.main) Deno.exit(await main(Deno.args));
+/** Signals this close are one: a launcher passes on what the whole process group got from the terminal as well. */
+const ONE_SIGNAL_MS = 500;
 
 async function main(args: readonly string[]): Promise<ExitStatus> {
   const terminal: Terminal = {
     stop: stopSignal(),
-    print: (text) => write(Deno.stdout, text),
+    print: async (text) => {
+      const { writeOut } = await import("./lib/roles/terminal.ts");
+      await writeOut(new TextEncoder().encode(text));
+    },
     // In the source tree there is no command of that name.
     command: import.meta.url.endsWith("/main.ts") && !Deno.build.standalone ? "deno task sockbal" : "sockbal",
   };
-  globalThis.addEventListener("unhandledrejection", (event) => {
+  let isDone = false;
+  const onFault = (event: Event, reason: unknown): void => {
     event.preventDefault();
-    report(event.reason, args).then(Deno.exit);
-  });
+    // With --watch the runtime lets nobody exit, and complains here.
+    if (!isDone) report(reason, args).then(Deno.exit);
+  };
+  globalThis.addEventListener("unhandledrejection", (event) => onFault(event, event.reason));
+  globalThis.addEventListener("error", (event) => onFault(event, event.error));
   try {
     const { parseCommandLine } = await import("./lib/cli/command_line.ts");
     await run(parseCommandLine(args, project.version), terminal);
     return 0;
   } catch (error) {
+    // Whoever reads stdout has seen enough, as `head` has.
+    if (error instanceof Error && error.name === "OutputClosed") return 0;
     return await report(error, args);
+  } finally {
+    isDone = true;
   }
 }
 
@@ -53,7 +63,12 @@ async function run(command: Command, terminal: Terminal): Promise<void> {
 /** The first Ctrl-C or SIGTERM asks the role to stop; the second does not wait for it. */
 function stopSignal(): AbortSignal {
   const stop = new AbortController();
-  const onSignal = (): void => stop.signal.aborted ? Deno.exit(0) : stop.abort();
+  let firstMs = Infinity;
+  const onSignal = (): void => {
+    if (stop.signal.aborted && performance.now() - firstMs > ONE_SIGNAL_MS) Deno.exit(0);
+    firstMs = Math.min(firstMs, performance.now());
+    stop.abort();
+  };
   Deno.addSignalListener("SIGINT", onSignal);
   Deno.addSignalListener("SIGTERM", onSignal);
   return stop.signal;
@@ -72,15 +87,12 @@ async function report(error: unknown, args: readonly string[]): Promise<ExitStat
     : `unexpected fault: ${error instanceof Error ? error.message : error}`;
   // Faults of a configuration begin with file:line:column, as editors and people expect.
   const prefix = error instanceof Error && error.name === "ConfigError" ? "" : "sockbal: ";
-  await write(Deno.stderr, `${trace}${prefix}${message}\n`);
+  const { writeAll } = await import("./lib/core/connection.ts");
+  // Whoever reads stderr may have gone; there is nobody else to tell.
+  await writeAll(Deno.stderr, new TextEncoder().encode(`${trace}${prefix}${message}\n`)).catch(() => {});
   return error instanceof InputError ? 2 : 1;
 }
 
-async function write(stream: typeof Deno.stdout, text: string): Promise<void> {
-  const { writeAll } = await import("./lib/core/connection.ts");
-  try {
-    await writeAll(stream, new TextEncoder().encode(text));
-  } catch {
-    // Whoever read it has gone, as `head` does.
-  }
-}
+// In a bundle the workers of the data plane start from this file too. Every role is loaded only when it is run.
+if ("WorkerGlobalScope" in globalThis) await import("./lib/dataplane/worker.ts");
+else if (import.meta.main) Deno.exit(await main(Deno.args));

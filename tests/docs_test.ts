@@ -126,7 +126,7 @@ Deno.test({
     assert.equal(second.status, 1);
     assert.match(
       second.stderr,
-      /sockbal: cannot listen on 127\.0\.0\.1:8001: port 8001 is in use by another program\n/,
+      /sockbal: cannot listen on 127\.0\.0\.1:8001: port 8001 is in use, by another program or by another listener\n/,
     );
 
     running.kill("SIGTERM");

@@ -16,8 +16,6 @@ const compile = new Deno.Command("deno", {
     ...PERMISSIONS,
     V8_FLAGS,
     "--exclude-unused-npm",
-    // The worker is started by its address, which no import names.
-    ...["--include", "lib/dataplane/worker.ts"],
     ...["--output", Deno.args[0] ?? "dist/sockbal"],
     "main.ts",
   ],

@@ -29,16 +29,19 @@ export type Command =
 
 type Part = "demo" | typeof ROLES[number];
 
+const FLAGS = { server: serverFlags, client: clientFlags, balancer: balancerFlags, demo: demoFlags } as const;
+
 /** Every flag of every role that takes a value, but for the one that is looked for. */
 const VALUED_FLAGS = new Set(
-  [serverFlags, clientFlags, balancerFlags, demoFlags].flatMap((flags) => valuedFlags(flags.usage))
+  Object.values(FLAGS).flatMap((flags) => flagNames(flags.usage, true))
     .filter((name) => name !== "--role" && name !== "-r"),
 );
 
-function valuedFlags(usage: Usage): string[] {
+/** The names of flags, or of those that take a value. */
+function flagNames(usage: Usage, isValued = false): string[] {
   return usage.flatMap((term) => {
-    if (term.type === "option") return term.metavar === undefined ? [] : [...term.names];
-    return "terms" in term ? valuedFlags(term.terms as Usage) : [];
+    if (term.type === "option") return isValued && term.metavar === undefined ? [] : [...term.names];
+    return "terms" in term ? flagNames(term.terms as Usage, isValued) : [];
   });
 }
 
@@ -87,6 +90,8 @@ function withoutRole(args: readonly string[], version: string): Command {
   if (args.includes("--help") || args.includes("-h")) return { run: "show", text: OVERVIEW };
   if (args.includes("--version")) return { run: "show", text: `sockbal ${version}\n` };
   const [first] = args;
+  const role = ROLES.find((it) => it === first);
+  if (role !== undefined) throw new InputError(`${role} is a role; write --role ${role}`);
   const word = first?.replace(/^-+|=.*$/gs, "") ?? "";
   const near = nearest(word, ["help", "version", "role", "demo"]);
   if (near !== undefined) throw new InputError(`unknown flag ${first}; did you mean --${near}?`);
@@ -123,7 +128,19 @@ function parse<Run extends Part, Flags>(
   return result instanceof Shown ? { run: "show", text: result.text } : { run, flags: result as Flags };
 }
 
-/** The library's message on one line, which keeps the program's messages alike. */
+/** The library's message as one sentence in the style of all others. */
 function oneSentence(error: Message): string {
-  return formatMessage(error, { quotes: false }).replace(/\s*\n\s*/g, " ").replace(/\.$/, "");
+  const text = formatMessage(error, { quotes: false }).replace(/\s*\n\s*/g, " ").replace(/\.$/, "");
+  const [, unknown, near] =
+    /^Unexpected option or argument: (.*?)\.?(?: Did you mean (.*)\?)?$/s.exec(text) ?? [];
+  if (unknown === undefined) {
+    return text.replace(/^Missing option (.*)$/, "$1 is missing")
+      .replace("cannot be used multiple times", "is given twice")
+      .replace(/ requires (\S+)$/, " needs a value, $1");
+  }
+  if (!unknown.startsWith("-")) return `unexpected argument ${JSON.stringify(unknown)}`;
+  const [name = ""] = unknown.split("=");
+  const owner = ROLES.find((role) => flagNames(FLAGS[role].usage).includes(name));
+  if (owner !== undefined) return `${name} is a flag of the ${owner}`;
+  return `unknown flag ${name}${near === undefined ? "" : `; did you mean ${near.split(/ or |, /)[0]}?`}`;
 }

@@ -67,7 +67,9 @@ function useOf(value: unknown, addressKey: string, path: Path, parse: (text: str
 function normalized(text: unknown, parse: (text: string) => Address): string | undefined {
   if (typeof text !== "string") return undefined;
   try {
-    return formatAddress(parse(text));
+    const address = parse(text);
+    // Every port 0 is another port.
+    return address.transport === "tcp" && address.port === 0 ? undefined : formatAddress(address);
   } catch {
     return undefined;
   }

@@ -55,7 +55,8 @@ export function readDocument(text: string): YamlDocument {
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const place = { line: (error.mark?.line ?? 0) + 1, column: (error.mark?.column ?? 0) + 1 };
-    return unreadable({ path: [], ...place, message: describeSyntaxError(error.reason) });
+    const line = text.slice(lines[place.line - 1], lines[place.line]);
+    return unreadable({ path: [], ...place, message: describeSyntaxError(error.reason, line) });
   }
 }
 
@@ -64,7 +65,9 @@ function unreadable(fault: Fault): YamlDocument {
   return { value: undefined, faults: [fault], placeOf: () => start, placeOfKey: () => start };
 }
 
-function describeSyntaxError(reason: string): string {
+function describeSyntaxError(reason: string, line: string): string {
+  const v6 = /(?:^|[\s,])(\[[\da-f:.]*:[\da-f:.]*\]:\d+)/i.exec(line)?.[1];
+  if (v6 !== undefined) return `put quotes around an IPv6 address: "${v6}"`;
   if (reason.includes("tab characters")) return "a tab cannot indent YAML; use spaces";
   return `not valid YAML: ${reason}`;
 }
@@ -143,11 +146,17 @@ class Reader implements YamlDocument {
       case EVENT_ID.ALIAS:
         this.#placed(path, event.anchorStart - 1);
         this.#readUpTo = event.anchorEnd;
-        this.#fault(path, event.anchorStart - 1, "YAML aliases (*name) are not allowed; write the value out");
+        this.#fault(path, event.anchorStart - 1, this.#describeAlias(event.anchorStart));
         return null;
       default:
         return null;
     }
+  }
+
+  #describeAlias(start: number): string {
+    const port = /^:\d+/.exec(this.#text.slice(start))?.[0];
+    if (port !== undefined) return `for all addresses write ${port}; YAML reads * as an alias`;
+    return "YAML aliases (*name) are not allowed; write the value out";
   }
 
   #scalar(event: ScalarEvent): unknown {

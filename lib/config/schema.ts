@@ -30,6 +30,10 @@ function refuse(thing: string, wanted: string): { error: (issue: { input?: unkno
     error: ({ input }) => {
       if (input === undefined) return `missing; ${wanted}`;
       if (input === null) return `empty; ${wanted}`;
+      // Without quotes these would not be text.
+      if (typeof input === "string" && /^(true|false|-?\d{1,15})$/.test(input) && !thing.includes("name")) {
+        return `${shown(input)} is text because of its quotes; ${wanted}`;
+      }
       return `${shown(input)} is not ${thing}; ${wanted}`;
     },
   };
@@ -95,8 +99,11 @@ function duration(description: string): z.ZodType<number, string> {
 }
 
 function count(min: number, max: number, description: string): z.ZodType<number, number> {
-  const wrong = refuse("a whole number", `write ${min} to ${max}`);
-  return z.int(wrong).min(min, wrong).max(max, wrong).meta({ description });
+  const wanted = `write ${min} to ${max}`;
+  return z.int(refuse("a whole number", wanted))
+    .min(min, { error: ({ input }) => `${input} is too small; ${wanted}` })
+    .max(max, { error: ({ input }) => `${input} is too large; ${wanted}` })
+    .meta({ description });
 }
 
 function choice<const Values extends readonly [string, ...string[]]>(
@@ -248,8 +255,6 @@ export const configSchema = section("the configuration", {
 
 /** A configuration that was checked; durations are milliseconds, addresses are parsed, defaults are in. */
 export type Config = z.output<typeof configSchema>;
-export type ListenerConfig = Config["listeners"][number];
-export type PoolConfig = Config["pools"][string];
 
 /** The JSON Schema (draft 2020-12) of balancer.yaml, for editors. */
 export function configJsonSchema(): Record<string, unknown> {

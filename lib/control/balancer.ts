@@ -4,7 +4,7 @@ import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
 import type { Logger } from "../core/log.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
-import { Generation } from "./generation.ts";
+import { Generation, type GenerationOptions } from "./generation.ts";
 import { socketPermissions } from "./permissions.ts";
 import { checkOpenFiles } from "./open_files.ts";
 import { makePlan, type Plan, planAddresses } from "./plan.ts";
@@ -57,7 +57,7 @@ export async function startBalancer({ config, log, ...options }: BalancerOptions
     workers,
     scoreboard,
     permissions: socketPermissions(planAddresses(plan)),
-    planeOptions: planeOptionsFor(plan, scoreboard, config.log.sessions),
+    planeOptions: planeOptionsFor(plan, scoreboard, config.log.sessions && log.isEnabledFor("warning")),
     log,
   });
   const balancer = new Balancer(plan, generation, scoreboard, config.shutdownTimeoutMs);
@@ -69,8 +69,13 @@ export async function startBalancer({ config, log, ...options }: BalancerOptions
 }
 
 /** What each worker is told. Every call is a new worker, with session ids that no other has. */
-function planeOptionsFor(plan: Plan, scoreboard: Scoreboard, recordSessions: boolean): PlaneOptionsOfWorker {
-  const run = Math.floor(Date.now() / 1_000).toString(36);
+function planeOptionsFor(
+  plan: Plan,
+  scoreboard: Scoreboard,
+  recordSessions: boolean,
+): GenerationOptions["planeOptions"] {
+  const random = Math.floor(Math.random() * 36 ** 2).toString(36).padStart(2, "0");
+  const run = Date.now().toString(36) + random;
   let started = 0;
   return (worker) => ({
     worker,
@@ -82,5 +87,3 @@ function planeOptionsFor(plan: Plan, scoreboard: Scoreboard, recordSessions: boo
     recordSessions,
   });
 }
-
-type PlaneOptionsOfWorker = Parameters<typeof Generation.start>[0]["planeOptions"];

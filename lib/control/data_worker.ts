@@ -3,6 +3,7 @@
 import type { Logger } from "../core/log.ts";
 import { RunError } from "../core/errors.ts";
 import type { FromWorker, PlaneOptions, ToWorker } from "../dataplane/messages.ts";
+import type { SessionRecord } from "../dataplane/record.ts";
 import { type Permissions, workerPermissions } from "./permissions.ts";
 
 export interface DataWorkerOptions {
@@ -73,7 +74,7 @@ export class DataWorker {
       case "listening":
         return this.#listening.resolve();
       case "sessions":
-        for (const record of message.records) this.#log.info("session", { ...record });
+        for (const record of message.records) this.#logSession(record);
         return;
       case "warning":
         return this.#log.warn(message.event, { ...message.fields });
@@ -82,6 +83,13 @@ export class DataWorker {
       case "drained":
         return this.#end({ drained: true, closedSessions: message.closedSessions });
     }
+  }
+
+  /** A client that could not be served at all is worth a warning. */
+  #logSession(record: SessionRecord): void {
+    const isFailure = record.end === "dial_failed" || record.end === "internal_error";
+    if (isFailure) this.#log.warn("session", { ...record });
+    else this.#log.info("session", { ...record });
   }
 
   #end(end: WorkerEnd): void {

@@ -38,6 +38,8 @@ export class Generation {
   readonly #options: GenerationOptions;
   readonly #workers: DataWorker[];
   readonly #draining = new AbortController();
+  /** Sessions of workers that died while they drained, by column. */
+  readonly #lost: number[] = [];
 
   /**
    * Starts the workers; resolves when all of them accept connections.
@@ -77,7 +79,9 @@ export class Generation {
     const ends = await Promise.all(this.#workers.map((worker) => worker.ended));
     clearTimeout(deadline);
     clearTimeout(lastResort);
-    return ends.reduce((sum, end) => sum + (end.drained ? end.closedSessions : 0), 0);
+    return ends.reduce((sum, end, column) => {
+      return sum + (end.drained ? end.closedSessions : this.#lost[column] ?? 0);
+    }, 0);
   }
 
   #spawn(column: number): DataWorker {
@@ -92,10 +96,13 @@ export class Generation {
       const startedMs = performance.now();
       const end = await this.#workers[column]?.ended;
       if (end === undefined || end.drained) return;
-      this.#options.scoreboard.forgetWorker(column);
-      if (this.#draining.signal.aborted) return this.#sayDead(column, end);
+      const sessions = this.#options.scoreboard.forgetWorker(column);
+      if (this.#draining.signal.aborted) {
+        this.#lost[column] = sessions;
+        return this.#sayDead(column, end, sessions);
+      }
       pauseMs = performance.now() - startedMs > HEALTHY_LIFE_MS ? FIRST_RESTART_PAUSE_MS : pauseMs;
-      this.#sayDead(column, end, pauseMs);
+      this.#sayDead(column, end, sessions, pauseMs);
       if (!await pause(pauseMs, this.#draining.signal)) return;
       pauseMs = Math.min(pauseMs * 2, MAX_RESTART_PAUSE_MS);
       const replacement = this.#spawn(column);
@@ -107,9 +114,14 @@ export class Generation {
     }
   }
 
-  #sayDead(column: number, end: WorkerEnd & { drained: false }, restartInMs?: number): void {
+  #sayDead(
+    column: number,
+    end: WorkerEnd & { drained: false },
+    sessions: number,
+    restartInMs?: number,
+  ): void {
     const restart = restartInMs === undefined ? {} : { restart_in_ms: restartInMs };
-    this.#options.log.error("worker_died", { worker: column, reason: end.reason, ...restart });
+    this.#options.log.error("worker_died", { worker: column, reason: end.reason, sessions, ...restart });
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { Config } from "../config/schema.ts";
 import { type Address, formatAddress, hasName } from "../core/address.ts";
+import { PROBE_ADDRESS } from "./open_files.ts";
 import { configAddresses } from "./plan.ts";
 import { resolveAddress } from "./resolve.ts";
 import { workerModules } from "./worker_entry.ts";
@@ -40,10 +41,13 @@ export function workerPermissions(permissions: Permissions): Deno.PermissionOpti
   };
 }
 
-/** As flags for the command line of Deno. */
+/** As flags for the command line of Deno, quoted for a shell where that is needed. */
 export function permissionFlags(permissions: Permissions): string[] {
   const flag = (name: string, list: readonly string[]): string[] => {
-    return list.length === 0 ? [] : [`--allow-${name}=${list.join(",")}`];
+    // Deno reads two commas as one that is part of a path.
+    const text = `--allow-${name}=${list.map((it) => it.replaceAll(",", ",,")).join(",")}`;
+    const isPlain = /^[\w./:,=@%+~\[\]-]+$/.test(text);
+    return list.length === 0 ? [] : [isPlain ? text : `'${text.replaceAll("'", `'\\''`)}'`];
   };
   return [
     ...flag("net", permissions.net),
@@ -65,8 +69,12 @@ export async function programPermissions(config: Config, files: readonly string[
   const written = configAddresses(config).flatMap(forms);
   const sockets = socketPermissions(await Promise.all(written.map(resolveAddress)));
   const names = written.filter(hasName).map((address) => address.host);
+  // To see at the start whether the limit of open files carries what the configuration promises.
+  const probes = config.listeners.some((listener) => listener.maxConnections > 0)
+    ? [formatAddress(PROBE_ADDRESS)]
+    : [];
   return {
-    net: unique([...sockets.net, ...names]),
+    net: unique([...sockets.net, ...names, ...probes]),
     read: unique([...files, workerModules, ...sockets.read]),
     write: sockets.write,
   };

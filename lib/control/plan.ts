@@ -1,8 +1,8 @@
-/** A configuration made concrete: names resolved, listening sockets bound, rows on the scoreboard given out. */
+/** A configuration made concrete: names resolved, addresses settled, rows on the scoreboard given out. */
 
 import type { Config } from "../config/schema.ts";
 import type { Address } from "../core/address.ts";
-import { settleAddress } from "../dataplane/listen.ts";
+import { settleAddresses } from "../dataplane/listen.ts";
 import type { ListenerOptions } from "../dataplane/messages.ts";
 import type { PoolOptions } from "../pool/pool.ts";
 import type { ScoreboardShape } from "../pool/scoreboard.ts";
@@ -22,22 +22,24 @@ export interface Plan {
  */
 export async function makePlan(config: Config, workers: number): Promise<Plan> {
   const poolNames = Object.keys(config.pools);
-  const [listeners, pools] = await Promise.all([
-    Promise.all(config.listeners.map(async (listener, row): Promise<ListenerOptions> => ({
-      row,
-      name: listener.name,
-      address: settleAddress(await resolveAddress(listener.listen)),
-      pool: poolNames.indexOf(listener.pool),
-      maxConnections: listener.maxConnections,
-      backlog: listener.backlog,
-      limits: {
-        idleTimeoutMs: listener.idleTimeoutMs,
-        halfCloseTimeoutMs: listener.halfCloseTimeoutMs,
-        maxSessionDurationMs: listener.maxSessionDurationMs,
-      },
-    }))),
+  const [pools, ...resolved] = await Promise.all([
     makePools(config),
+    ...config.listeners.map((listener) => resolveAddress(listener.listen)),
   ]);
+  const addresses = settleAddresses(resolved);
+  const listeners = config.listeners.map((listener, row): ListenerOptions => ({
+    row,
+    name: listener.name,
+    address: addresses[row] ?? listener.listen,
+    pool: poolNames.indexOf(listener.pool),
+    maxConnections: listener.maxConnections,
+    backlog: listener.backlog,
+    limits: {
+      idleTimeoutMs: listener.idleTimeoutMs,
+      halfCloseTimeoutMs: listener.halfCloseTimeoutMs,
+      maxSessionDurationMs: listener.maxSessionDurationMs,
+    },
+  }));
   const backends = pools.reduce((sum, pool) => sum + pool.backends.length, 0);
   return { listeners, pools, shape: { workers, listeners: listeners.length, pools: pools.length, backends } };
 }

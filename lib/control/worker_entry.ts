@@ -5,6 +5,8 @@
  * sees that it runs in a worker (main.ts).
  */
 
+import { fileURLToPath } from "node:url";
+
 const isBundled = !import.meta.url.endsWith("/lib/control/worker_entry.ts");
 
 /** The module that a worker starts from. */
@@ -13,4 +15,6 @@ export const workerEntry: string = isBundled
   : import.meta.resolve("../dataplane/worker.ts");
 
 /** The file or folder that must be readable to start a worker. */
-export const workerModules: string = new URL(isBundled ? import.meta.url : "../", import.meta.url).pathname;
+export const workerModules: string = fileURLToPath(
+  new URL(isBundled ? import.meta.url : "../", import.meta.url),
+);

@@ -70,7 +70,11 @@ function parseAddress(text: string): Address {
   if (text.startsWith("udp:")) {
     throw new InputError(`${quote(text)}: UDP is not supported; write host:port or unix:/path`);
   }
-  const colon = text.lastIndexOf(":");
+  if (/\s/.test(text)) throw new InputError(`${quote(text)} is not one address: it contains a space`);
+  const colon = text.endsWith("]") ? -1 : text.lastIndexOf(":");
+  if (/^\d+$/.test(text)) {
+    throw new InputError(`${quote(text)} is only a port; write :${text} or 127.0.0.1:${text}`);
+  }
   if (colon === -1) {
     throw new InputError(`${quote(text)} has no port; write host:port, [v6]:port or unix:/path`);
   }
@@ -91,7 +95,11 @@ function parseUnixPath(text: string): UnixAddress {
 function parsePort(text: string, colon: number): number {
   const digits = text.slice(colon + 1);
   const port = /^\d{1,5}$/.test(digits) ? Number(digits) : NaN;
-  if (!(port <= 65535)) throw new InputError(`${quote(text)}: the port is a number from 0 to 65535`);
+  if (!(port <= 65535)) {
+    throw new InputError(
+      `${quote(text)}: ${quote(digits)} is not a port; the port is a number from 0 to 65535`,
+    );
+  }
   return port;
 }
 

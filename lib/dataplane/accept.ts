@@ -20,13 +20,16 @@ export interface AcceptOptions {
   readonly serve: (conn: Deno.Conn) => Promise<void>;
   /** Ends the loop and closes the listener. Connections that were accepted go on. */
   readonly stop: AbortSignal;
-  /** Told once when accepting begins to fail, with the reason, and once when it works again. */
+  /** Told when accepting begins to fail, with the reason, and when it works again; of a series only once in a while. */
   readonly onTrouble: (event: "accept_failing" | "accept_recovered", fields: Record<string, unknown>) => void;
 }
 
 /** After an error such as EMFILE the next try waits, twice as long each time, as long as errors follow each other. */
 const FIRST_PAUSE_MS = 5;
 const MAX_PAUSE_MS = 500;
+
+/** Descriptors that come and go would otherwise fill the log. */
+const TELL_AGAIN_MS = 5_000;
 
 /** Accepts until `stop`; then waits for nothing more. Owns and closes the listener. */
 export async function acceptConnections(listener: Deno.Listener, options: AcceptOptions): Promise<void> {
@@ -35,6 +38,8 @@ export async function acceptConnections(listener: Deno.Listener, options: Accept
   stop.addEventListener("abort", close, { once: true });
   if (stop.aborted) close();
   let pauseMs = 0;
+  let lastToldMs = -Infinity;
+  let isTold = false;
   while (!stop.aborted) {
     if (!gate.enter()) {
       await gate.freed();
@@ -42,15 +47,26 @@ export async function acceptConnections(listener: Deno.Listener, options: Accept
     }
     try {
       const conn = await listener.accept();
-      if (pauseMs > 0) onTrouble("accept_recovered", {});
       pauseMs = 0;
-      serve(conn).then(gate.leave);
+      if (isTold) onTrouble("accept_recovered", {});
+      isTold = false;
+      serve(conn).then(gate.leave, gate.leave);
     } catch (error) {
       gate.leave();
       if (stop.aborted) break;
-      if (pauseMs === 0) onTrouble("accept_failing", { reason: reasonOf(error) });
+      if (isGone(error)) continue;
+      if (!isTold && performance.now() - lastToldMs >= TELL_AGAIN_MS) {
+        onTrouble("accept_failing", { reason: reasonOf(error) });
+        lastToldMs = performance.now();
+        isTold = true;
+      }
       pauseMs = Math.min(Math.max(pauseMs * 2, FIRST_PAUSE_MS), MAX_PAUSE_MS);
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
+}
+
+/** Whether it was only a client that had reset its connection while it waited; the next one may be fine. */
+function isGone(error: unknown): boolean {
+  return error instanceof Deno.errors.NotConnected || error instanceof Deno.errors.ConnectionAborted;
 }

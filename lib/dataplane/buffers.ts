@@ -3,7 +3,7 @@
  *
  * The runtime has no readiness call: a pending read holds its buffer for as long as the peer is silent. So a relay waits
  * with a small buffer, changes to a large one when a read has filled it, and goes back to the small one as soon as a
- * read leaves most of the large one empty. Idle sessions then cost little and bulk transfers still move 64 KiB a call.
+ * read would have fitted into it. Idle sessions then cost little and bulk transfers still move 64 KiB a call.
  */
 
 /** What an idle direction holds. */

@@ -11,7 +11,7 @@ type SharedListenOptions = Deno.TcpListenOptions & { loadBalanced: true };
  *
  * For TCP each caller gets a duplicate of one listening socket (`loadBalanced`), so nothing that waits in its backlog is
  * lost as long as one of them is open. The runtime knows the sockets by the address asked for: settle it before, with
- * {@linkcode settleAddress}. A Unix socket cannot be shared so; only one caller may listen on it. The caller closes
+ * {@linkcode settleAddresses}. A Unix socket cannot be shared so; only one caller may listen on it. The caller closes
  * the listener.
  *
  * @throws {RunError} that says in one sentence why it cannot be done.
@@ -28,30 +28,39 @@ export async function listenShared(address: Address, backlog: number): Promise<D
 }
 
 /**
- * The address with nothing left open: for "all addresses" the host that means them (IPv6 with IPv4 mapped into it, or
- * IPv4 on a machine without IPv6), for port 0 a port that is free now. Tries whether a TCP address can be listened on.
+ * Addresses with nothing left open, each tried: for "all addresses" the host that means them (IPv6 with IPv4 mapped into it, or
+ * IPv4 on a machine without IPv6), for port 0 a port that is free now. All are open at the same time, so that no two of
+ * them, however they are written, are the same.
  *
- * @throws {RunError} that says in one sentence why it cannot.
+ * @throws {RunError} that says in one sentence why one cannot be listened on.
  */
-export function settleAddress(address: Address): Address {
-  if (address.transport === "unix") return address;
+export function settleAddresses(addresses: readonly Address[]): Address[] {
+  const open: Deno.TcpListener[] = [];
   try {
-    return tryListening(address.host === "" ? "::" : address.host, address.port);
-  } catch (error) {
-    const hasNoIpv6 = address.host === "" && !(error instanceof Deno.errors.AddrInUse);
-    if (!hasNoIpv6) throw describeListenError(address, error);
-  }
-  try {
-    return tryListening("0.0.0.0", address.port);
-  } catch (error) {
-    throw describeListenError(address, error);
+    return addresses.map((address) => {
+      if (address.transport === "unix") return address;
+      const listener = tryListening(address);
+      open.push(listener);
+      return { transport: "tcp", host: listener.addr.hostname, port: listener.addr.port };
+    });
+  } finally {
+    for (const listener of open) listener.close();
   }
 }
 
-function tryListening(hostname: string, port: number): TcpAddress {
-  const listener = Deno.listen({ hostname, port });
-  listener.close();
-  return { transport: "tcp", host: hostname, port: listener.addr.port };
+function tryListening(address: TcpAddress): Deno.TcpListener {
+  const { host, port } = address;
+  try {
+    return Deno.listen({ hostname: host === "" ? "::" : host, port });
+  } catch (error) {
+    const hasNoIpv6 = host === "" && !(error instanceof Deno.errors.AddrInUse);
+    if (!hasNoIpv6) throw describeListenError(address, error);
+  }
+  try {
+    return Deno.listen({ hostname: "0.0.0.0", port });
+  } catch (error) {
+    throw describeListenError(address, error);
+  }
 }
 
 /** Removes the file that a Unix socket leaves behind when its listener has been closed. */
@@ -95,15 +104,15 @@ function describeListenError(address: Address, error: unknown): RunError {
 function describeReason(address: Address, error: unknown): string {
   const isTcp = address.transport === "tcp";
   if (error instanceof Deno.errors.AddrInUse) {
-    return isTcp
-      ? `port ${address.port} is in use by another program`
-      : "the path is in use by another program";
+    if (isTcp) return `port ${address.port} is in use, by another program or by another listener`;
+    return "the path is in use: another program listens there, or it is no socket";
   }
   if (error instanceof Deno.errors.AddrNotAvailable) return "this machine has no such address";
   if (error instanceof Deno.errors.PermissionDenied) {
     return isTcp && address.port < 1024 ? "this user may not use ports below 1024" : "this user may not";
   }
   if (error instanceof Deno.errors.NotFound) return "there is no such folder";
+  if (/sun_len/i.test(reasonOf(error))) return "the path is too long for a socket";
   if (error instanceof Deno.errors.NotCapable) return "sockbal was started without permission to do so";
   return reasonOf(error).toLowerCase();
 }

@@ -5,13 +5,6 @@ import type { Backend } from "../pool/pool.ts";
 import type { EndReason, SessionRecord } from "./record.ts";
 import { overdue, type SessionLimits } from "./timeouts.ts";
 
-/**
- * How long the client of a dead backend may take to read the last bytes and go. Closing at once would reset its
- * connection while bytes of the backend are still on their way (RFC 1122, 4.2.2.13); waiting for long would keep a
- * session that has no purpose.
- */
-const LINGER_MS = 2_000;
-
 /** Thousands of these rest in memory at once, so that what all sessions of a listener share is not in each of them. */
 export class LiveSession {
   readonly client: Deno.Conn;
@@ -19,10 +12,12 @@ export class LiveSession {
   /** Relayed so far; the relay counts here. */
   bytesIn = 0;
   bytesOut = 0;
-  /** When a byte last moved; the relay keeps it. */
+  /** Set by the relay whenever bytes have moved; the next tick takes note of it. */
+  hasMoved = false;
+  /** Whether one direction has come to its end; the relay sets it. */
+  isDirectionEnded = false;
+  /** When a byte last moved, or a little later: never so early that a timeout would come too soon. */
   lastActiveMs = Infinity;
-  /** Whether one direction has ended; the relay sets it. */
-  halfClosed = false;
 
   readonly #limits: SessionLimits;
   readonly #clock: CoarseClock;
@@ -32,8 +27,8 @@ export class LiveSession {
   #failed: string[] | undefined;
   #dialledMs = 0;
   #dialAbort: AbortController | undefined;
-  /** Of the dial, or of lingering; never of both. */
-  #deadlineMs = Infinity;
+  #dialDeadlineMs = Infinity;
+  #isBackendGone = false;
   #endReason: EndReason | undefined;
   #closed = false;
 
@@ -54,7 +49,7 @@ export class LiveSession {
   beginDial(timeoutMs: number): AbortSignal {
     this.#attempts++;
     this.#dialAbort = new AbortController();
-    this.#deadlineMs = timeoutMs === 0 ? Infinity : this.#clock.exactMs() + timeoutMs;
+    this.#dialDeadlineMs = timeoutMs === 0 ? Infinity : this.#clock.exactMs() + timeoutMs;
     return this.#dialAbort.signal;
   }
 
@@ -75,24 +70,33 @@ export class LiveSession {
     this.#endDial();
     this.#backend = backend;
     this.#backendConn = conn;
-    this.lastActiveMs = this.#clock.nowMs;
+    this.lastActiveMs = this.#clock.exactMs();
     if (this.#closed) closeQuietly(conn);
   }
 
   /** Asks, often, whether the session's time has come. */
   onTick(nowMs: number): void {
+    if (this.hasMoved) {
+      this.hasMoved = false;
+      this.lastActiveMs = nowMs;
+    }
+    if (nowMs >= this.#dialDeadlineMs) this.#dialAbort?.abort(new DOMException("timed out", "TimeoutError"));
     const reason = overdue(this, this.#limits, nowMs);
     if (reason !== undefined) this.end(reason);
-    else if (nowMs >= this.#deadlineMs) {
-      if (this.#dialAbort === undefined) this.end("backend_reset");
-      else this.#dialAbort.abort(new DOMException("timed out", "TimeoutError"));
-    }
   }
 
-  /** The backend is gone: the client gets what is on its way, and a little time to go. */
-  linger(): void {
+  /** Whether one direction is over, so that the other has to move if the session is to last. */
+  get halfClosed(): boolean {
+    return this.isDirectionEnded || this.#isBackendGone;
+  }
+
+  /**
+   * The backend is gone: the client gets what is on its way, and time to go by itself. Closing at once would reset its
+   * connection, and what it has not read yet would be lost (RFC 1122, 4.2.2.13); the half-close timeout is the bound.
+   */
+  backendGone(): void {
     this.#endReason ??= "backend_reset";
-    if (this.#deadlineMs === Infinity) this.#deadlineMs = this.#clock.exactMs() + LINGER_MS;
+    this.#isBackendGone = true;
   }
 
   /** Ends the session: closes both connections, which ends every read and write on them. The first reason stands. */
@@ -124,7 +128,7 @@ export class LiveSession {
 
   #endDial(): void {
     this.#dialAbort = undefined;
-    this.#deadlineMs = Infinity;
+    this.#dialDeadlineMs = Infinity;
     this.#dialledMs = this.#clock.exactMs() - this.startedMs;
   }
 }

@@ -22,8 +22,8 @@ export class Plane implements Watched {
   readonly #tell: (message: FromWorker) => void;
   readonly #scoreboard: Scoreboard;
   readonly #pools: readonly Pool[];
+  readonly #clock = new CoarseClock();
   readonly #tools: SessionTools = {
-    clock: new CoarseClock(),
     buffers: new Buffers(),
     shortage: new DescriptorShortage(),
   };
@@ -49,8 +49,8 @@ export class Plane implements Watched {
     const listeners = await Promise.all(this.#options.listeners.map(async (options) => {
       return { options, listener: await listenShared(options.address, options.backlog) };
     }));
-    this.#tools.clock.start();
-    this.#tools.clock.watch(this);
+    this.#clock.start();
+    this.#clock.watch(this);
     for (const { options, listener } of listeners) this.#accepting.push(this.#accept(options, listener));
     this.#tell({ type: "listening" });
   }
@@ -61,7 +61,7 @@ export class Plane implements Watched {
     await Promise.all(this.#accepting);
     await Promise.all(this.#options.listeners.map(({ address }) => removeSocketFile(address)));
     if (this.#sessions.size > 0) await new Promise<void>((resolve) => this.#onIdle = resolve);
-    this.#tools.clock.stop();
+    this.#clock.stop();
     this.#sendRecords();
     this.#tell({ type: "drained", closedSessions: this.#closedSessions });
   }
@@ -107,7 +107,7 @@ export class Plane implements Watched {
   }
 
   async #serve(client: Deno.Conn, { name, limits }: ListenerOptions, pool: Pool): Promise<void> {
-    const session = new LiveSession(client, limits, this.#tools.clock);
+    const session = new LiveSession(client, limits, this.#clock);
     this.#sessions.add(session);
     try {
       await runSession(session, pool, this.#tools);

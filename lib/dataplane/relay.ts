@@ -8,25 +8,18 @@
  * holds more than one buffer.
  */
 
-import type { CoarseClock } from "../core/coarse_clock.ts";
 import type { Buffers } from "./buffers.ts";
 import type { LiveSession } from "./live_session.ts";
-
-/** What relays of one worker share. */
-export interface RelayTools {
-  readonly clock: CoarseClock;
-  readonly buffers: Buffers;
-}
 
 /**
  * Relays until both directions have ended or the session is.
  *
- * A client that is gone ends the session at once: there is nobody left to serve. When the backend is gone, the client
- * still gets every byte that the backend had sent, and a moment to go by itself. Never rejects; the session closes both
- * connections when it ends.
+ * A read or write that finds the client gone ends the session at once: there is nobody left to serve. When the backend is
+ * gone, the client still gets every byte that the backend had sent, and time to go by itself. Never rejects; the session
+ * closes both connections when it ends.
  */
-export function relay(session: LiveSession, backend: Deno.Conn, tools: RelayTools): Promise<unknown> {
-  return Promise.all([pump(session, "in", backend, tools), pump(session, "out", backend, tools)]);
+export function relay(session: LiveSession, backend: Deno.Conn, buffers: Buffers): Promise<unknown> {
+  return Promise.all([pump(session, "in", backend, buffers), pump(session, "out", backend, buffers)]);
 }
 
 /**
@@ -38,7 +31,7 @@ async function pump(
   session: LiveSession,
   direction: "in" | "out",
   backend: Deno.Conn,
-  { clock, buffers }: RelayTools,
+  buffers: Buffers,
 ): Promise<void> {
   const isIn = direction === "in";
   const source = isIn ? session.client : backend;
@@ -56,14 +49,14 @@ async function pump(
       while (written < filled) written += await sink.write(buffer.subarray(written, filled));
       if (isIn) session.bytesIn += filled;
       else session.bytesOut += filled;
-      session.lastActiveMs = clock.nowMs;
+      session.hasMoved = true;
       buffer = buffers.fitted(buffer, filled);
       failed = "source";
     }
     // When the other direction has ended before, both connections are closed at once, and that says it as well.
-    if (!session.halfClosed) await sink.closeWrite();
-    session.halfClosed = true;
-    session.lastActiveMs = clock.nowMs;
+    if (!session.isDirectionEnded) await sink.closeWrite();
+    session.isDirectionEnded = true;
+    session.hasMoved = true;
     failed = undefined;
   } catch {
     // Which side it was is known; why does not matter, or the session has ended already.
@@ -72,7 +65,7 @@ async function pump(
   if (failed === undefined) return;
   const isClientGone = (failed === "source") === isIn;
   if (isClientGone) return session.end("client_reset");
-  session.linger();
+  session.backendGone();
   if (isIn) await discard(session.client, buffers);
   else await endSending(session.client);
 }

@@ -3,13 +3,15 @@
 /** One connection's life: pick, dial, relay; the slot at the backend is held from pick to end. */
 
 import type { Backend, Pool } from "../pool/pool.ts";
+import type { Buffers } from "./buffers.ts";
 import { dial } from "./dial.ts";
 import type { LiveSession } from "./live_session.ts";
 import type { DescriptorShortage } from "./descriptor_shortage.ts";
-import { relay, type RelayTools } from "./relay.ts";
+import { relay } from "./relay.ts";
 
 /** What sessions of one worker share. */
-export interface SessionTools extends RelayTools {
+export interface SessionTools {
+  readonly buffers: Buffers;
   readonly shortage: DescriptorShortage;
 }
 
@@ -23,7 +25,7 @@ export async function runSession(session: LiveSession, pool: Pool, tools: Sessio
     const backend = await reachBackend(session, pool, tools.shortage);
     if (backend === undefined) return session.end("dial_failed");
     try {
-      if (!session.ended) await relay(session, backend.conn, tools);
+      if (!session.ended) await relay(session, backend.conn, tools.buffers);
       session.end("done");
     } finally {
       pool.release(backend.member);
@@ -44,17 +46,17 @@ async function reachBackend(
   while (tried.length <= pool.options.retries && !session.ended) {
     const member = pool.take(tried);
     if (member === undefined) return undefined;
-    const result = await dial(member.address, session.beginDial(pool.options.dialTimeoutMs));
+    let result = await dial(member.address, session.beginDial(pool.options.dialTimeoutMs));
+    while ("isDescriptorShortage" in result && result.isDescriptorShortage && !session.ended) {
+      session.dialPostponed();
+      await shortage.wait();
+      result = await dial(member.address, session.beginDial(pool.options.dialTimeoutMs));
+    }
     if ("conn" in result) {
       session.connected(member, result.conn);
       return { member, conn: result.conn };
     }
     pool.release(member);
-    if (result.isDescriptorShortage) {
-      session.dialPostponed();
-      await shortage.wait();
-      continue;
-    }
     session.dialFailed(member, result.failure);
     tried.push(member);
   }

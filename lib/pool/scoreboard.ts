@@ -29,11 +29,10 @@ export class Scoreboard {
   /** Attaches to the memory of a scoreboard; with no memory given, makes a new one that is all zero. */
   constructor(shape: ScoreboardShape, buffer?: SharedArrayBuffer) {
     this.shape = shape;
-    const rowsPerCount = shape.workers + 1;
     this.#turns = 0;
     this.#admitted = this.#turns + shape.pools * ROW_CELLS;
-    this.#active = this.#admitted + paddedCells(shape.listeners) * rowsPerCount;
-    const cells = this.#active + paddedCells(shape.backends) * rowsPerCount;
+    this.#active = this.#admitted + tableCells(shape.listeners, shape.workers);
+    const cells = this.#active + tableCells(shape.backends, shape.workers);
     this.buffer = buffer ?? new SharedArrayBuffer(cells * Int32Array.BYTES_PER_ELEMENT);
     this.#cells = new Int32Array(this.buffer);
   }
@@ -93,31 +92,43 @@ export class Scoreboard {
     return Atomics.load(this.#cells, this.#active + backend * ROW_CELLS);
   }
 
-  /** Gives back all that a worker held when it died. */
-  forgetWorker(worker: number): void {
+  /**
+   * Gives back all that a worker held when it died.
+   *
+   * @return How many sessions held a slot at a backend.
+   */
+  forgetWorker(worker: number): number {
     this.#forgetOwn(this.#admitted, this.shape.listeners, worker);
-    this.#forgetOwn(this.#active, this.shape.backends, worker);
+    return this.#forgetOwn(this.#active, this.shape.backends, worker);
   }
 
-  #forgetOwn(table: number, rows: number, worker: number): void {
+  #forgetOwn(table: number, rows: number, worker: number): number {
+    let total = 0;
     for (let row = 0; row < rows; row++) {
       const held = Atomics.exchange(this.#cells, this.#ownCell(table, rows, worker, row), 0);
       if (held === 0) continue;
+      total += held;
       Atomics.sub(this.#cells, table + row * ROW_CELLS, held);
       Atomics.notify(this.#cells, table + row * ROW_CELLS);
     }
+    return total;
   }
 
   #addOwn(table: number, rows: number, worker: number, row: number, amount: number): void {
     Atomics.add(this.#cells, this.#ownCell(table, rows, worker, row), amount);
   }
 
-  /** A worker's own cells follow the shared rows of their table, a padded block for each worker. */
   #ownCell(table: number, rows: number, worker: number, row: number): number {
-    return table + paddedCells(rows) + worker * paddedCells(rows) + row;
+    return table + rows * ROW_CELLS + worker * ownCells(rows) + row;
   }
 }
 
-function paddedCells(rows: number): number {
-  return rows * ROW_CELLS;
+/** A table: the shared rows, then for each worker a block of its own cells. */
+function tableCells(rows: number, workers: number): number {
+  return rows * ROW_CELLS + workers * ownCells(rows);
+}
+
+/** One cell a row, in whole cache lines. */
+function ownCells(rows: number): number {
+  return Math.ceil(rows / ROW_CELLS) * ROW_CELLS;
 }

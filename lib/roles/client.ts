@@ -6,7 +6,7 @@ import { CoarseClock } from "../core/coarse_clock.ts";
 import { CHUNK_BYTES, chunks, type Connection, writeAll } from "../core/connection.ts";
 import { reasonOf, RunError } from "../core/errors.ts";
 import { formatDuration } from "../core/duration.ts";
-import type { Terminal } from "./terminal.ts";
+import { OutputClosed, type Terminal, writeOut } from "./terminal.ts";
 import { giveUpWriting } from "./write_permission.ts";
 
 export interface ClientOptions {
@@ -16,6 +16,8 @@ export interface ClientOptions {
   /** How long to wait to be connected, and for any byte in either direction; 0 is forever. */
   readonly timeoutMs: number;
   readonly input: Pick<Connection, "read">;
+  /** Whether the input ends only when somebody wishes so, as at a terminal; then the end of the peer is the end. */
+  readonly isInputEndless: boolean;
   readonly output: Pick<Connection, "write">;
   /** Ends the conversation at once; not an error. */
   readonly stop: AbortSignal;
@@ -33,6 +35,7 @@ export async function runClient(options: ClientOptions): Promise<void> {
     const conn = await connect(options.connect, silence.signal);
     const close = (): void => conn.close();
     silence.signal.addEventListener("abort", close, { once: true });
+    if (silence.signal.aborted) close();
     try {
       await converse(silence.watching(conn), options);
     } finally {
@@ -41,6 +44,7 @@ export async function runClient(options: ClientOptions): Promise<void> {
     }
   } catch (error) {
     if (options.stop.aborted || error instanceof OutputClosed) return;
+    if (error instanceof RunError) throw error;
     if (silence.signal.aborted) {
       throw new RunError(`${peer}: nothing came for ${formatDuration(options.timeoutMs)}`);
     }
@@ -58,16 +62,17 @@ function connect(address: Address, signal: AbortSignal): Promise<Deno.Conn> {
 /** Sends and receives at the same time: either alone could wait for a peer that waits for the other. */
 async function converse(conn: Connection, options: ClientOptions): Promise<void> {
   const sending = sendAll(conn, options).then(() => undefined, (error: unknown) => ({ error }));
-  for await (const chunk of chunks(conn)) {
-    try {
-      await writeAll(options.output, chunk);
-    } catch (error) {
-      throw new OutputClosed("stdout was closed", { cause: error });
-    }
-  }
-  // The peer has ended. Messages are sent or were refused by now; input that is still to come has nowhere to go.
-  const failure = options.messages.length > 0 ? await sending : await Promise.race([sending, undefined]);
+  const inputFailure = sending.then((failure) => {
+    return failure?.error instanceof RunError ? Promise.reject(failure.error) : new Promise<never>(() => {});
+  });
+  await Promise.race([receiveAll(conn, options), inputFailure]);
+  // The peer has said all it will, and may still listen; only a person at a terminal is not kept waiting for that.
+  const failure = options.isInputEndless ? await Promise.race([sending, undefined]) : await sending;
   if (failure !== undefined) throw failure.error;
+}
+
+async function receiveAll(conn: Connection, options: ClientOptions): Promise<void> {
+  for await (const chunk of chunks(conn)) await writeOut(chunk, options.output);
 }
 
 async function sendAll(conn: Connection, options: ClientOptions): Promise<void> {
@@ -80,7 +85,7 @@ async function sendAll(conn: Connection, options: ClientOptions): Promise<void> 
     const buffer = new Uint8Array(CHUNK_BYTES);
     for (;;) {
       // deno-lint-ignore no-await-in-loop -- a pipe is read in order
-      const filled = await options.input.read(buffer);
+      const filled = await readInput(options.input, buffer);
       if (filled === null) break;
       // deno-lint-ignore no-await-in-loop -- and written in order
       await writeAll(conn, buffer.subarray(0, filled));
@@ -89,9 +94,12 @@ async function sendAll(conn: Connection, options: ClientOptions): Promise<void> 
   await conn.closeWrite();
 }
 
-/** Whoever read the output has gone, as `head` does; there is nothing left to do, and nothing wrong. */
-class OutputClosed extends Error {
-  override readonly name = "OutputClosed";
+async function readInput(input: ClientOptions["input"], buffer: Uint8Array): Promise<number | null> {
+  try {
+    return await input.read(buffer);
+  } catch (error) {
+    throw new RunError(`stdin: ${reasonOf(error).toLowerCase()}`, { cause: error });
+  }
 }
 
 /** Aborts its signal when nothing has moved for too long, or when the user wishes to stop. */
@@ -138,6 +146,7 @@ function describe(error: unknown): string {
   if (error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.NotConnected) {
     return "the peer closed the connection before it had taken everything";
   }
+  if (reasonOf(error).startsWith("failed to lookup address")) return "there is no such name";
   if (error instanceof Deno.errors.NotFound) return "there is no such socket";
   if (error instanceof Deno.errors.NotCapable) {
     return "sockbal was started without permission to connect there";
@@ -148,5 +157,11 @@ function describe(error: unknown): string {
 /** Talks from stdin, or the messages of the flags, to stdout. */
 export async function runClientRole(flags: ClientFlags, terminal: Terminal): Promise<void> {
   await giveUpWriting([flags.connect]);
-  await runClient({ ...flags, input: Deno.stdin, output: Deno.stdout, stop: terminal.stop });
+  await runClient({
+    ...flags,
+    input: Deno.stdin,
+    isInputEndless: flags.messages.length === 0 && Deno.stdin.isTerminal(),
+    output: Deno.stdout,
+    stop: terminal.stop,
+  });
 }

@@ -5,12 +5,14 @@
 import type { DemoFlags } from "../cli/flags.ts";
 import { sampleConfig } from "../config/sources.ts";
 import { type Balancer, startBalancer } from "../control/balancer.ts";
+import { configAddresses } from "../control/plan.ts";
 import { parseDialAddress } from "../core/address.ts";
 import { log } from "../core/log.ts";
 import { whoamiOrHttp } from "../respond/whoami_or_http.ts";
 import { runClient } from "./client.ts";
 import { type RunningServer, startServer } from "./server.ts";
 import { startStderrLog, stopped, type Terminal } from "./terminal.ts";
+import { giveUpWriting } from "./write_permission.ts";
 
 const MESSAGES = 9;
 
@@ -22,6 +24,7 @@ export async function runDemo(flags: DemoFlags, terminal: Terminal): Promise<voi
   let balancer: Balancer | undefined;
   try {
     const config = sampleConfig();
+    await giveUpWriting(configAddresses(config));
     for (const backend of Object.values(config.pools).flatMap((pool) => pool.backends)) {
       servers.push(
         await startServer({
@@ -34,15 +37,16 @@ export async function runDemo(flags: DemoFlags, terminal: Terminal): Promise<voi
         }),
       );
     }
-    balancer = await startBalancer({ config, log });
+    // Nobody's work depends on a demo: whoever is still connected at the end is not waited for.
+    balancer = await startBalancer({ config: { ...config, shutdownTimeoutMs: 200 }, log });
     await terminal.print(await show(servers, balancer.addresses[0] ?? "", terminal));
     await stopped(terminal.stop);
-    await terminal.print("\nstopped\n");
   } finally {
     await balancer?.stop();
     await Promise.all(servers.map((server) => server.stop()));
     await running.close();
   }
+  await terminal.print("\nstopped\n");
 }
 
 async function show(
@@ -82,6 +86,7 @@ async function ask(balancer: string, text: string, stop: AbortSignal): Promise<s
     messages: [text],
     timeoutMs: 5_000,
     input: { read: () => Promise.resolve(null) },
+    isInputEndless: false,
     output: {
       write: (bytes) => {
         answer += decoder.decode(bytes, { stream: true });

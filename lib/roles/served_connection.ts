@@ -10,6 +10,8 @@ export class ServedConnection implements Connection, Watched {
   readonly #conn: Deno.Conn;
   readonly #clock: CoarseClock;
   readonly #idleTimeoutMs: number;
+  /** Whether bytes have moved since the last tick, which takes note of it. */
+  #hasMoved = false;
   #lastActiveMs: number;
   #lingerDeadlineMs = Infinity;
   #closed = false;
@@ -19,19 +21,19 @@ export class ServedConnection implements Connection, Watched {
     this.#conn = conn;
     this.#clock = clock;
     this.#idleTimeoutMs = idleTimeoutMs === 0 ? Infinity : idleTimeoutMs;
-    this.#lastActiveMs = clock.nowMs;
+    this.#lastActiveMs = clock.exactMs();
     clock.watch(this);
   }
 
   async read(buffer: Uint8Array): Promise<number | null> {
     const filled = await this.#conn.read(buffer);
-    this.#lastActiveMs = this.#clock.nowMs;
+    this.#hasMoved = true;
     return filled;
   }
 
   async write(bytes: Uint8Array): Promise<number> {
     const written = await this.#conn.write(bytes);
-    this.#lastActiveMs = this.#clock.nowMs;
+    this.#hasMoved = true;
     return written;
   }
 
@@ -41,10 +43,14 @@ export class ServedConnection implements Connection, Watched {
 
   /** From now on the peer has only a moment. */
   beginLinger(): void {
-    this.#lingerDeadlineMs = this.#clock.nowMs + LINGER_MS;
+    this.#lingerDeadlineMs = this.#clock.exactMs() + LINGER_MS;
   }
 
   onTick(nowMs: number): void {
+    if (this.#hasMoved) {
+      this.#hasMoved = false;
+      this.#lastActiveMs = nowMs;
+    }
     if (nowMs - this.#lastActiveMs >= this.#idleTimeoutMs || nowMs >= this.#lingerDeadlineMs) this.close();
   }
 

@@ -8,7 +8,7 @@ import { reasonOf } from "../core/errors.ts";
 import { log, type Logger } from "../core/log.ts";
 import { resolveAddress } from "../control/resolve.ts";
 import { acceptConnections, type Gate } from "../dataplane/accept.ts";
-import { listenShared, removeSocketFile, settleAddress } from "../dataplane/listen.ts";
+import { listenShared, removeSocketFile, settleAddresses } from "../dataplane/listen.ts";
 import type { Handler } from "../respond/handler.ts";
 import { handlers } from "../respond/handlers.ts";
 import { ServedConnection } from "./served_connection.ts";
@@ -44,7 +44,7 @@ const BACKLOG = 4096;
  * @throws {RunError} when it cannot listen.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const listen = settleAddress(await resolveAddress(options.listen));
+  const [listen = options.listen] = settleAddresses([await resolveAddress(options.listen)]);
   const listener = await listenShared(listen, BACKLOG);
   const address = formatAddress(listen);
   const context = { name: options.name ?? address, now: () => new Date() };
@@ -54,6 +54,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   const serve = async (conn: Deno.Conn): Promise<void> => {
     const connection = new ServedConnection(conn, clock, options.idleTimeoutMs);
+    if (stop.signal.aborted) return connection.close();
     open.add(connection);
     try {
       await options.handler(connection, context);

@@ -1,5 +1,7 @@
 /** What a role has of the outside world. */
 
+import { writeAll } from "../core/connection.ts";
+import { reasonOf, RunError } from "../core/errors.ts";
 import { type LogFormat, type LogLevel, type RunningLog, startLog } from "../core/log.ts";
 
 export interface Terminal {
@@ -20,4 +22,28 @@ export function stopped(stop: AbortSignal): Promise<void> {
 /** Starts the log of this process; every role logs to stderr. */
 export function startStderrLog(level: LogLevel = "info", format: LogFormat = "text"): RunningLog {
   return startLog({ level, format, write: (bytes) => Deno.stderr.write(bytes) });
+}
+
+/** Whoever read stdout has gone, as `head` does; there is nothing left to do, and nothing wrong. */
+export class OutputClosed extends Error {
+  override readonly name = "OutputClosed";
+}
+
+/**
+ * Writes to stdout.
+ *
+ * @throws {OutputClosed} when nobody reads it any more, {@linkcode RunError} when it cannot be written, as on a full disk.
+ */
+export async function writeOut(
+  bytes: Uint8Array,
+  output: { write(bytes: Uint8Array): Promise<number> } = Deno.stdout,
+): Promise<void> {
+  try {
+    await writeAll(output, bytes);
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) {
+      throw new OutputClosed("stdout was closed", { cause: error });
+    }
+    throw new RunError(`stdout: ${reasonOf(error).toLowerCase()}`, { cause: error });
+  }
 }

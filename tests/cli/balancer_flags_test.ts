@@ -46,7 +46,7 @@ Deno.test("what only prints or checks is a flag without a value", () => {
   for (const [flag, key] of switches) {
     assert.equal(flags(`${BALANCER} ${flag}`)[key], true);
     assert.match(refusal(`${BALANCER} ${flag}=true`), new RegExp(`${flag} is a Boolean flag`));
-    assert.equal(refusal(`${BALANCER} ${flag} ${flag}`), `${flag} cannot be used multiple times`);
+    assert.equal(refusal(`${BALANCER} ${flag} ${flag}`), `${flag} is given twice`);
   }
 });
 
@@ -79,11 +79,11 @@ Deno.test("a flag without its value, or twice where once is meant, is refused", 
     ["--workers", "N", "2"],
   ];
   for (const [flag, metavar, value] of values) {
-    assert.equal(refusal(`${BALANCER} ${flag}`), `${flag} requires ${metavar}`);
+    assert.equal(refusal(`${BALANCER} ${flag}`), `${flag} needs a value, ${metavar}`);
     assert.equal(
       refusal(`${BALANCER} ${flag} ${value} ${flag} ${value}`),
-      `${flag} cannot be used multiple times`,
+      `${flag} is given twice`,
     );
   }
-  assert.equal(refusal(`${BALANCER} --backend`), "--backend requires ADDR");
+  assert.equal(refusal(`${BALANCER} --backend`), "--backend needs a value, ADDR");
 });

@@ -25,7 +25,7 @@ Deno.test("the role may stand anywhere among its flags", () => {
 });
 
 Deno.test("without a role the user is told to choose one", () => {
-  for (const line of ["", "server", "--listen :80", "--log-level debug", "--zzzzzzzz"]) {
+  for (const line of ["", "pilot", "--listen :80", "--log-level debug", "--zzzzzzzz"]) {
     assert.match(
       refusal(line),
       /^choose a role: --role server, --role client, --role balancer; or try --demo/,
@@ -57,15 +57,21 @@ Deno.test("an unknown role names the nearest, or all there are", () => {
   assert.equal(refusal("--role SERVER"), 'unknown role "SERVER"; use server, client, balancer');
 });
 
+Deno.test("a role in the place of a command names the flag", () => {
+  for (const role of ["server", "client", "balancer"]) {
+    assert.equal(refusal(`${role} --check`), `${role} is a role; write --role ${role}`);
+  }
+});
+
 Deno.test("a role without a value, or several roles, are refused", () => {
   for (const line of ["--role", "--role=", "-r", "--listen :80 --role"]) {
     assert.equal(refusal(line), "--role needs a value; use server, client, balancer");
   }
   for (const line of ["--role server --role client", "--role server -r server", "--demo --demo"]) {
-    assert.match(refusal(line), /cannot be used multiple times$/);
+    assert.match(refusal(line), /is given twice$/);
   }
   for (const line of ["--demo --role server", "--role server --demo"]) {
-    assert.match(refusal(line), /^Unexpected option or argument: --(role|demo)/);
+    assert.match(refusal(line), /^(--role is a flag of the server|unknown flag --demo)/);
   }
 });
 

@@ -1,12 +1,17 @@
 // deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
 
 import assert from "node:assert/strict";
-import { parseListenAddress } from "../../lib/core/address.ts";
-import { listenShared, settleAddress } from "../../lib/dataplane/listen.ts";
+import { type Address, parseListenAddress } from "../../lib/core/address.ts";
+import { listenShared, settleAddresses } from "../../lib/dataplane/listen.ts";
+
+function settle(address: Address): Address {
+  const [settled = address] = settleAddresses([address]);
+  return settled;
+}
 
 /** Guards an option of the runtime that its type definitions do not have: without it this would be a port in use. */
 Deno.test("several listeners share one socket, and closing one loses nothing that waits in its backlog", async () => {
-  const address = settleAddress(parseListenAddress("127.0.0.1:0"));
+  const address = settle(parseListenAddress("127.0.0.1:0"));
   assert.equal(address.transport, "tcp");
   const first = await listenShared(address, 128) as Deno.TcpListener;
   const second = await listenShared(address, 128) as Deno.TcpListener;
@@ -20,13 +25,13 @@ Deno.test("several listeners share one socket, and closing one loses nothing tha
 });
 
 Deno.test("port 0 is settled to a free port, and an address that is complete stays as it is", () => {
-  const settled = settleAddress(parseListenAddress("127.0.0.1:0"));
+  const settled = settle(parseListenAddress("127.0.0.1:0"));
   assert.ok(settled.transport === "tcp" && settled.port > 0);
-  assert.deepEqual(settleAddress(settled), settled);
+  assert.deepEqual(settle(settled), settled);
 });
 
 Deno.test("all addresses means IPv4 as well", async () => {
-  const address = settleAddress(parseListenAddress(":0"));
+  const address = settle(parseListenAddress(":0"));
   assert.ok(address.transport === "tcp");
   const listener = await listenShared(address, 16);
   const [client, served] = await Promise.all([
@@ -45,7 +50,7 @@ Deno.test("a socket file that nobody answers is taken over; one that is answered
   const listener = await listenShared(address, 16);
   await assert.rejects(listenShared(address, 16), {
     name: "RunError",
-    message: /the path is in use by another program$/,
+    message: /the path is in use: /,
   });
   listener.close();
   await Deno.writeTextFile(`${folder}/file`, "precious");
@@ -58,4 +63,25 @@ Deno.test("an address that this machine does not have is named in one sentence",
   await assert.rejects(listenShared(parseListenAddress("203.0.113.1:5678"), 16), {
     message: "cannot listen on 203.0.113.1:5678: this machine has no such address",
   });
+});
+
+Deno.test("two ports 0 are settled to different ports", () => {
+  const [one, two] = settleAddresses([parseListenAddress("127.0.0.1:0"), parseListenAddress("127.0.0.1:0")]);
+  assert.ok(one?.transport === "tcp" && two?.transport === "tcp" && one.port !== two.port);
+});
+
+Deno.test("one address in two spellings is not shared silently", () => {
+  const free = settle(parseListenAddress(":0"));
+  assert.ok(free.transport === "tcp");
+  for (
+    const spellings of [[`:${free.port}`, `[::]:${free.port}`], [
+      `[::1]:${free.port}`,
+      `[0:0:0:0:0:0:0:1]:${free.port}`,
+    ]]
+  ) {
+    assert.throws(() => settleAddresses(spellings.map(parseListenAddress)), {
+      name: "RunError",
+      message: new RegExp(`port ${free.port} is in use, by another program or by another listener$`),
+    });
+  }
 });

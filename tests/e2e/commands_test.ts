@@ -4,7 +4,14 @@
 
 import assert from "node:assert/strict";
 import { refusedPort, startBackend } from "../support/backend.ts";
-import { runCommand, RunningCommand, SOCKBAL, sockbal, startSockbal } from "../support/command.ts";
+import {
+  type Finished,
+  runCommand,
+  RunningCommand,
+  SOCKBAL,
+  sockbal,
+  startSockbal,
+} from "../support/command.ts";
 import { pattern, readAll, text } from "../support/bytes.ts";
 
 const READY = / ready /;
@@ -65,8 +72,34 @@ Deno.test("a second signal does not wait for the sessions", async () => {
   await client.read(new Uint8Array(1));
   balancer.kill("SIGTERM");
   await balancer.sees(/ stopping /);
+  // At once it would be the same signal, passed on by a launcher as well.
+  balancer.kill("SIGTERM");
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  await client.write(new TextEncoder().encode("y"));
+  assert.equal(await client.read(new Uint8Array(1)), 1, "the session still lives");
   balancer.kill("SIGTERM");
   assert.equal((await balancer.finished).status, 0);
+});
+
+Deno.test("a full disk behind stdout is said, a closed pipe is not", async () => {
+  const [program = "", ...rest] = SOCKBAL;
+  const shell = (redirect: string): Promise<Finished> => {
+    return runCommand([
+      "sh",
+      "-c",
+      `"$@" ${redirect}`,
+      "sh",
+      program,
+      ...rest,
+      "--role",
+      "balancer",
+      "--print-schema",
+    ]);
+  };
+  const full = await shell("> /dev/full");
+  assert.deepEqual([full.status, full.stderr], [1, "sockbal: stdout: no space left on device\n"]);
+  const closed = await shell("| true");
+  assert.equal(closed.stderr, "");
 });
 
 Deno.test("a refused connection is one plain line on stderr and status 1", async () => {
@@ -109,7 +142,9 @@ Deno.test("a port in use is named, with status 1", async () => {
     assert.equal(status, 1);
     assert.match(
       stderr,
-      new RegExp(`cannot listen on ${address}: port ${taken.addr.port} is in use by another program\n$`),
+      new RegExp(
+        `cannot listen on ${address}: port ${taken.addr.port} is in use, by another program or by another listener\n$`,
+      ),
     );
   }
   taken.close();

@@ -99,3 +99,60 @@ Deno.test("a session whose peers reset disturbs no other session", async () => {
   assert.ok(records.every((record) => record.end === "done" || record.end === "client_reset"));
   await backend.stop();
 });
+
+Deno.test("clients that reset before they are accepted hold up nobody, and are no trouble to log", async () => {
+  const backend = startBackend(async (conn) => {
+    await writeAll(conn, await readAll(conn));
+  });
+  await using balancer = await startTestBalancer({ backends: [backend.address], workers: 1 });
+  let isOver = false;
+  const resetting = (async () => {
+    while (!isOver) {
+      const client = connect({ host: "127.0.0.1", port: balancer.port });
+      client.on("error", () => {});
+      await once(client, "connect");
+      client.resetAndDestroy();
+      await once(client, "close");
+    }
+  })();
+  let slowestMs = 0;
+  for (let i = 0; i < 30; i++) {
+    const startedMs = performance.now();
+    assert.equal(text(await ask(balancer.port, bytes("hello"))), "hello");
+    slowestMs = Math.max(slowestMs, performance.now() - startedMs);
+  }
+  isOver = true;
+  await resetting;
+  assert.ok(slowestMs < 2_000, `somebody waited for ${slowestMs} ms`);
+  assert.deepEqual(balancer.log.events.filter((event) => event.event === "accept_failing"), []);
+  await backend.stop();
+});
+
+Deno.test("a slow client that is still sending gets all that a dead backend had sent", async () => {
+  const answer = pattern(3_000_000);
+  const backend = startBackend(async (conn) => {
+    await writeAll(conn, answer);
+    await conn.closeWrite();
+    // Takes a while, then goes with the client's bytes unread: the next ones are answered by a reset.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  });
+  await using balancer = await startTestBalancer({ backends: [backend.address] });
+  using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+  let isSending = true;
+  const sending = (async () => {
+    while (isSending) {
+      await writeAll(client, new Uint8Array(1_000));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await client.closeWrite();
+  })();
+  // Longer than any short grace: the client reads only now.
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  assert.ok(same(await readAll(client), answer));
+  isSending = false;
+  await sending;
+  const record = await balancer.recordOf(localPort(client));
+  assert.equal(record.bytes_out, answer.length);
+  assert.equal(record.end, "backend_reset");
+  await backend.stop();
+});

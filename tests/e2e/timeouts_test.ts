@@ -33,7 +33,7 @@ Deno.test("a session in which no byte moves ends at the idle timeout", async () 
       assert.equal(await client.read(new Uint8Array(1)), null);
       const record = await balancer.recordOf(localPort(client));
       assert.equal(record.end, "idle_timeout");
-      assert.ok(record.duration_ms >= 200 && record.bytes_in === 0);
+      assert.ok(record.duration_ms >= 300 && record.bytes_in === 0, `ended after ${record.duration_ms} ms`);
     },
   );
   await backend.stop();
@@ -133,4 +133,22 @@ Deno.test("the maximal duration also ends a session that is still being dialled"
     },
   );
   silent.stop();
+});
+
+Deno.test("a session that keeps moving outlives an idle timeout shorter than the clock's tick", async () => {
+  const backend = mute();
+  await withClient(
+    { backends: [backend.address], listener: { idle_timeout: "90ms" } },
+    async (client, balancer) => {
+      const startedMs = performance.now();
+      while (performance.now() - startedMs < 700) {
+        await writeAll(client, bytes("."));
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      await client.closeWrite();
+      assert.equal(await client.read(new Uint8Array(1)), null);
+      assert.equal((await balancer.recordOf(localPort(client))).end, "done");
+    },
+  );
+  await backend.stop();
 });

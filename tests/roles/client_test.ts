@@ -27,6 +27,7 @@ async function talk(
     messages: [],
     timeoutMs: 0,
     stop: new AbortController().signal,
+    isInputEndless: false,
     input: {
       read: (buffer) => {
         if (rest.length === 0) return Promise.resolve(null);
@@ -127,5 +128,28 @@ Deno.test("the wish to stop ends a waiting conversation, and is no failure", asy
   stop.abort();
   assert.equal((await talking).failure, undefined);
   held.resolve();
+  await backend.stop();
+});
+
+Deno.test("input is sent to its end although the peer has ended its own side first", async () => {
+  const sent = pattern(5_000_000);
+  const { promise: received, resolve } = Promise.withResolvers<Uint8Array>();
+  const backend = startBackend(async (conn) => {
+    await conn.closeWrite();
+    resolve(await readAll(conn));
+  });
+  const { failure } = await talk(backend.address, sent);
+  assert.equal(failure, undefined);
+  assert.ok(same(await received, sent));
+  await backend.stop();
+});
+
+Deno.test("input that a peer no longer takes is a failure, not silence", async () => {
+  const backend = startBackend(() => {});
+  const { failure } = await talk(backend.address, pattern(20_000_000));
+  assert.match(
+    failure ?? "",
+    /^RunError: .*: (the connection was reset by the peer|the peer closed the connection .*)$/,
+  );
   await backend.stop();
 });
