@@ -151,3 +151,26 @@ Deno.test("the help of every role fits a terminal of 100 columns", async () => {
     for (const line of stdout.split("\n")) assert.ok(line.length <= 100, line);
   }
 });
+
+Deno.test({
+  name: `deno task dev restarts the demo when the source changes, and ends at Ctrl-C${skipped}`,
+  ignore: takenPort !== undefined,
+  fn: async () => {
+    const copy = await Deno.makeTempDir();
+    for (const part of ["main.ts", "deno.json", "deno.lock", "balancer.yaml", "lib"]) {
+      await runCommand(["cp", "-r", new URL(part, root).pathname, copy]);
+    }
+    await using dev = new RunningCommand([Deno.execPath(), "task", "--quiet", "dev"], { cwd: copy });
+    await dev.sees(/Ctrl-C stops it\./, "stdout");
+    const source = `${copy}/lib/roles/demo.ts`;
+    await Deno.writeTextFile(
+      source,
+      (await Deno.readTextFile(source)).replace("It stays up.", "It was changed."),
+    );
+    await dev.sees(/It was changed\.[^]*Ctrl-C stops it\./, "stdout");
+    dev.kill("SIGINT");
+    const { stderr } = await dev.finished;
+    assert.doesNotMatch(stderr, /fault|Uncaught/);
+    await Deno.remove(copy, { recursive: true });
+  },
+});

@@ -8,7 +8,7 @@ import { Generation, type GenerationOptions } from "./generation.ts";
 import { socketPermissions } from "./permissions.ts";
 import { checkOpenFiles } from "./open_files.ts";
 import { makePlan, type Plan, planAddresses } from "./plan.ts";
-import { workerEntry } from "./worker_entry.ts";
+import { checkWorkerModules, workerEntry } from "./worker_entry.ts";
 
 export interface BalancerOptions {
   readonly config: Config;
@@ -50,6 +50,7 @@ export class Balancer {
 export async function startBalancer({ config, log, ...options }: BalancerOptions): Promise<Balancer> {
   const workers = config.workers === "auto" ? navigator.hardwareConcurrency : config.workers;
   const plan = await makePlan(config, workers);
+  await checkWorkerModules();
   await checkOpenFiles(plan, log);
   const scoreboard = new Scoreboard(plan.shape);
   const generation = await Generation.start({

@@ -6,6 +6,7 @@
  */
 
 import { fileURLToPath } from "node:url";
+import { RunError } from "../core/errors.ts";
 
 const isBundled = !import.meta.url.endsWith("/lib/control/worker_entry.ts");
 
@@ -18,3 +19,22 @@ export const workerEntry: string = isBundled
 export const workerModules: string = fileURLToPath(
   new URL(isBundled ? import.meta.url : "../", import.meta.url),
 );
+
+/** Flags of Deno without which no worker starts; in the source tree deno.json has them. */
+export const workerFlags: readonly string[] = isBundled
+  ? ["--unstable-net", "--unstable-worker-options"]
+  : [];
+
+/**
+ * Makes sure that workers can be started; the runtime itself would say it with a stack trace.
+ *
+ * @throws {RunError} when their modules may not be read.
+ */
+export async function checkWorkerModules(): Promise<void> {
+  if (Deno.build.standalone) return;
+  const { state } = await Deno.permissions.query({ name: "read", path: workerModules });
+  if (state === "granted") return;
+  throw new RunError(
+    `sockbal was started without permission to read its own modules (--allow-read=${workerModules})`,
+  );
+}

@@ -7,6 +7,7 @@ import { configOf, sampleConfig } from "../config/sources.ts";
 import { startBalancer } from "../control/balancer.ts";
 import { configAddresses } from "../control/plan.ts";
 import { permissionFlags, programPermissions } from "../control/permissions.ts";
+import { workerFlags } from "../control/worker_entry.ts";
 import { InputError } from "../core/errors.ts";
 import { log } from "../core/log.ts";
 import { startStderrLog, stopped, type Terminal } from "./terminal.ts";
@@ -31,7 +32,8 @@ export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal):
   if (flags.check) return await terminal.print(`${chosen.name}: ok (${summary(config)})\n`);
   if (flags.printPermissions) {
     const files = chosen.file === undefined ? [] : [chosen.file];
-    return await terminal.print(permissionFlags(await programPermissions(config, files)).join(" ") + "\n");
+    const flags = [...workerFlags, ...permissionFlags(await programPermissions(config, files))];
+    return await terminal.print(flags.join(" ") + "\n");
   }
   await giveUpWriting(configAddresses(config));
   await run(chosen, flags, terminal);

@@ -269,3 +269,16 @@ Deno.test("the log is text or JSON, on stderr, from the level that was asked for
   quiet.kill("SIGTERM");
   assert.equal((await quiet.finished).stderr, "");
 });
+
+Deno.test("without the permission to read its own modules the balancer says so in one sentence", async () => {
+  const { status, stderr } = await runCommand([
+    ...SOCKBAL.filter((arg) => arg !== "--allow-read"),
+    ...["--role", "balancer", "--listen", "127.0.0.1:0"],
+  ]);
+  assert.equal(status, 1);
+  assert.match(
+    stderr,
+    /sockbal: sockbal was started without permission to read its own modules \(--allow-read=\S+\)\n$/,
+  );
+  assert.doesNotMatch(stderr, /Uncaught/);
+});

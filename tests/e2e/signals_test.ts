@@ -24,8 +24,11 @@ Deno.test("one signal that reaches the program twice, from deno task and by itse
   using client = await Deno.connect({ hostname: "127.0.0.1", port: Number(port) });
   await readExactly(client, 5);
   const { stdout } = await new Deno.Command("ps", { args: ["-eo", "pid,ppid,pgid"] }).output();
-  const rows = new TextDecoder().decode(stdout).trim().split("\n").slice(1).map((row) => row.trim().split(/\s+/));
-  const group = rows.find(([pid, parent]) => Number(parent) === balancer.pid || Number(pid) === balancer.pid)?.[2];
+  const rows = new TextDecoder().decode(stdout).trim().split("\n").slice(1).map((row) =>
+    row.trim().split(/\s+/)
+  );
+  const group = rows.find(([pid, parent]) => Number(parent) === balancer.pid || Number(pid) === balancer.pid)
+    ?.[2];
   Deno.kill(-Number(group), "SIGINT");
   await balancer.sees(/ stopping /);
   await writeAll(client, bytes("still served"));
