@@ -84,12 +84,24 @@ async function bulkFigures(target: Target, streams: number): Promise<Record<stri
   };
 }
 
+/** Small requests while one session moves bulk data as fast as it can: nobody is to starve. */
+async function fairnessFigures(target: Target): Promise<Record<string, number>> {
+  const load = { connections: 64, seconds, keepAlive: true };
+  const quiet = await requests(target.ports.requests, load);
+  const [beside] = await Promise.all([
+    requests(target.ports.requests, load),
+    bulk(target.ports.bulk, { streams: 1, seconds: seconds + 1 }),
+  ]);
+  return { "p99 beside a bulk stream / quiet": beside.p99Ms / quiet.p99Ms };
+}
+
 const MEASURES: readonly Measure[] = [
   { name: "keepalive64", take: (target) => requestFigures(target, 64, true) },
   { name: "keepalive512", take: (target) => requestFigures(target, 512, true) },
   { name: "newconnections", take: (target) => requestFigures(target, 64, false) },
   { name: "bulk1", take: (target) => bulkFigures(target, 1) },
   { name: "bulk8", take: (target) => bulkFigures(target, 8) },
+  { name: "fairness", take: fairnessFigures },
 ];
 
 const chosen = (name: string): boolean => {

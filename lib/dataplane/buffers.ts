@@ -2,63 +2,76 @@
  * The memory of relays.
  *
  * The runtime has no readiness call: a pending read holds its buffer for as long as the peer is silent. So a relay waits
- * with a small buffer, changes to a large one when a read has filled it, and goes back to the small one as soon as a
- * read would have fitted into it. Idle sessions then cost little and bulk transfers still move 64 KiB a call.
+ * with a small buffer and takes a larger one when a read has filled it. A large buffer that was not filled has emptied
+ * the socket, so it is given back before the next wait: a session that rests after bulk data holds 8 KiB at most, and
+ * bulk data that keeps coming still moves 64 KiB a call.
  */
 
 /** What an idle direction holds. */
 export const SMALL_BUFFER_BYTES = 1024;
 
+/** What a direction holds that answers with a few kilobytes, or rests after bulk data. */
+export const MEDIUM_BUFFER_BYTES = 8 * 1024;
+
 /** What a direction moves at most in one call while it is busy. */
 export const LARGE_BUFFER_BYTES = 64 * 1024;
 
-/** Small buffers are cut from slabs: each would otherwise cost the system and the garbage collector as much again. */
+/** Buffers are cut from slabs: small ones would otherwise cost the system and the garbage collector as much again. */
 const SLAB_BYTES = 64 * 1024;
 
 /** Unused large buffers kept for the next busy direction; more than these are left to the garbage collector. */
 const MAX_SPARE_LARGE = 32;
 
+type Buffer = Uint8Array<ArrayBuffer>;
+
 /** Buffers of one worker. */
 export class Buffers {
-  /** Every small buffer that nobody uses; as many as were ever used at once, so that the next wave allocates nothing. */
-  readonly #small: Uint8Array<ArrayBuffer>[] = [];
-  readonly #large: Uint8Array<ArrayBuffer>[] = [];
+  /** Every one that nobody uses; as many as were ever used at once, so that the next wave allocates nothing. */
+  readonly #small: Buffer[] = [];
+  readonly #medium: Buffer[] = [];
+  readonly #large: Buffer[] = [];
 
-  small(): Uint8Array<ArrayBuffer> {
-    if (this.#small.length === 0) this.#cutSlab();
-    return this.#small.pop() ?? new Uint8Array(SMALL_BUFFER_BYTES);
+  small(): Buffer {
+    return this.#small.pop() ?? cutSlab(this.#small, SMALL_BUFFER_BYTES);
   }
 
-  large(): Uint8Array<ArrayBuffer> {
+  large(): Buffer {
     return this.#large.pop() ?? new Uint8Array(LARGE_BUFFER_BYTES);
   }
 
   /** Takes a buffer back; the caller uses it no more, and no read or write on it is pending. */
-  giveBack(buffer: Uint8Array<ArrayBuffer>): void {
+  giveBack(buffer: Buffer): void {
     if (buffer.length === SMALL_BUFFER_BYTES) this.#small.push(buffer);
+    else if (buffer.length === MEDIUM_BUFFER_BYTES) this.#medium.push(buffer);
     else if (this.#large.length < MAX_SPARE_LARGE) this.#large.push(buffer);
   }
 
   /** The buffer for the next read, after one that put `filled` bytes into `buffer`. */
-  fitted(buffer: Uint8Array<ArrayBuffer>, filled: number): Uint8Array<ArrayBuffer> {
-    if (filled === SMALL_BUFFER_BYTES && buffer.length === SMALL_BUFFER_BYTES) {
-      return this.#swap(buffer, this.large());
+  fitted(buffer: Buffer, filled: number): Buffer {
+    switch (buffer.length) {
+      case SMALL_BUFFER_BYTES:
+        return filled === SMALL_BUFFER_BYTES ? this.#swap(buffer, this.#takeMedium()) : buffer;
+      case MEDIUM_BUFFER_BYTES:
+        if (filled === MEDIUM_BUFFER_BYTES) return this.#swap(buffer, this.large());
+        return filled <= SMALL_BUFFER_BYTES ? this.#swap(buffer, this.small()) : buffer;
+      default:
+        return filled === LARGE_BUFFER_BYTES ? buffer : this.#swap(buffer, this.#takeMedium());
     }
-    if (filled < SMALL_BUFFER_BYTES && buffer.length === LARGE_BUFFER_BYTES) {
-      return this.#swap(buffer, this.small());
-    }
-    return buffer;
   }
 
-  #swap(old: Uint8Array<ArrayBuffer>, next: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  #takeMedium(): Buffer {
+    return this.#medium.pop() ?? cutSlab(this.#medium, MEDIUM_BUFFER_BYTES);
+  }
+
+  #swap(old: Buffer, next: Buffer): Buffer {
     this.giveBack(old);
     return next;
   }
+}
 
-  #cutSlab(): void {
-    const slab = new ArrayBuffer(SLAB_BYTES);
-    for (let offset = 0; offset < SLAB_BYTES; offset += SMALL_BUFFER_BYTES) {
-      this.#small.push(new Uint8Array(slab, offset, SMALL_BUFFER_BYTES));
-    }
-  }
+/** Cuts new memory into buffers; gives one of them and leaves the others with the spare ones. */
+function cutSlab(spare: Buffer[], size: number): Buffer {
+  const slab = new ArrayBuffer(SLAB_BYTES);
+  for (let offset = size; offset < SLAB_BYTES; offset += size) spare.push(new Uint8Array(slab, offset, size));
+  return new Uint8Array(slab, 0, size);
 }

@@ -8,8 +8,15 @@
  * holds more than one buffer.
  */
 
+import { setImmediate } from "node:timers";
 import type { Buffers } from "./buffers.ts";
 import type { LiveSession } from "./live_session.ts";
+
+/**
+ * What one direction moves before it lets all others have their turn. Reads and writes that need not wait are done within
+ * one turn of the event loop, so that a direction whose bytes keep coming would have the thread for itself.
+ */
+const FAIR_SHARE_BYTES = 128 * 1024;
 
 /**
  * Relays until both directions have ended or the session is.
@@ -39,6 +46,7 @@ async function pump(
   let buffer = buffers.small();
   let failed: "source" | "sink" | undefined = "source";
   let writes = 0;
+  let bytesThisTurn = 0;
   try {
     for (;;) {
       const filled = await source.read(buffer);
@@ -51,6 +59,11 @@ async function pump(
       else session.bytesOut += filled;
       session.hasMoved = true;
       buffer = buffers.fitted(buffer, filled);
+      bytesThisTurn += filled;
+      if (bytesThisTurn >= FAIR_SHARE_BYTES) {
+        bytesThisTurn = 0;
+        await nextTurn();
+      }
       failed = "source";
     }
     // When the other direction has ended before, both connections are closed at once, and that says it as well.
@@ -68,6 +81,11 @@ async function pump(
   session.backendGone();
   if (isIn) await discard(session.client, buffers);
   else await endSending(session.client);
+}
+
+/** Resolves when everything else that is ready has been served. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /**

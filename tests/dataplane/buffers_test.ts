@@ -1,17 +1,31 @@
 import assert from "node:assert/strict";
-import { Buffers, LARGE_BUFFER_BYTES, SMALL_BUFFER_BYTES } from "../../lib/dataplane/buffers.ts";
+import {
+  Buffers,
+  LARGE_BUFFER_BYTES,
+  MEDIUM_BUFFER_BYTES,
+  SMALL_BUFFER_BYTES,
+} from "../../lib/dataplane/buffers.ts";
 
-Deno.test("a relay waits with a small buffer, grows when a read fills it, and shrinks when little comes", () => {
+Deno.test("a relay waits with a small buffer and takes a larger one whenever a read has filled it", () => {
   const buffers = new Buffers();
   const small = buffers.small();
   assert.equal(small.length, SMALL_BUFFER_BYTES);
   assert.equal(buffers.fitted(small, SMALL_BUFFER_BYTES - 1), small);
-  const large = buffers.fitted(small, SMALL_BUFFER_BYTES);
+  const medium = buffers.fitted(small, SMALL_BUFFER_BYTES);
+  assert.equal(medium.length, MEDIUM_BUFFER_BYTES);
+  assert.equal(buffers.fitted(medium, MEDIUM_BUFFER_BYTES - 1), medium, "answers of some kilobytes keep it");
+  const large = buffers.fitted(medium, MEDIUM_BUFFER_BYTES);
   assert.equal(large.length, LARGE_BUFFER_BYTES);
-  assert.equal(buffers.fitted(large, LARGE_BUFFER_BYTES), large);
-  assert.equal(buffers.fitted(large, SMALL_BUFFER_BYTES), large);
-  assert.equal(buffers.fitted(large, 10), small, "the small one is used again");
-  assert.equal(buffers.large(), large, "and so is the large one");
+  assert.equal(buffers.fitted(large, LARGE_BUFFER_BYTES), large, "bulk data keeps it");
+});
+
+Deno.test("a large buffer that was not filled is given back at once, a medium one when little comes", () => {
+  const buffers = new Buffers();
+  const large = buffers.large();
+  const medium = buffers.fitted(large, LARGE_BUFFER_BYTES - 1);
+  assert.equal(medium.length, MEDIUM_BUFFER_BYTES);
+  assert.equal(buffers.large(), large, "it is used again");
+  assert.equal(buffers.fitted(medium, SMALL_BUFFER_BYTES).length, SMALL_BUFFER_BYTES);
 });
 
 /** Numbers for memory blocks, so that they can be compared as text. */

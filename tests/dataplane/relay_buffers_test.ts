@@ -1,0 +1,136 @@
+// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
+
+/** What a relay holds of the worker's memory, over real sockets. */
+
+import assert from "node:assert/strict";
+import { connect as connectSocket } from "node:net";
+import { once } from "node:events";
+import { CoarseClock } from "../../lib/core/coarse_clock.ts";
+import { writeAll } from "../../lib/core/connection.ts";
+import { Buffers, MEDIUM_BUFFER_BYTES, SMALL_BUFFER_BYTES } from "../../lib/dataplane/buffers.ts";
+import { LiveSession } from "../../lib/dataplane/live_session.ts";
+import { relay } from "../../lib/dataplane/relay.ts";
+import { bytes, readAll, readExactly } from "../support/bytes.ts";
+
+type Buffer = Uint8Array<ArrayBuffer>;
+
+/** Buffers that know which of them are in use. */
+class CountedBuffers extends Buffers {
+  readonly inUse = new Set<Buffer>();
+
+  override small(): Buffer {
+    return this.#taken(super.small());
+  }
+
+  override large(): Buffer {
+    return this.#taken(super.large());
+  }
+
+  override giveBack(buffer: Buffer): void {
+    this.inUse.delete(buffer);
+    super.giveBack(buffer);
+  }
+
+  override fitted(buffer: Buffer, filled: number): Buffer {
+    return this.#taken(super.fitted(buffer, filled));
+  }
+
+  #taken(buffer: Buffer): Buffer {
+    this.inUse.add(buffer);
+    return buffer;
+  }
+}
+
+interface Pair {
+  /** The end that the test plays. */
+  readonly peer: Deno.TcpConn;
+  /** The end that the relay has. */
+  readonly end: Deno.TcpConn;
+}
+
+async function pair(): Promise<Pair> {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const [peer, end] = await Promise.all([
+    Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port }),
+    listener.accept(),
+  ]);
+  listener.close();
+  return { peer, end };
+}
+
+interface Relayed {
+  readonly client: Deno.TcpConn;
+  readonly backend: Deno.TcpConn;
+  readonly buffers: CountedBuffers;
+  readonly session: LiveSession;
+  readonly done: Promise<unknown>;
+}
+
+async function startRelay(client: Pair): Promise<Relayed> {
+  const backend = await pair();
+  const buffers = new CountedBuffers();
+  const none = { idleTimeoutMs: 0, halfCloseTimeoutMs: 0, maxSessionDurationMs: 0 };
+  const session = new LiveSession(client.end, none, new CoarseClock());
+  session.connected({ row: 0, name: "b", address: { transport: "tcp", host: "", port: 1 } }, backend.end);
+  const done = relay(session, backend.end, buffers);
+  return { client: client.peer, backend: backend.peer, buffers, session, done };
+}
+
+function sizes(buffers: CountedBuffers): number[] {
+  return [...buffers.inUse].map((buffer) => buffer.length).sort((a, b) => a - b);
+}
+
+Deno.test("a relay that waits holds a small buffer for each direction, and none when it is over", async () => {
+  const { client, backend, buffers, session, done } = await startRelay(await pair());
+  await writeAll(client, bytes("hello"));
+  await readExactly(backend, 5);
+  assert.deepEqual(sizes(buffers), [SMALL_BUFFER_BYTES, SMALL_BUFFER_BYTES]);
+  await client.closeWrite();
+  await backend.closeWrite();
+  await Promise.all([readAll(client), readAll(backend)]);
+  await done;
+  assert.deepEqual(sizes(buffers), []);
+  session.end("done");
+  client.close();
+  backend.close();
+});
+
+Deno.test("a session that rests after bulk data holds little of it", async () => {
+  const { client, backend, buffers, session, done } = await startRelay(await pair());
+  for (const size of [5_000_000, 300_000, 70_000, 64 * 1024, 9_000]) {
+    const received = readExactly(client, size);
+    await writeAll(backend, new Uint8Array(size));
+    await received;
+    // One turn of the loop later the relay waits for more.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const held = sizes(buffers).reduce((sum, it) => sum + it, 0);
+    assert.ok(held <= SMALL_BUFFER_BYTES + MEDIUM_BUFFER_BYTES + 64 * 1024, `${held} bytes after ${size}`);
+  }
+  session.end("done");
+  await done;
+  assert.deepEqual(sizes(buffers), []);
+  client.close();
+  backend.close();
+});
+
+Deno.test("buffers come back when a session is ended in the middle, and when its client resets", async () => {
+  const ended = await startRelay(await pair());
+  await writeAll(ended.client, new Uint8Array(100_000));
+  ended.session.end("idle_timeout");
+  await ended.done;
+  assert.deepEqual(sizes(ended.buffers), []);
+  ended.client.close();
+  ended.backend.close();
+
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const socket = connectSocket({ host: "127.0.0.1", port: listener.addr.port });
+  const [end] = await Promise.all([listener.accept(), once(socket, "connect")]);
+  listener.close();
+  const reset = await startRelay({ peer: end, end });
+  socket.resetAndDestroy();
+  await once(socket, "close");
+  await reset.done;
+  assert.deepEqual(sizes(reset.buffers), []);
+  assert.equal(reset.session.ended, true);
+  reset.backend.close();
+});
