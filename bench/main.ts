@@ -218,6 +218,17 @@ function printTable(figures: Figures, names: readonly string[]): void {
   }
 }
 
+/** Loads that the backends and the load itself, without any proxy, carry less than twice as fast as a proxy does. */
+function loadBound(figures: Figures): string[] {
+  return [...figures].filter(([name, byTarget]) => {
+    const ceiling = median(byTarget.get("direct") ?? []);
+    const fastest = Math.max(
+      ...[...byTarget].filter(([target]) => target !== "direct").map(([, it]) => median(it)),
+    );
+    return name.endsWith("/s") && ceiling < 2 * fastest;
+  }).map(([name]) => name);
+}
+
 async function machine(): Promise<string[]> {
   const [kernel, cpu, ...versions] = await Promise.all([
     run(["uname", "-sr"]),
@@ -265,6 +276,12 @@ if (chosen("memory")) {
   }
 }
 printTable(figures, targets.map((target) => target.name));
+const bound = loadBound(figures);
+if (bound.length > 0) {
+  console.log(
+    `\nThe load itself is part of the bottleneck (direct is not twice as fast): ${bound.join(", ")}`,
+  );
+}
 
 await Promise.all(backendProcesses.map((it) => it.stop()));
 await Deno.remove(folder, { recursive: true });
