@@ -10,7 +10,7 @@ import { ask } from "./support/bytes.ts";
 import { runCommand, RunningCommand } from "./support/command.ts";
 
 const root = new URL("../", import.meta.url);
-const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "docs/sessions.md"];
+const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "docs/sessions.md", "docs/benchmarks.md"];
 
 interface Block {
   readonly language: string;
@@ -41,7 +41,7 @@ Deno.test("every command of the documents has flags that sockbal knows, or is a 
         if (task !== undefined) assert.ok(tasks.includes(task), line);
         else if (args !== undefined) {
           assert.notEqual(parseCommandLine(args.split(" "), "0").run, "show", line);
-        } else assert.match(line, /^npm install -g dist\/npm\/sockbal-/);
+        } else assert.match(line, /^(npm install -g dist\/npm\/sockbal-|apt-get install )/);
       }
     }
   }
