@@ -4,9 +4,9 @@
 
 import type { Backend, Pool } from "../pool/pool.ts";
 import type { Buffers } from "./buffers.ts";
-import { dial } from "./dial.ts";
-import type { LiveSession } from "./live_session.ts";
 import type { DescriptorShortage } from "./descriptor_shortage.ts";
+import { dial, type DialResult } from "./dial.ts";
+import type { LiveSession } from "./live_session.ts";
 import { relay } from "./relay.ts";
 
 /** What sessions of one worker share. */
@@ -46,12 +46,7 @@ async function reachBackend(
   while (tried.length <= pool.options.retries && !session.ended) {
     const member = pool.take(tried);
     if (member === undefined) return undefined;
-    let result = await dial(member.address, session.beginDial(pool.options.dialTimeoutMs));
-    while ("isDescriptorShortage" in result && result.isDescriptorShortage && !session.ended) {
-      session.dialPostponed();
-      await shortage.wait();
-      result = await dial(member.address, session.beginDial(pool.options.dialTimeoutMs));
-    }
+    const result = await dialMember(session, member, pool.options.dialTimeoutMs, shortage);
     if ("conn" in result) {
       session.connected(member, result.conn);
       return { member, conn: result.conn };
@@ -61,4 +56,19 @@ async function reachBackend(
     tried.push(member);
   }
   return undefined;
+}
+
+/** Dials as soon as there is a file descriptor for it; a session that was let in is not lost for want of one. */
+async function dialMember(
+  session: LiveSession,
+  member: Backend,
+  timeoutMs: number,
+  shortage: DescriptorShortage,
+): Promise<DialResult> {
+  for (;;) {
+    const result = await dial(member.address, session.beginDial(timeoutMs));
+    if ("conn" in result || !result.isDescriptorShortage || session.ended) return result;
+    session.dialPostponed();
+    await shortage.wait();
+  }
 }
