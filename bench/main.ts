@@ -48,6 +48,9 @@ interface Target {
 
 const IDLE_SESSIONS = 9_000;
 
+/** Between opening or closing the idle sessions and looking at the memory. */
+const SETTLE_MS = 5_000;
+
 async function cpuSeconds(target: Target): Promise<number> {
   const used = await Promise.all(target.pids.map(usage));
   return used.reduce((sum, it) => sum + it.cpuSeconds, 0);
@@ -186,10 +189,10 @@ async function memoryFigures(proxy: Proxy, folder: string): Promise<Record<strin
   const waves: number[] = [];
   for (let wave = 0; wave < 2; wave++) {
     const sessions = await openIdleSessions(target.ports.requests, IDLE_SESSIONS);
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     waves.push(await residentBytes(target));
     sessions.close();
-    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   }
   await Promise.all([...running, ...servers].map((it) => it.stop()));
   const [first = NaN, second = NaN] = waves;
