@@ -35,16 +35,17 @@ export const BRIEFS: Record<"server" | "client" | "balancer" | "demo", Message> 
     message`sockbal --demo [FLAGS]: the sample configuration, its backends and some traffic, in one process`,
 };
 
-const ADDRESSES =
-  message`ADDR is host:port, [v6]:port, :port (all addresses) or unix:/path. TIME is 250ms, 30s, 1m30s or 2h.`;
+const LISTEN = message`ADDR is host:port, [v6]:port, :port (all addresses) or unix:/path.`;
+const DIAL = message`ADDR is host:port, [v6]:port or unix:/path.`;
+const TIME = message`TIME is 250ms, 30s, 1m30s or 2h.`;
 
 /** What stands below the flags of each role. */
 export const EXAMPLES: Record<"server" | "client" | "balancer" | "demo", Message> = {
   server:
-    message`${ADDRESSES}${lineBreak()}Example: sockbal --role server --listen :8001 --handler whoami --name one`,
+    message`${LISTEN} ${TIME}${lineBreak()}Example: sockbal --role server --listen :8001 --handler whoami --name one`,
   client:
-    message`${ADDRESSES}${lineBreak()}Example: sockbal --role client --connect 127.0.0.1:5678 --message hi`,
+    message`${DIAL} ${TIME}${lineBreak()}Example: sockbal --role client --connect 127.0.0.1:5678 --message hi`,
   balancer:
-    message`${ADDRESSES}${lineBreak()}Example: sockbal --role balancer --listen :80 --backend 10.0.0.1:80 --backend 10.0.0.2:80`,
+    message`${LISTEN}${lineBreak()}Example: sockbal --role balancer --listen :80 --backend 10.0.0.1:80 --backend 10.0.0.2:80`,
   demo: message`Stop it with Ctrl-C.`,
 };

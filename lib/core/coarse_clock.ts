@@ -2,11 +2,12 @@
  * One coarse clock for all timeouts of a thread.
  *
  * A timer per read costs more than the read. Instead the clock ticks ten times a second, everything that has a
- * timeout is watched, and each tick asks each watched thing whether its time has come. A timeout is kept at most one
- * tick late, never early.
+ * timeout is watched, and each tick asks each watched thing whether its time has come. A deadline is kept at most one
+ * tick late. What is only noted as having moved is stamped by the next tick, so that its silence is noticed up to two
+ * ticks late; never early.
  */
 
-/** How late a timeout may be. */
+/** Between two ticks. */
 export const TICK_MS = 100;
 
 /** Something with timeouts. `onTick` runs often and must not throw; it may unwatch itself. */
