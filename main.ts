@@ -17,6 +17,10 @@ const ONE_SIGNAL_MS = 500;
 async function main(args: readonly string[]): Promise<ExitStatus> {
   const terminal: Terminal = {
     stop: stopSignal(),
+    // Windows sends it when the console is closed, which is no wish for a new configuration.
+    onHangup: (heard) => {
+      if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", heard);
+    },
     print: async (text) => {
       const { writeOut } = await import("./lib/roles/terminal.ts");
       await writeOut(new TextEncoder().encode(text));

@@ -5,12 +5,22 @@
 import assert from "node:assert/strict";
 import { parseCommandLine } from "../lib/cli/command_line.ts";
 import { parseConfig } from "../lib/config/parse.ts";
-import type { EndReason } from "../lib/dataplane/record.ts";
+import { ALGORITHMS } from "../lib/config/pool_schema.ts";
+import { configJsonSchema } from "../lib/config/schema.ts";
+import { END_REASONS } from "../lib/dataplane/record.ts";
+import { withAlgorithmsTable } from "../tools/algorithms_table.ts";
 import { ask } from "./support/bytes.ts";
 import { runCommand, RunningCommand } from "./support/command.ts";
 
 const root = new URL("../", import.meta.url);
-const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "docs/sessions.md", "docs/benchmarks.md"];
+const DOCUMENTS = [
+  "README.md",
+  "ARCHITECTURE.md",
+  "docs/pools.md",
+  "docs/sessions.md",
+  "docs/configuration.md",
+  "docs/benchmarks.md",
+];
 
 interface Block {
   readonly language: string;
@@ -68,21 +78,40 @@ Deno.test("every configuration of the documents is accepted", async () => {
 });
 
 Deno.test("every end reason is explained, and none that does not exist", async () => {
-  const reasons: Record<EndReason, true> = {
-    done: true,
-    client_reset: true,
-    backend_reset: true,
-    dial_failed: true,
-    idle_timeout: true,
-    half_close_timeout: true,
-    max_duration: true,
-    shutdown: true,
-    internal_error: true,
-  };
   const text = await Deno.readTextFile(new URL("docs/sessions.md", root));
   const table = text.slice(text.search(/^\| `end` +\| Meaning/m), text.indexOf("## Other records"));
   const explained = [...table.matchAll(/^\| `(\w+)` +\| (?!Meaning)/gm)].map((match) => match[1]);
-  assert.deepEqual(explained, Object.keys(reasons));
+  assert.deepEqual(explained, [...END_REASONS]);
+});
+
+Deno.test("the table that compares the algorithms shows what they do", async () => {
+  const written = await Deno.readTextFile(new URL("docs/pools.md", root));
+  assert.ok(written === withAlgorithmsTable(written), "run `deno task docs`");
+  for (const name of ALGORITHMS) {
+    assert.equal(written.match(new RegExp(`^\\| \`${name}\` `, "gm"))?.length, 2, name);
+  }
+});
+
+/** The part of a JSON Schema that says which keys there are. */
+interface Keys {
+  readonly properties?: Readonly<Record<string, Keys>>;
+  readonly additionalProperties?: Keys;
+  readonly items?: Keys;
+  readonly anyOf?: readonly Keys[];
+}
+
+function keysOf(schema: Keys | undefined): string[] {
+  if (schema === undefined) return [];
+  const { properties = {}, additionalProperties, items, anyOf = [] } = schema;
+  const inner = [...Object.values(properties), additionalProperties, items, ...anyOf];
+  return [...Object.keys(properties), ...inner.flatMap(keysOf)];
+}
+
+Deno.test("every key of a pool is spoken of where pools are explained", async () => {
+  const text = await Deno.readTextFile(new URL("docs/pools.md", root));
+  const keys = keysOf((configJsonSchema() as Keys).properties?.pools);
+  assert.ok(keys.includes("max_ejected_percent"));
+  for (const key of keys) assert.match(text, new RegExp(`\\b${key}\\b`), key);
 });
 
 Deno.test("links between the documents lead somewhere", async () => {

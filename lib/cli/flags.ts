@@ -24,7 +24,14 @@ export const HANDLER_NAMES = [
 ] as const;
 
 /** What `--algorithm` can name; a test holds it against the configuration. */
-export const ALGORITHM_NAMES = ["round_robin"] as const;
+export const ALGORITHM_NAMES = [
+  "round_robin",
+  "least_connections",
+  "random_two",
+  "random",
+  "first",
+  "maglev",
+] as const;
 
 const role = option("-r", "--role", oneOf("ROLE", ROLES), {
   description: message`server, client or balancer.`,
@@ -101,7 +108,8 @@ export const balancerFlags = object({
       message`Instead of a configuration: a backend; may be repeated (127.0.0.1:8001, 8002, 8003).`,
   })),
   algorithm: optional(option("--algorithm", oneOf("NAME", ALGORITHM_NAMES), {
-    description: message`Instead of a configuration: how a backend is picked (round_robin).`,
+    description:
+      message`Instead of a configuration: round_robin, least_connections, random_two, random, first or maglev (round_robin).`,
   })),
   workers: optional(option("--workers", count(1, 256), {
     description: message`Data-plane threads; by default one a core.`,

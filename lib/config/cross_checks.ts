@@ -1,5 +1,5 @@
 /**
- * What no single value can know: names that must exist, and things that may stand only once.
+ * What no single value can know: names that must exist, things that may stand only once, and keys that go with others.
  *
  * Works on the plain document rather than on the checked configuration, so that these faults are reported together
  * with all others; whatever has the wrong shape is passed over here, since the schema reports it.
@@ -8,11 +8,15 @@
 import { type Address, formatAddress, parseDialAddress, parseListenAddress } from "../core/address.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Path } from "./document.ts";
+import { CHECK_TYPES, EXPECT_FORMS, typeOfCheckKey } from "./health_check_schema.ts";
+import { ALGORITHMS } from "./pool_schema.ts";
 
 /** A fault whose place is still to be looked up. */
 export interface PathFault {
   readonly path: Path;
   readonly message: string;
+  /** True: the key is wrong where it is, whatever its value. */
+  readonly atKey?: boolean;
 }
 
 export function crossChecks(document: unknown): PathFault[] {
@@ -33,16 +37,49 @@ export function crossChecks(document: unknown): PathFault[] {
   });
 
   faults.push(
-    ...repeatedUses(listeners.map((it, i) => useOf(it, "listen", ["listeners", i], parseListenAddress))),
+    ...repeatedUses([
+      ...listeners.map((it, i) => useOf(it, "listen", ["listeners", i], parseListenAddress)),
+    ]),
   );
   for (const [name, pool] of Object.entries(pools)) {
     const path = ["pools", name, "backends"];
     const backends = asList(asMap(pool).backends);
     faults.push(
       ...repeatedUses(backends.map((it, i) => useOf(it, "address", [...path, i], parseDialAddress))),
+      ...hashKeyFaults(asMap(pool), ["pools", name]),
+      ...checkTypeFaults(asMap(asMap(pool).health_check), ["pools", name, "health_check"]),
     );
   }
   return faults;
+}
+
+/** Only maglev has a key. */
+function hashKeyFaults(pool: Record<string, unknown>, path: Path): PathFault[] {
+  const { algorithm = "round_robin" } = pool;
+  if (!("hash_key" in pool) || algorithm === "maglev" || !isOneOf(ALGORITHMS, algorithm)) return [];
+  const message = `hash_key belongs to algorithm maglev; this pool has ${algorithm}`;
+  return [{ path: [...path, "hash_key"], message, atKey: true }];
+}
+
+/** A check has the keys of its own type only, and those that this type needs. */
+function checkTypeFaults(check: Record<string, unknown>, path: Path): PathFault[] {
+  const { type = "tcp" } = check;
+  if (!isOneOf(CHECK_TYPES, type)) return [];
+  const faults: PathFault[] = [];
+  for (const key of Object.keys(check)) {
+    const owner = typeOfCheckKey(key);
+    if (owner === undefined || owner === type) continue;
+    const message = `${key} belongs to type ${owner}; this check has type ${type}`;
+    faults.push({ path: [...path, key], message, atKey: true });
+  }
+  if (type === "expect" && !("expect" in check)) {
+    faults.push({ path: [...path, "expect"], message: `missing; ${EXPECT_FORMS}` });
+  }
+  return faults;
+}
+
+function isOneOf(words: readonly string[], value: unknown): value is string {
+  return typeof value === "string" && words.includes(value);
 }
 
 /** A listener or a backend, with where its address and its name are written. */
@@ -65,11 +102,17 @@ function useOf(value: unknown, addressKey: string, path: Path, parse: (text: str
 }
 
 function normalized(text: unknown, parse: (text: string) => Address): string | undefined {
+  const address = parsedAddress(text, parse);
+  // Every port 0 is another port.
+  if (address === undefined || (address.transport === "tcp" && address.port === 0)) return undefined;
+  return formatAddress(address);
+}
+
+/** Undefined for what is no address; the schema says so. */
+function parsedAddress(text: unknown, parse: (text: string) => Address): Address | undefined {
   if (typeof text !== "string") return undefined;
   try {
-    const address = parse(text);
-    // Every port 0 is another port.
-    return address.transport === "tcp" && address.port === 0 ? undefined : formatAddress(address);
+    return parse(text);
   } catch {
     return undefined;
   }

@@ -1,9 +1,10 @@
-/** Text to {@linkcode Config}: every fault of the file in one error, each with its place. */
+/** Text to {@linkcode Config}: every fault of the file in one error, each with its place; notes, when there is none. */
 
 import type { z } from "zod";
 import { InputError } from "../core/errors.ts";
 import { crossChecks, type PathFault } from "./cross_checks.ts";
 import { type Fault, type Path, type Place, readDocument, type YamlDocument } from "./document.ts";
+import { notesOn } from "./notes.ts";
 import { type Config, configSchema } from "./schema.ts";
 
 /** All faults of one configuration; its message has a line each. */
@@ -32,17 +33,24 @@ export function parseConfig(text: string, file: string): Config {
     !document.faults.some((it) => formatPlace(it) === formatPlace(fault));
   const faults = [
     ...document.faults,
-    ...(result.error?.issues ?? []).flatMap((issue) => schemaFaults(issue, document)).filter(isNewPlace),
-    ...crossChecks(document.value).map((fault) => ({ ...fault, ...document.placeOf(fault.path) })),
+    ...(result.error?.issues ?? []).flatMap((issue) => pathFaults(issue, []))
+      .map((fault) => placed(fault, document)).filter(isNewPlace),
+    ...crossChecks(document.value).map((fault) => placed(fault, document)),
   ];
   if (faults.length > 0 || !result.success) throw new ConfigError(file, inOrder(faults));
-  return result.data;
+  const notes = inOrder(notesOn(result.data.pools).map((note) => placed(note, document)));
+  return { ...result.data, notes: notes.map((note) => formatNote(file, note)) };
 }
 
 /** `balancer.yaml:12:5 pools.web.algorithm: unknown algorithm "fastest"; use round_robin`. */
 function formatFault(file: string, fault: Fault): string {
   const path = formatPath(fault.path);
   return `${file}:${formatPlace(fault)} ${path === "" ? "" : `${path}: `}${fault.message}`;
+}
+
+/** `balancer.yaml:12:5 pools.web.backends: note: all weights are 0, so no backend takes new sessions`. */
+function formatNote(file: string, note: Fault): string {
+  return formatFault(file, { ...note, message: `note: ${note.message}` });
 }
 
 function formatPlace(place: Place): string {
@@ -58,16 +66,12 @@ function formatPath(path: Path): string {
   }, "");
 }
 
-function schemaFaults(issue: z.core.$ZodIssue, document: YamlDocument): Fault[] {
-  return pathFaults(issue, []).map(({ path, message, atKey }) => ({
-    path,
-    message,
-    ...(atKey ? document.placeOfKey(path) : document.placeOf(path)),
-  }));
+function placed({ path, message, atKey }: PathFault, document: YamlDocument): Fault {
+  return { path, message, ...(atKey ? document.placeOfKey(path) : document.placeOf(path)) };
 }
 
 /** What zod found, as places and sentences; unions and keys need unfolding. */
-function pathFaults(issue: z.core.$ZodIssue, parent: Path): (PathFault & { atKey: boolean })[] {
+function pathFaults(issue: z.core.$ZodIssue, parent: Path): PathFault[] {
   const path = [...parent, ...issue.path as (string | number)[]];
   switch (issue.code) {
     case "unrecognized_keys": {
@@ -86,11 +90,11 @@ function pathFaults(issue: z.core.$ZodIssue, parent: Path): (PathFault & { atKey
       const meant = issue.errors.find((branch) =>
         !branch.some((it) => it.code === "invalid_type" && it.path.length === 0)
       );
-      if (!isDefaultMessage) return [{ path, message: issue.message, atKey: false }];
+      if (!isDefaultMessage) return [{ path, message: issue.message }];
       return (meant ?? issue.errors[0] ?? []).flatMap((inner) => pathFaults(inner, path));
     }
     default:
-      return [{ path, message: issue.message, atKey: false }];
+      return [{ path, message: issue.message }];
   }
 }
 

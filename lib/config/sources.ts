@@ -4,6 +4,7 @@ import sample from "../../balancer.yaml" with { type: "text" };
 import { type Address, formatAddress } from "../core/address.ts";
 import { InputError } from "../core/errors.ts";
 import { parseConfig } from "./parse.ts";
+import type { AlgorithmName } from "./pool_schema.ts";
 import { type Config, configSchema } from "./schema.ts";
 
 /** The sample configuration of the source tree, which is also the default. */
@@ -15,7 +16,7 @@ export function sampleConfig(): Config {
 export interface ShortConfig {
   readonly listen: Address | undefined;
   readonly backends: readonly Address[];
-  readonly algorithm: "round_robin" | undefined;
+  readonly algorithm: AlgorithmName | undefined;
 }
 
 /**
@@ -32,8 +33,9 @@ export function configOf(short: ShortConfig): Config {
     throw new InputError(`--backend: the address "${repeated}" is used a second time`);
   }
   const listen = short.listen === undefined ? "127.0.0.1:5678" : formatAddress(short.listen);
-  return configSchema.parse({
+  const config = configSchema.parse({
     listeners: [{ listen, pool: "backends" }],
     pools: { backends: { algorithm: short.algorithm, backends } },
   });
+  return { ...config, notes: [] };
 }

@@ -7,21 +7,38 @@
  * its generation.
  */
 
-import type { Logger } from "../core/log.ts";
-import type { PlaneOptions } from "../dataplane/messages.ts";
+import type { Address } from "../core/address.ts";
+import type { Recorder } from "../core/log.ts";
+import { TAKE_OVER_SUFFIX } from "../dataplane/listen.ts";
+import type { LiveSessionFacts } from "../dataplane/messages.ts";
+import type { EndReason } from "../dataplane/record.ts";
+import { Ledger } from "../pool/ledger.ts";
+import type { PoolTuning } from "../pool/pool.ts";
 import type { Scoreboard } from "../pool/scoreboard.ts";
-import { DataWorker, type WorkerEnd } from "./data_worker.ts";
-import type { Permissions } from "./permissions.ts";
+import { DataWorker, type WorkerEnd, type WorkerNews } from "./data_worker.ts";
+import type { Journal } from "./journal.ts";
+import { socketPermissions } from "./permissions.ts";
+import { heldRows, type Plan, planAddresses } from "./plan.ts";
+import type { WorkerNumbers } from "./worker_numbers.ts";
 
 export interface GenerationOptions {
+  /** Counts generations, from 1. */
+  readonly number: number;
+  readonly plan: Plan;
   /** The module that workers start from. */
   readonly workerEntry: string;
   readonly workers: number;
+  readonly numbers: WorkerNumbers;
   readonly scoreboard: Scoreboard;
-  readonly permissions: Permissions;
-  /** What the worker of this column is told. */
-  readonly planeOptions: (worker: number) => PlaneOptions;
-  readonly log: Logger;
+  /** Whether sessions leave records. */
+  readonly recordSessions: boolean;
+  /** Whether workers tell what sessions add up to. */
+  readonly tallySessions: boolean;
+  readonly hears: WorkerNews;
+  /** For what concerns sessions. */
+  readonly log: Recorder;
+  /** For what concerns workers. */
+  readonly journal: Journal;
 }
 
 /** Before a dead worker is replaced; doubles while replacements die as well, so that a hopeless case costs little. */
@@ -36,10 +53,10 @@ const HEALTHY_LIFE_MS = 10_000;
 
 export class Generation {
   readonly #options: GenerationOptions;
-  readonly #workers: DataWorker[];
+  readonly #members: Member[];
   readonly #draining = new AbortController();
-  /** Sessions of workers that died while they drained, by column. */
-  readonly #lost: number[] = [];
+  /** Sessions of workers that died while they drained. */
+  #lost = 0;
 
   /**
    * Starts the workers; resolves when all of them accept connections.
@@ -49,80 +66,170 @@ export class Generation {
   static async start(options: GenerationOptions): Promise<Generation> {
     const generation = new Generation(options);
     try {
-      await Promise.all(generation.#workers.map((worker) => worker.listening));
+      await Promise.all(generation.#members.map(({ worker }) => worker.listening));
     } catch (error) {
-      for (const worker of generation.#workers) worker.terminate();
+      for (const member of generation.#members) {
+        member.worker.terminate();
+        generation.#settle(member);
+      }
       throw error;
     }
-    generation.#workers.forEach((_, column) => generation.#keepAlive(column));
+    for (const member of generation.#members) void generation.#keepAlive(member);
     return generation;
   }
 
   private constructor(options: GenerationOptions) {
     this.#options = options;
-    this.#workers = Array.from({ length: options.workers }, (_, column) => this.#spawn(column));
+    this.#members = Array.from({ length: options.workers }, (_, column) => this.#spawn(column));
+  }
+
+  get number(): number {
+    return this.#options.number;
+  }
+
+  get plan(): Plan {
+    return this.#options.plan;
   }
 
   /**
    * Stops accepting, lets the sessions finish, and after `timeoutMs` ends those that are left.
    *
+   * @param timeoutMs Infinity lets them take as long as they like; a later call may put an end to that.
+   * @param next What takes its place; undefined when nothing does.
    * @return How many had to be ended.
    */
-  async drain(timeoutMs: number): Promise<number> {
-    this.#draining.abort();
-    for (const worker of this.#workers) worker.drain();
-    const deadline = setTimeout(() => this.#workers.forEach((worker) => worker.closeSessions()), timeoutMs);
-    const lastResort = setTimeout(
-      () => this.#workers.forEach((worker) => worker.terminate()),
-      timeoutMs + CLOSE_GRACE_MS,
-    );
-    const ends = await Promise.all(this.#workers.map((worker) => worker.ended));
-    clearTimeout(deadline);
-    clearTimeout(lastResort);
-    return ends.reduce((sum, end, column) => {
-      return sum + (end.drained ? end.closedSessions : this.#lost[column] ?? 0);
-    }, 0);
+  async drain(timeoutMs: number, next?: Plan): Promise<number> {
+    if (!this.#draining.signal.aborted) {
+      this.#draining.abort();
+      const takenOver = (next?.listeners ?? []).flatMap(({ address }) => {
+        return address.transport === "unix" ? [address.path] : [];
+      });
+      for (const { worker } of this.#members) worker.drain(takenOver);
+    }
+    const timers = timeoutMs === Infinity ? [] : [
+      setTimeout(() => this.#members.forEach(({ worker }) => worker.closeSessions()), timeoutMs),
+      setTimeout(() => this.#members.forEach(({ worker }) => worker.terminate()), timeoutMs + CLOSE_GRACE_MS),
+    ];
+    const ends = await Promise.all(this.#members.map(({ worker }) => worker.ended));
+    for (const timer of timers) clearTimeout(timer);
+    const closed = ends.reduce((sum, end) => sum + (end.drained ? end.closedSessions : 0), 0);
+    return closed + this.#lost;
   }
 
-  #spawn(column: number): DataWorker {
-    const { workerEntry: entry, planeOptions, permissions, log } = this.#options;
-    return new DataWorker({ entry, plane: planeOptions(column), permissions, log });
+  /** Goes by other rules from now on; as many as there are pools, in their order. */
+  adjust(pools: readonly PoolTuning[]): void {
+    for (const { worker } of this.#members) worker.adjust(pools);
   }
 
-  /** Replaces the worker of a column for as long as the generation has not been told to drain. */
-  async #keepAlive(column: number): Promise<void> {
+  /** Sessions that go on, the oldest of each worker first, at most so many of each. */
+  async sessions(limit: number): Promise<LiveSessionFacts[]> {
+    return (await Promise.all(this.#members.map(({ worker }) => worker.sessions(limit)))).flat();
+  }
+
+  /** How late the clocks of the workers were, of late. */
+  lags(): { readonly id: number; readonly lagMs: number }[] {
+    return this.#members.map(({ number, worker }) => ({ id: number, lagMs: worker.lagMs }));
+  }
+
+  /** Ends the sessions at a backend, which is known by its row. */
+  endSessions(backend: number, reason: EndReason): void {
+    for (const { worker } of this.#members) worker.endSessions(backend, reason);
+  }
+
+  #spawn(column: number): Member {
+    const { plan, numbers, scoreboard, workerEntry: entry, recordSessions, tallySessions, hears, log } =
+      this.#options;
+    const number = numbers.take();
+    const ledger = new Ledger(scoreboard);
+    const worker = new DataWorker({
+      entry,
+      plane: {
+        worker: number,
+        sessionIdPrefix: numbers.sessionIdPrefix(),
+        // A Unix socket cannot be shared between threads: the first worker has it.
+        listeners: plan.listeners.filter(({ address }) => address.transport === "tcp" || column === 0),
+        pools: plan.pools,
+        scoreboard: scoreboard.buffer,
+        ledger: ledger.buffer,
+        recordSessions,
+        tallySessions,
+        takesOver: this.number > 1,
+      },
+      permissions: socketPermissions([...planAddresses(plan), ...(this.number > 1 ? stepsIn(plan) : [])]),
+      hears,
+      log,
+    });
+    return { column, number, ledger, worker };
+  }
+
+  /** Replaces a worker that has died for as long as the generation has not been told to drain. */
+  async #keepAlive(first: Member): Promise<void> {
+    let member = first;
     let pauseMs = FIRST_RESTART_PAUSE_MS;
     for (;;) {
       const startedMs = performance.now();
-      const end = await this.#workers[column]?.ended;
-      if (end === undefined || end.drained) return;
-      const sessions = this.#options.scoreboard.forgetWorker(column);
+      const end = await member.worker.ended;
+      const sessions = this.#settle(member);
+      if (end.drained) return;
       if (this.#draining.signal.aborted) {
-        this.#lost[column] = sessions;
-        return this.#sayDead(column, end, sessions);
+        this.#lost += sessions;
+        return this.#sayDead(member, end, sessions);
       }
       pauseMs = performance.now() - startedMs > HEALTHY_LIFE_MS ? FIRST_RESTART_PAUSE_MS : pauseMs;
-      this.#sayDead(column, end, sessions, pauseMs);
+      this.#sayDead(member, end, sessions, pauseMs);
       if (!await pause(pauseMs, this.#draining.signal)) return;
       pauseMs = Math.min(pauseMs * 2, MAX_RESTART_PAUSE_MS);
-      const replacement = this.#spawn(column);
-      this.#workers[column] = replacement;
-      replacement.listening.then(
-        () => this.#options.log.info("worker_restarted", { worker: column }),
+      member = this.#spawn(member.column);
+      this.#members[member.column] = member;
+      const { column, worker } = member;
+      worker.listening.then(
+        () => this.#options.journal.info("worker_restarted", { worker: column }),
         () => {},
       );
     }
   }
 
+  /** Gives back what a worker that has ended held; says how many sessions that were. */
+  #settle({ number, ledger }: Member): number {
+    const { plan, scoreboard, numbers } = this.#options;
+    const rows = heldRows(plan);
+    const sessions = ledger.settle(rows.sessions);
+    ledger.settle(rows.others);
+    for (const { row, queue } of plan.pools) {
+      if (queue === undefined) continue;
+      scoreboard.setTableCell(queue.row + 1, number, 0);
+      scoreboard.wake(row);
+    }
+    numbers.giveBack(number);
+    return sessions;
+  }
+
   #sayDead(
-    column: number,
+    { column }: Member,
     end: WorkerEnd & { drained: false },
     sessions: number,
     restartInMs?: number,
   ): void {
     const restart = restartInMs === undefined ? {} : { restart_in_ms: restartInMs };
-    this.#options.log.error("worker_died", { worker: column, reason: end.reason, sessions, ...restart });
+    this.#options.journal.error("worker_died", { worker: column, reason: end.reason, sessions, ...restart });
   }
+}
+
+/** A worker of a generation. */
+interface Member {
+  /** Its place in the generation; one that takes the place of another has the same. */
+  readonly column: number;
+  /** Unlike any other living worker's. */
+  readonly number: number;
+  readonly ledger: Ledger;
+  readonly worker: DataWorker;
+}
+
+/** Where Unix sockets are listened on before they take the place of older ones. */
+function stepsIn(plan: Plan): Address[] {
+  return plan.listeners.flatMap(({ address }) => {
+    return address.transport === "unix" ? [{ ...address, path: address.path + TAKE_OVER_SUFFIX }] : [];
+  });
 }
 
 /** Waits; false when the signal came first. */

@@ -3,7 +3,7 @@
 import type { Config } from "../config/schema.ts";
 import { type Address, formatAddress, hasName } from "../core/address.ts";
 import { PROBE_ADDRESS } from "./open_files.ts";
-import { configAddresses } from "./plan.ts";
+import { checkAddresses, configAddresses } from "./plan.ts";
 import { resolveAddress } from "./resolve.ts";
 import { workerModules } from "./worker_entry.ts";
 
@@ -66,7 +66,7 @@ function unique(list: readonly string[]): string[] {
  * @param files The configuration, if it is a file.
  */
 export async function programPermissions(config: Config, files: readonly string[]): Promise<Permissions> {
-  const written = configAddresses(config).flatMap(forms);
+  const written = [...configAddresses(config), ...checkAddresses(config)].flatMap(forms);
   const sockets = socketPermissions(await Promise.all(written.map(resolveAddress)));
   const names = written.filter(hasName).map((address) => address.host);
   // To see at the start whether the limit of open files carries what the configuration promises.

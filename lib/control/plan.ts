@@ -1,70 +1,124 @@
 /** A configuration made concrete: names resolved, addresses settled, rows on the scoreboard given out. */
 
 import type { Config } from "../config/schema.ts";
-import type { Address } from "../core/address.ts";
+import { type Address, formatAddress } from "../core/address.ts";
 import { settleAddresses } from "../dataplane/listen.ts";
 import type { ListenerOptions } from "../dataplane/messages.ts";
+import type { Backend } from "../pool/backend.ts";
 import type { PoolOptions } from "../pool/pool.ts";
-import type { ScoreboardShape } from "../pool/scoreboard.ts";
+import { QUEUE_CELLS } from "../pool/queue.ts";
+import { rowsFor } from "../pool/scoreboard.ts";
 import { resolveAddress } from "./resolve.ts";
+import type { RowBook, RowKey } from "./rows.ts";
 
 /** What a generation of workers runs. */
 export interface Plan {
   readonly listeners: readonly ListenerOptions[];
   readonly pools: readonly PoolOptions[];
-  readonly shape: ScoreboardShape;
+  /** What it uses of the scoreboard; to be dropped when the generation has ended. */
+  readonly rows: readonly RowKey[];
+  /** Where each listener of the configuration listens: `:0` and names made concrete, by what was written. */
+  readonly settled: ReadonlyMap<string, Address>;
 }
 
 /**
- * Resolves every name, settles every address and makes sure that it can be listened on.
+ * Resolves every name, settles every address that is not settled yet and makes sure that it can be listened on.
  *
- * @throws {RunError} when a name cannot be resolved or an address cannot be listened on.
+ * @param settled What a running generation listens on already.
+ * @throws {RunError} when a name cannot be resolved or an address cannot be listened on; then no row is used.
  */
-export async function makePlan(config: Config, workers: number): Promise<Plan> {
-  const poolNames = Object.keys(config.pools);
-  const [pools, ...resolved] = await Promise.all([
-    makePools(config),
-    ...config.listeners.map((listener) => resolveAddress(listener.listen)),
+export async function makePlan(
+  config: Config,
+  rows: RowBook,
+  settled: ReadonlyMap<string, Address> = new Map(),
+): Promise<Plan> {
+  const fresh = config.listeners.map((listener) => listener.listen)
+    .filter((address) => !settled.has(formatAddress(address)));
+  const [backendAddresses, ...resolved] = await Promise.all([
+    resolveBackends(config),
+    ...fresh.map(resolveAddress),
   ]);
-  const addresses = settleAddresses(resolved);
-  const listeners = config.listeners.map((listener, row): ListenerOptions => ({
-    row,
-    name: listener.name,
-    address: addresses[row] ?? listener.listen,
-    pool: poolNames.indexOf(listener.pool),
-    maxConnections: listener.maxConnections,
-    backlog: listener.backlog,
-    limits: {
-      idleTimeoutMs: listener.idleTimeoutMs,
-      halfCloseTimeoutMs: listener.halfCloseTimeoutMs,
-      maxSessionDurationMs: listener.maxSessionDurationMs,
-    },
-  }));
-  const backends = pools.reduce((sum, pool) => sum + pool.backends.length, 0);
-  return { listeners, pools, shape: { workers, listeners: listeners.length, pools: pools.length, backends } };
+  const found = settleAddresses(resolved);
+  const all = new Map(fresh.map((address, i) => [formatAddress(address), found[i] ?? address]));
+  for (const { listen } of config.listeners) {
+    const known = settled.get(formatAddress(listen));
+    if (known !== undefined) all.set(formatAddress(listen), known);
+  }
+  return layOut(config, rows, all, backendAddresses);
 }
 
-/** Backends are numbered through all pools: the same address in two pools is two backends. */
-async function makePools(config: Config): Promise<PoolOptions[]> {
-  let nextRow = 0;
-  return await Promise.all(
-    Object.entries(config.pools).map(async ([name, pool], row): Promise<PoolOptions> => {
-      const firstRow = nextRow;
-      nextRow += pool.backends.length;
-      return {
-        row,
-        name,
-        algorithm: pool.algorithm,
-        backends: await Promise.all(pool.backends.map(async (backend, i) => ({
-          row: firstRow + i,
-          name: backend.name,
-          address: await resolveAddress(backend.address),
-        }))),
-        dialTimeoutMs: pool.dialTimeoutMs,
-        retries: pool.retries,
-      };
+/** Gives out the rows. A backend keeps its own for as long as its pool and it keep their names. */
+function layOut(
+  config: Config,
+  rows: RowBook,
+  settled: ReadonlyMap<string, Address>,
+  backendAddresses: readonly (readonly Address[])[],
+): Plan {
+  const used: RowKey[] = [];
+  const use = (key: RowKey, count = 1): number => {
+    const row = rows.use(key, count);
+    used.push(key);
+    return row;
+  };
+  const poolNames = Object.keys(config.pools);
+  try {
+    const pools = Object.entries(config.pools).map(([name, pool], at): PoolOptions => ({
+      row: use(`pool ${name}`),
+      name,
+      algorithm: pool.algorithm,
+      hashKey: pool.hashKey,
+      backends: pool.backends.map((backend, i): Backend => ({
+        row: use(backendKey(name, backend.name)),
+        name: backend.name,
+        address: backendAddresses[at]?.[i] ?? backend.address,
+        isBackup: backend.backup,
+      })),
+      dialTimeoutMs: pool.dialTimeoutMs,
+      retries: pool.retries,
+      whenAllDown: pool.whenAllDown,
+      queue: pool.queue.size === 0
+        ? undefined
+        : { row: use(`queue ${name}`, rowsFor(QUEUE_CELLS)), ...pool.queue },
+      consecutiveFailures: pool.outlierDetection.consecutiveFailures,
+    }));
+    const listeners = config.listeners.map((listener): ListenerOptions => ({
+      row: use(`listener ${listener.name}`),
+      name: listener.name,
+      address: settled.get(formatAddress(listener.listen)) ?? listener.listen,
+      pool: poolNames.indexOf(listener.pool),
+      maxConnections: listener.maxConnections,
+      backlog: listener.backlog,
+      limits: {
+        idleTimeoutMs: listener.idleTimeoutMs,
+        halfCloseTimeoutMs: listener.halfCloseTimeoutMs,
+        maxSessionDurationMs: listener.maxSessionDurationMs,
+      },
+    }));
+    return { listeners, pools, rows: used, settled };
+  } catch (error) {
+    rows.drop(used);
+    throw error;
+  }
+}
+
+export function backendKey(pool: string, backend: string): RowKey {
+  return `backend ${pool} ${backend}`;
+}
+
+function resolveBackends(config: Config): Promise<Address[][]> {
+  return Promise.all(
+    Object.values(config.pools).map((pool) => {
+      return Promise.all(pool.backends.map((backend) => resolveAddress(backend.address)));
     }),
   );
+}
+
+/** Everything of a plan that workers cannot be told while they work: where it differs, new ones are needed. */
+export function structureOf({ listeners, pools }: Plan): string {
+  const fixed = pools.map((
+    { dialTimeoutMs: _1, retries: _2, whenAllDown: _3, consecutiveFailures: _4, ...rest },
+  ) => rest);
+  return JSON.stringify([listeners, fixed]);
 }
 
 /** Every address that a configuration names. */
@@ -75,10 +129,30 @@ export function configAddresses(config: Config): Address[] {
   ];
 }
 
+/** Where backends are checked, if that is not where they are dialled. */
+export function checkAddresses(config: Config): Address[] {
+  return Object.values(config.pools).flatMap(({ healthCheck, backends }) => {
+    const port = healthCheck?.port;
+    if (port === undefined) return [];
+    return backends.flatMap(({ address }) => address.transport === "tcp" ? [{ ...address, port }] : []);
+  });
+}
+
 /** Every address that the workers of a plan listen on or dial. */
 export function planAddresses(plan: Plan): Address[] {
   return [
     ...plan.listeners.map((listener) => listener.address),
     ...plan.pools.flatMap((pool) => pool.backends.map((backend) => backend.address)),
   ];
+}
+
+/** The rows whose counts the workers of a plan hold, by what they count. */
+export function heldRows(plan: Plan): { readonly sessions: number[]; readonly others: number[] } {
+  return {
+    sessions: plan.pools.flatMap((pool) => pool.backends.map((backend) => backend.row)),
+    others: [
+      ...plan.listeners.map((listener) => listener.row),
+      ...plan.pools.flatMap((pool) => pool.queue === undefined ? [pool.row] : [pool.row, pool.queue.row]),
+    ],
+  };
 }

@@ -126,3 +126,10 @@ function parseHost(host: string, text: string): string {
 function quote(text: string): string {
   return JSON.stringify(text);
 }
+
+/** Whether only this machine can reach it: a Unix socket, or an address of the loopback (RFC 1122, 3.2.1.3; RFC 4291, 2.5.3). */
+export function isLocal(address: Address): boolean {
+  if (address.transport === "unix") return true;
+  const { host } = address;
+  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
+}

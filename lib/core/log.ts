@@ -29,6 +29,13 @@ const MAX_PENDING_CHARS = 1024 * 1024;
 /** How long the end of the program waits for a reader that does not read. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
+/** Whoever takes records: the log itself, or something in front of it. */
+export interface Recorder {
+  info(event: string, fields: Record<string, unknown>): void;
+  warn(event: string, fields: Record<string, unknown>): void;
+  error(event: string, fields: Record<string, unknown>): void;
+}
+
 /** The logger that everything in the program uses; a record is an event name and its fields. */
 export const log: Logger = getLogger("sockbal");
 

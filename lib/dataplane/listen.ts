@@ -14,11 +14,18 @@ type SharedListenOptions = Deno.TcpListenOptions & { loadBalanced: true };
  * {@linkcode settleAddresses}. A Unix socket cannot be shared so; only one caller may listen on it. The caller closes
  * the listener.
  *
+ * @param takesOver Whether a Unix socket takes the place of one that somebody listens on.
  * @throws {RunError} that says in one sentence why it cannot be done.
  */
-export async function listenShared(address: Address, backlog: number): Promise<Deno.Listener> {
+export async function listenShared(
+  address: Address,
+  backlog: number,
+  takesOver = false,
+): Promise<Deno.Listener> {
   try {
-    if (address.transport === "unix") return await listenUnix(address.path);
+    if (address.transport === "unix") {
+      return takesOver ? await takeOverUnix(address.path) : await listenUnix(address.path);
+    }
     const { host: hostname, port } = address;
     const options: SharedListenOptions = { hostname, port, tcpBacklog: backlog, loadBalanced: true };
     return Deno.listen(options);
@@ -81,6 +88,24 @@ async function listenUnix(path: string): Promise<Deno.UnixListener> {
     if (!(error instanceof Deno.errors.AddrInUse) || await isAnswered(path)) throw error;
     await Deno.remove(path);
     return Deno.listen({ transport: "unix", path });
+  }
+}
+
+/** Added to a path until the new socket takes the place of the old one. */
+export const TAKE_OVER_SUFFIX = ".new";
+
+/**
+ * Listens on a path in place of whoever listens there, without a moment in which nobody does: the new socket is renamed
+ * to the path (rename(2) is atomic), and the old listener gets no more connections.
+ */
+async function takeOverUnix(path: string): Promise<Deno.UnixListener> {
+  const listener = await listenUnix(path + TAKE_OVER_SUFFIX);
+  try {
+    await Deno.rename(path + TAKE_OVER_SUFFIX, path);
+    return listener;
+  } catch (error) {
+    listener.close();
+    throw error;
   }
 }
 

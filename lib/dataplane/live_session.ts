@@ -1,17 +1,41 @@
 /** A session while it lives: its facts, its clock, and the one place where it is ended. */
 
 import type { CoarseClock } from "../core/coarse_clock.ts";
-import type { Backend } from "../pool/pool.ts";
+import type { Backend } from "../pool/backend.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { EarlyRead } from "./early_read.ts";
+import type { LiveSessionFacts } from "./messages.ts";
 import type { EndReason, SessionRecord } from "./record.ts";
 import { overdue, type SessionLimits } from "./timeouts.ts";
+
+/** What all sessions of a listener share. */
+export interface Entrance {
+  /** The row of the listener on the scoreboard. */
+  readonly row: number;
+  /** The listener's name. */
+  readonly name: string;
+  readonly pool: Pool;
+  readonly limits: SessionLimits;
+}
+
+/** An attempt to reach a backend, and why it failed, in a few plain words. */
+export interface FailedDial {
+  readonly backend: Backend;
+  readonly failure: string;
+}
 
 /** Thousands of these rest in memory at once, so that what all sessions of a listener share is not in each of them. */
 export class LiveSession {
   readonly client: Deno.Conn;
+  /** How it came in. */
+  readonly entrance: Entrance;
   readonly startedMs: number;
   /** Relayed so far; the relay counts here. */
   bytesIn = 0;
   bytesOut = 0;
+  /** Of these, what has been accounted for. */
+  countedIn = 0;
+  countedOut = 0;
   /** Set by the relay whenever bytes have moved; the next tick takes note of it. */
   hasMoved = false;
   /** Whether one direction has come to its end; the relay sets it. */
@@ -19,23 +43,34 @@ export class LiveSession {
   /** When a byte last moved, or a little later: never so early that a timeout would come too soon. */
   lastActiveMs = Infinity;
 
-  readonly #limits: SessionLimits;
   readonly #clock: CoarseClock;
+  #earlyRead: EarlyRead | undefined;
   #backend: Backend | undefined;
   #backendConn: Deno.Conn | undefined;
   #attempts = 0;
-  #failed: string[] | undefined;
+  #failed: FailedDial[] | undefined;
+  #firstDialMs = 0;
+  #lastDialMs = 0;
+  #dialMs = 0;
   #dialledMs = 0;
   #dialAbort: AbortController | undefined;
   #dialDeadlineMs = Infinity;
+  #queuedMs: number | undefined;
+  /** Ends the wait in the queue; set while it waits. */
+  #leaveQueue: (() => void) | undefined;
   #isBackendGone = false;
   #endReason: EndReason | undefined;
   #closed = false;
 
-  /** From here on the session owns `client`. */
-  constructor(client: Deno.Conn, limits: SessionLimits, clock: CoarseClock) {
+  /**
+   * From here on the session owns `client`.
+   *
+   * @param earlyRead The first read on the client, which has begun.
+   */
+  constructor(client: Deno.Conn, entrance: Entrance, earlyRead: EarlyRead, clock: CoarseClock) {
     this.client = client;
-    this.#limits = limits;
+    this.entrance = entrance;
+    this.#earlyRead = earlyRead;
     this.#clock = clock;
     this.startedMs = clock.exactMs();
   }
@@ -45,11 +80,58 @@ export class LiveSession {
     return this.#closed;
   }
 
+  /** Whom it is relayed to; undefined before that. */
+  get backend(): Backend | undefined {
+    return this.#backend;
+  }
+
+  get earlyRead(): EarlyRead | undefined {
+    return this.#earlyRead;
+  }
+
+  /** Hands the client's first read over to the relay, which gives its buffer back. */
+  takeEarlyRead(): EarlyRead | undefined {
+    const read = this.#earlyRead;
+    this.#earlyRead = undefined;
+    return read;
+  }
+
+  /** Since it was accepted. */
+  get ageMs(): number {
+    return this.#clock.exactMs() - this.startedMs;
+  }
+
+  /** Backends dialled. */
+  get attempts(): number {
+    return this.#attempts;
+  }
+
+  /** Exactly, of the session's clock. */
+  get nowMs(): number {
+    return this.#clock.exactMs();
+  }
+
+  /** Waits for a free backend; `leave` is called when the session ends meanwhile. */
+  beginQueue(leave: () => void): void {
+    this.#leaveQueue = leave;
+    this.#queuedMs = -this.#clock.exactMs();
+  }
+
+  endQueue(): void {
+    this.#leaveQueue = undefined;
+    this.#queuedMs = (this.#queuedMs ?? 0) + this.#clock.exactMs();
+  }
+
+  get isQueued(): boolean {
+    return this.#leaveQueue !== undefined;
+  }
+
   /** One more dial begins; the signal aborts it at its timeout or with the session. */
   beginDial(timeoutMs: number): AbortSignal {
-    this.#attempts++;
+    this.#lastDialMs = this.#clock.exactMs();
+    if (this.#attempts++ === 0) this.#firstDialMs = this.#lastDialMs;
     this.#dialAbort = new AbortController();
-    this.#dialDeadlineMs = timeoutMs === 0 ? Infinity : this.#clock.exactMs() + timeoutMs;
+    this.#dialDeadlineMs = timeoutMs === 0 ? Infinity : this.#lastDialMs + timeoutMs;
     return this.#dialAbort.signal;
   }
 
@@ -62,7 +144,8 @@ export class LiveSession {
   /** The dial has failed; another may follow. */
   dialFailed(backend: Backend, failure: string): void {
     this.#endDial();
-    (this.#failed ??= []).push(`${backend.name}: ${failure}`);
+    (this.#failed ??= []).push({ backend, failure });
+    if (!this.#closed) this.entrance.pool.failed(backend);
   }
 
   /** The backend was reached. The session closes `conn` when it ends, or now if it has ended meanwhile. */
@@ -71,7 +154,13 @@ export class LiveSession {
     this.#backend = backend;
     this.#backendConn = conn;
     this.lastActiveMs = this.#clock.exactMs();
+    this.#dialMs = this.lastActiveMs - this.#lastDialMs;
     if (this.#closed) closeQuietly(conn);
+  }
+
+  /** The backend has sent its first bytes. */
+  backendAnswered(): void {
+    if (this.#backend !== undefined) this.entrance.pool.answered(this.#backend);
   }
 
   /** Asks, often, whether the session's time has come. */
@@ -81,7 +170,7 @@ export class LiveSession {
       this.lastActiveMs = nowMs;
     }
     if (nowMs >= this.#dialDeadlineMs) this.#dialAbort?.abort(new DOMException("timed out", "TimeoutError"));
-    const reason = overdue(this, this.#limits, nowMs);
+    const reason = overdue(this, this.entrance.limits, nowMs);
     if (reason !== undefined) this.end(reason);
   }
 
@@ -95,6 +184,7 @@ export class LiveSession {
    * connection, and what it has not read yet would be lost (RFC 1122, 4.2.2.13); the half-close timeout is the bound.
    */
   backendGone(): void {
+    if (this.bytesOut === 0 && this.#backend !== undefined) this.entrance.pool.failed(this.#backend);
     this.#endReason ??= "backend_reset";
     this.#isBackendGone = true;
   }
@@ -104,32 +194,66 @@ export class LiveSession {
     this.#endReason ??= reason;
     if (this.#closed) return;
     this.#closed = true;
+    this.#leaveQueue?.();
     this.#dialAbort?.abort(new DOMException("the session ended", "AbortError"));
     closeQuietly(this.client);
     if (this.#backendConn !== undefined) closeQuietly(this.#backendConn);
   }
 
+  /** What can be said about it while it lasts. */
+  facts(client: string): LiveSessionFacts {
+    return {
+      listener: this.entrance.name,
+      pool: this.entrance.pool.options.name,
+      client,
+      backend: this.#backend?.name ?? null,
+      age_ms: Math.round(this.ageMs),
+      bytes_in: this.bytesIn,
+      bytes_out: this.bytesOut,
+    };
+  }
+
   /** What the session leaves behind. Call it after {@linkcode end}. */
-  record(id: string, listener: string, client: string): SessionRecord {
+  record(id: string, client: string): SessionRecord {
     return {
       id,
-      listener,
+      listener: this.entrance.name,
       client,
+      pool: this.entrance.pool.options.name,
       backend: this.#backend?.name,
       bytes_in: this.bytesIn,
       bytes_out: this.bytesOut,
+      queue_ms: this.#queuedMs === undefined ? undefined : roundMs(this.#queuedMs),
       dial_ms: roundMs(this.#dialledMs),
-      duration_ms: roundMs(this.#clock.exactMs() - this.startedMs),
+      duration_ms: roundMs(this.ageMs),
       attempts: this.#attempts,
-      failed: this.#failed,
-      end: this.#endReason ?? "internal_error",
+      failed: this.#failed?.map(({ backend, failure }) => `${backend.name}: ${failure}`),
+      end: this.endReason,
     };
+  }
+
+  get endReason(): EndReason {
+    return this.#endReason ?? "internal_error";
+  }
+
+  get failedDials(): readonly FailedDial[] {
+    return this.#failed ?? [];
+  }
+
+  /** The dial that reached the backend, alone; 0 when none did. */
+  get dialMs(): number {
+    return this.#dialMs;
+  }
+
+  /** Undefined when it did not wait. */
+  get queuedMs(): number | undefined {
+    return this.#queuedMs;
   }
 
   #endDial(): void {
     this.#dialAbort = undefined;
     this.#dialDeadlineMs = Infinity;
-    this.#dialledMs = this.#clock.exactMs() - this.startedMs;
+    this.#dialledMs = this.#clock.exactMs() - this.#firstDialMs;
   }
 }
 

@@ -1,22 +1,34 @@
 /** What is left of a session when it has ended. */
 
 /** Why a session ended; always one. */
-export type EndReason =
+export const END_REASONS = [
   /** Both directions came to their end. */
-  | "done"
+  "done",
   /** The client reset the connection, or no longer took what the backend sent. */
-  | "client_reset"
+  "client_reset",
   /** The backend reset the connection, or no longer took what the client sent. */
-  | "backend_reset"
+  "backend_reset",
   /** Every backend that was tried refused or did not answer in time. */
-  | "dial_failed"
-  | "idle_timeout"
-  | "half_close_timeout"
-  | "max_duration"
-  /** The balancer stopped before the session had finished. */
-  | "shutdown"
+  "dial_failed",
+  /** There was no backend to try: all are down, ejected, drained, disabled or of weight 0, or full without a queue. */
+  "no_backend",
+  /** All backends were full, and so was the queue. */
+  "queue_full",
+  /** All backends stayed full for as long as the session could wait. */
+  "queue_timeout",
+  "idle_timeout",
+  "half_close_timeout",
+  "max_duration",
+  /** The backend went down, and its sessions with it (`on_backend_down: close`). */
+  "backend_down",
+  /** The operator ended it. */
+  "killed",
+  /** The balancer stopped, or replaced its workers, before the session had finished. */
+  "shutdown",
   /** A fault of sockbal itself; the log has a warning beside it. */
-  | "internal_error";
+  "internal_error",
+] as const;
+export type EndReason = typeof END_REASONS[number];
 
 /** The field names are those of the log, so they are snake_case; undefined fields are not written. */
 export interface SessionRecord {
@@ -30,7 +42,11 @@ export interface SessionRecord {
   readonly bytes_in: number;
   /** Bytes relayed from backend to client. */
   readonly bytes_out: number;
-  /** From accept until a backend was connected or given up, all attempts together. */
+  /** The name of the pool. */
+  readonly pool: string;
+  /** Waiting for a free backend; undefined when it did not wait. */
+  readonly queue_ms: number | undefined;
+  /** From the first dial until a backend was connected or given up, all attempts together. */
   readonly dial_ms: number;
   /** From accept to the end. */
   readonly duration_ms: number;

@@ -10,6 +10,7 @@
 
 import { setImmediate } from "node:timers";
 import type { Buffers } from "./buffers.ts";
+import { dropEarly } from "./early_read.ts";
 import type { LiveSession } from "./live_session.ts";
 
 /**
@@ -43,28 +44,41 @@ async function pump(
   const isIn = direction === "in";
   const source = isIn ? session.client : backend;
   const sink = isIn ? backend : session.client;
-  let buffer = buffers.small();
+  // The client's first read was begun before there was a backend.
+  let early = isIn ? session.takeEarlyRead() : undefined;
+  let buffer = early?.buffer ?? buffers.small();
   let failed: "source" | "sink" | undefined = "source";
   let writes = 0;
   let bytesThisTurn = 0;
   try {
+    let reading = early?.filled ?? source.read(buffer);
     for (;;) {
-      const filled = await source.read(buffer);
+      const filled = await reading;
       failed = "sink";
       if (filled === null) break;
       if (++writes === 2) sendAtOnce(sink);
       let written = await sink.write(filled === buffer.length ? buffer : buffer.subarray(0, filled));
       while (written < filled) written += await sink.write(buffer.subarray(written, filled));
       if (isIn) session.bytesIn += filled;
-      else session.bytesOut += filled;
+      else {
+        if (session.bytesOut === 0) session.backendAnswered();
+        session.bytesOut += filled;
+      }
       session.hasMoved = true;
-      buffer = buffers.fitted(buffer, filled);
       bytesThisTurn += filled;
       if (bytesThisTurn >= FAIR_SHARE_BYTES) {
         bytesThisTurn = 0;
         await nextTurn();
       }
       failed = "source";
+      early = early?.next;
+      if (early === undefined) {
+        buffer = buffers.fitted(buffer, filled);
+        reading = source.read(buffer);
+      } else {
+        buffers.giveBack(buffer);
+        ({ buffer, filled: reading } = early);
+      }
     }
     // When the other direction has ended before, both connections are closed at once, and that says it as well.
     if (!session.isDirectionEnded) await sink.closeWrite();
@@ -75,6 +89,7 @@ async function pump(
     // Which side it was is known; why does not matter, or the session has ended already.
   }
   buffers.giveBack(buffer);
+  if (early?.next !== undefined) void dropEarly(early.next, buffers);
   if (failed === undefined) return;
   const isClientGone = (failed === "source") === isIn;
   if (isClientGone) return session.end("client_reset");

@@ -28,10 +28,16 @@ async function obey(message: ToWorker): Promise<void> {
       plane = new Plane(message.options, tell);
       return await plane.start();
     case "drain":
-      await plane?.drain();
+      await plane?.drain(message.takenOver);
       return self.close();
     case "close":
       return plane?.closeSessions();
+    case "adjust":
+      return plane?.adjust(message.pools);
+    case "list_sessions":
+      return plane?.listSessions(message.request, message.limit);
+    case "end_sessions":
+      return plane?.endSessions(message.backend, message.reason);
   }
 }
 

@@ -1,56 +1,200 @@
 /** A pool in one worker: picks a backend and takes its slot in one synchronous step. */
 
-import type { Address } from "../core/address.ts";
-import type { Picker } from "../balance/picker.ts";
-import { roundRobin } from "../balance/round_robin.ts";
-import type { Scoreboard } from "./scoreboard.ts";
+import { type AlgorithmName, algorithms } from "../balance/algorithms.ts";
+import type { Load, Picker } from "../balance/picker.ts";
+import { availableOf, weightOf, type WhenAllDown } from "./availability.ts";
+import type { Backend } from "./backend.ts";
+import { type HashKey, keyOf } from "./hash_key.ts";
+import type { Ledger } from "./ledger.ts";
+import { Queue, type QueueOptions } from "./queue.ts";
+import type { BackendFacts, Scoreboard } from "./scoreboard.ts";
 
-/** A member of a pool. */
-export interface Backend {
-  /** Its row on the scoreboard. */
-  readonly row: number;
-  readonly name: string;
-  /** By IP address or socket path; names were resolved in the control plane. */
-  readonly address: Address;
-}
-
-export interface PoolOptions {
-  /** Its row on the scoreboard. */
-  readonly row: number;
-  readonly name: string;
-  readonly algorithm: "round_robin";
-  readonly backends: readonly Backend[];
+/** What can be changed while the pool is in use. */
+export interface PoolTuning {
   readonly dialTimeoutMs: number;
   /** Other backends tried when a dial fails. */
   readonly retries: number;
+  readonly whenAllDown: WhenAllDown;
+  /** Failures in a row after which a backend is reported; 0 is never. */
+  readonly consecutiveFailures: number;
+}
+
+export interface PoolOptions extends PoolTuning {
+  /** Its row on the scoreboard. */
+  readonly row: number;
+  readonly name: string;
+  readonly algorithm: AlgorithmName;
+  readonly hashKey: HashKey;
+  readonly backends: readonly Backend[];
+  /** Undefined when sessions do not wait for a free backend. */
+  readonly queue: QueueOptions | undefined;
+}
+
+export interface PoolSurroundings {
+  readonly scoreboard: Scoreboard;
+  readonly ledger: Ledger;
+  /** The number of the worker, which no other living one has. */
+  readonly worker: number;
+  /** Told when a backend has failed `consecutiveFailures` times in a row. */
+  readonly onFailing: (backend: Backend) => void;
+  readonly random?: () => number;
 }
 
 export class Pool {
-  readonly options: PoolOptions;
+  /** Where sessions wait for a free backend; undefined when they do not. */
+  readonly queue: Queue | undefined;
   readonly #scoreboard: Scoreboard;
-  readonly #worker: number;
-  readonly #pick: Picker<Backend>;
+  readonly #ledger: Ledger;
+  readonly #onFailing: (backend: Backend) => void;
+  readonly #random: () => number;
+  #options: PoolOptions;
+  #version: number | undefined;
+  #primaries: Tier | undefined;
+  #backups: Tier | undefined;
 
-  constructor(options: PoolOptions, scoreboard: Scoreboard, worker: number) {
-    this.options = options;
+  constructor(options: PoolOptions, surroundings: PoolSurroundings) {
+    const { scoreboard, ledger, worker, onFailing, random = Math.random } = surroundings;
+    this.#options = options;
     this.#scoreboard = scoreboard;
-    this.#worker = worker;
-    this.#pick = roundRobin(options.backends);
+    this.#ledger = ledger;
+    this.#onFailing = onFailing;
+    this.#random = random;
+    if (options.queue !== undefined) {
+      this.queue = new Queue(options.row, options.queue, this, { scoreboard, ledger, worker });
+    }
+  }
+
+  get options(): PoolOptions {
+    return this.#options;
+  }
+
+  /** Goes by other rules from now on. */
+  adjust(tuning: PoolTuning): void {
+    this.#options = { ...this.#options, ...tuning };
+    this.#version = undefined;
+    this.queue?.serve();
   }
 
   /**
    * Picks a backend and takes a slot at it, which the caller gives back with {@linkcode release}, once.
    *
    * @param tried Backends that this session has dialled in vain.
-   * @return Undefined when there is no backend left to try.
+   * @param key What `maglev` picks by; 0 for the others.
+   * @return Undefined when no backend is free that was not tried.
    */
-  take(tried: readonly Backend[]): Backend | undefined {
-    const backend = this.#pick(this.#scoreboard.takeTurn(this.options.row), tried);
-    if (backend !== undefined) this.#scoreboard.takeSlot(backend.row, this.#worker);
-    return backend;
+  take(tried: readonly Backend[], key: number): Backend | undefined {
+    this.#keepUpToDate();
+    const turn = this.#scoreboard.takeTurn(this.options.row);
+    return this.#takeFrom(this.#primaries, turn, key, tried) ??
+      this.#takeFrom(this.#backups, turn, key, tried);
+  }
+
+  /** What `maglev` picks by for a client. */
+  keyOf(client: Deno.Addr): number {
+    return keyOf(client, this.options.algorithm, this.options.hashKey);
   }
 
   release(backend: Backend): void {
-    this.#scoreboard.releaseSlot(backend.row, this.#worker);
+    this.#ledger.giveBack(backend.row);
+    this.queue?.serve();
+  }
+
+  /** Whether a backend that was not tried may be picked as soon as it is free. */
+  hasOther(tried: readonly Backend[]): boolean {
+    this.#keepUpToDate();
+    return [this.#primaries, this.#backups].some((tier) => tier?.backends.some((it) => !tried.includes(it)));
+  }
+
+  /** Notes that a backend refused a session, or reset it before its first byte. */
+  failed(backend: Backend): void {
+    const { consecutiveFailures } = this.options;
+    if (consecutiveFailures === 0) return;
+    // Reported again with every so many, in case that it could not be ejected before.
+    if (this.#scoreboard.addFailure(backend.row) % consecutiveFailures === 0) this.#onFailing(backend);
+  }
+
+  /** Notes that a backend has answered. */
+  answered(backend: Backend): void {
+    if (this.options.consecutiveFailures > 0) this.#scoreboard.clearFailures(backend.row);
+  }
+
+  #takeFrom(
+    tier: Tier | undefined,
+    turn: number,
+    key: number,
+    tried: readonly Backend[],
+  ): Backend | undefined {
+    if (tier === undefined) return undefined;
+    tier.tried = tried;
+    for (;;) {
+      const backend = tier.backends[tier.pick(turn, key, tier)];
+      if (backend === undefined) return undefined;
+      // Another worker may have taken the last slot since it was looked at; then somebody else is picked.
+      if (this.#ledger.take(backend.row, this.#scoreboard.maxConnections(backend.row))) return backend;
+    }
+  }
+
+  /** Builds the pickers anew when a fact about a backend has changed. */
+  #keepUpToDate(): void {
+    const version = this.#scoreboard.version(this.options.row);
+    if (version === this.#version) return;
+    // The version is read before the facts: what changes meanwhile is seen with the next pick.
+    this.#version = version;
+    const known = this.options.backends.map(({ row, isBackup }) => {
+      return { facts: this.#scoreboard.facts(row), isBackup };
+    });
+    const { primaries, backups } = availableOf(known, this.options.whenAllDown);
+    const facts = known.map((it) => it.facts);
+    this.#primaries = this.#tier(primaries, facts);
+    this.#backups = this.#tier(backups, facts);
+  }
+
+  #tier(positions: readonly number[], facts: readonly BackendFacts[]): Tier | undefined {
+    if (positions.length === 0) return undefined;
+    const backends: Backend[] = [];
+    const weights: number[] = [];
+    for (const position of positions) {
+      const [backend, fact] = [this.options.backends[position], facts[position]];
+      if (backend === undefined || fact === undefined) continue;
+      backends.push(backend);
+      weights.push(weightOf(fact));
+    }
+    return new Tier(backends, weights, this.options.algorithm, this.#scoreboard, this.#random);
+  }
+}
+
+/** Backends that are picked among each other, and their loads as a picker asks for them. */
+class Tier implements Load {
+  readonly backends: readonly Backend[];
+  readonly pick: Picker;
+  /** Of the session that is being served. */
+  tried: readonly Backend[] = [];
+  readonly #scoreboard: Scoreboard;
+  readonly #rows: readonly number[];
+
+  constructor(
+    backends: readonly Backend[],
+    weights: readonly number[],
+    algorithm: AlgorithmName,
+    scoreboard: Scoreboard,
+    random: () => number,
+  ) {
+    this.backends = backends;
+    this.#rows = backends.map((backend) => backend.row);
+    this.#scoreboard = scoreboard;
+    const members = backends.map(({ name }, i) => ({ name, weight: weights[i] ?? 1 }));
+    this.pick = algorithms[algorithm](members, random);
+  }
+
+  active(member: number): number {
+    return this.#scoreboard.count(this.#rows[member] ?? 0);
+  }
+
+  isFree(member: number): boolean {
+    const row = this.#rows[member] ?? 0;
+    const limit = this.#scoreboard.maxConnections(row);
+    if (limit > 0 && this.#scoreboard.count(row) >= limit) return false;
+    const backend = this.backends[member];
+    return this.tried.length === 0 || backend === undefined || !this.tried.includes(backend);
   }
 }

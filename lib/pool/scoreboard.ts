@@ -2,133 +2,195 @@
  * The scoreboard: live facts about listeners, pools and backends in memory that all threads share.
  *
  * The control plane makes it, every worker attaches to it, and nobody sends a message to learn or to change a fact.
- * Things are known by their row. Each count has one shared cell, which is exact over all workers, and one cell for each
- * worker, so that what a worker held can be given back when the worker dies.
+ * A listener, a pool and a backend have a row each, which they keep for as long as they are known, through reloads too.
+ * A row's first cell is a count that only a {@linkcode Ledger} changes: sessions admitted at a listener, active at a
+ * backend, queued at a pool.
  */
 
-/** How many rows there are of each kind. */
-export interface ScoreboardShape {
-  readonly workers: number;
-  readonly listeners: number;
-  readonly pools: number;
-  readonly backends: number;
-}
-
-/** A row a cache line (16 × 4 bytes), so that threads that count different things do not slow each other. */
+/** A row is a cache line (16 × 4 bytes), so that threads that use different rows do not slow each other. */
 const ROW_CELLS = 16;
+
+/** More than any configuration needs. Memory that was never touched costs nothing. */
+export const MAX_ROWS = 65_536;
+
+/** Every row. */
+const COUNT = 0;
+
+/** Rows of pools. */
+const TURN = 1;
+const VERSION = 2;
+const WAKES = 3;
+const TICKET = 4;
+
+/** Rows of backends. */
+const FAILURES = 1;
+const IS_DOWN = 2;
+const IS_EJECTED = 3;
+const OPERATOR = 4;
+const WEIGHT = 5;
+const RAMP_PERCENT = 6;
+const MAX_CONNECTIONS = 7;
+
+/** What the operator wants of a backend. */
+export const OPERATOR_STATES = ["enabled", "draining", "disabled"] as const;
+export type OperatorState = typeof OPERATOR_STATES[number];
+
+/** What decides whether and how much a backend may be picked. Three facts, kept apart: health, operator, membership. */
+export interface BackendFacts {
+  /** What health checks found last; true without any. */
+  readonly isUp: boolean;
+  /** Whether it failed its sessions and is left out for a while. */
+  readonly isEjected: boolean;
+  readonly operator: OperatorState;
+  /** 0 takes no new sessions. */
+  readonly weight: number;
+  /** How much of the weight counts, 1 to 100; less than 100 during a slow start. */
+  readonly rampPercent: number;
+  /** 0 is no limit. */
+  readonly maxConnections: number;
+}
 
 export class Scoreboard {
   readonly buffer: SharedArrayBuffer;
-  readonly shape: ScoreboardShape;
   readonly #cells: Int32Array<SharedArrayBuffer>;
-  /** Index of the first cell of each table. */
-  readonly #turns: number;
-  readonly #admitted: number;
-  readonly #active: number;
 
   /** Attaches to the memory of a scoreboard; with no memory given, makes a new one that is all zero. */
-  constructor(shape: ScoreboardShape, buffer?: SharedArrayBuffer) {
-    this.shape = shape;
-    this.#turns = 0;
-    this.#admitted = this.#turns + shape.pools * ROW_CELLS;
-    this.#active = this.#admitted + tableCells(shape.listeners, shape.workers);
-    const cells = this.#active + tableCells(shape.backends, shape.workers);
-    this.buffer = buffer ?? new SharedArrayBuffer(cells * Int32Array.BYTES_PER_ELEMENT);
+  constructor(buffer?: SharedArrayBuffer) {
+    const bytes = MAX_ROWS * ROW_CELLS * Int32Array.BYTES_PER_ELEMENT;
+    this.buffer = buffer ?? new SharedArrayBuffer(bytes);
     this.#cells = new Int32Array(this.buffer);
+  }
+
+  /** The count of a row, over all workers. A worker that waits for the next connection has one admitted. */
+  count(row: number): number {
+    return Atomics.load(this.#cells, row * ROW_CELLS + COUNT);
+  }
+
+  /** Adds 1 to a count unless it has reached `limit`; 0 is no limit. Only a ledger may call it. */
+  raise(row: number, limit: number): boolean {
+    const cell = row * ROW_CELLS + COUNT;
+    if (limit === 0) {
+      Atomics.add(this.#cells, cell, 1);
+      return true;
+    }
+    for (;;) {
+      const count = Atomics.load(this.#cells, cell);
+      if (count >= limit) return false;
+      if (Atomics.compareExchange(this.#cells, cell, count, count + 1) === count) return true;
+    }
+  }
+
+  /** Takes away from a count. Only a ledger may call it. */
+  lower(row: number, amount: number): void {
+    Atomics.sub(this.#cells, row * ROW_CELLS + COUNT, amount);
+  }
+
+  /** Wakes as many of those who wait for a count to be lowered as it was lowered by. */
+  tellLowered(row: number, amount = 1): void {
+    Atomics.notify(this.#cells, row * ROW_CELLS + COUNT, amount);
+  }
+
+  /** Resolves when a count that was at its limit may have been lowered, or after `timeoutMs`. */
+  async lowered(row: number, limit: number, timeoutMs: number): Promise<void> {
+    await Atomics.waitAsync(this.#cells, row * ROW_CELLS + COUNT, limit, timeoutMs).value;
   }
 
   /** Takes the next turn of a pool: 0, 1, 2, … over all workers, wrapping around at 2^32. */
   takeTurn(pool: number): number {
-    return Atomics.add(this.#cells, this.#turns + pool * ROW_CELLS, 1) >>> 0;
+    return Atomics.add(this.#cells, pool * ROW_CELLS + TURN, 1) >>> 0;
   }
 
-  /** Admits a session unless `limit` are admitted already, over all workers; 0 is no limit. */
-  admit(listener: number, worker: number, limit: number): boolean {
-    const cell = this.#admitted + listener * ROW_CELLS;
-    if (limit === 0) {
-      Atomics.add(this.#cells, cell, 1);
-    } else {
-      for (;;) {
-        const admitted = Atomics.load(this.#cells, cell);
-        if (admitted >= limit) return false;
-        if (Atomics.compareExchange(this.#cells, cell, admitted, admitted + 1) === admitted) break;
-      }
-    }
-    this.#addOwn(this.#admitted, this.shape.listeners, worker, listener, 1);
-    return true;
+  /** Moves whenever a fact about a backend of the pool has changed. */
+  version(pool: number): number {
+    return Atomics.load(this.#cells, pool * ROW_CELLS + VERSION);
   }
 
-  /** Gives back what {@linkcode admit} took, and wakes one worker that waits for it. */
-  dismiss(listener: number, worker: number): void {
-    const cell = this.#admitted + listener * ROW_CELLS;
-    this.#addOwn(this.#admitted, this.shape.listeners, worker, listener, -1);
-    Atomics.sub(this.#cells, cell, 1);
-    Atomics.notify(this.#cells, cell, 1);
+  /** Says that facts about backends of the pool have changed; call it after they were set. */
+  tellChanged(pool: number): void {
+    Atomics.add(this.#cells, pool * ROW_CELLS + VERSION, 1);
+    this.wake(pool);
   }
 
-  /** Resolves when somebody may have been dismissed, or after `timeoutMs`; then try {@linkcode admit} again. */
-  async dismissed(listener: number, limit: number, timeoutMs: number): Promise<void> {
-    await Atomics.waitAsync(this.#cells, this.#admitted + listener * ROW_CELLS, limit, timeoutMs).value;
+  /** The next place in the order of the queue of a pool: 1, 2, 3, …, wrapping around as 32-bit numbers do, never 0. */
+  takeTicket(pool: number): number {
+    const ticket = (Atomics.add(this.#cells, pool * ROW_CELLS + TICKET, 1) + 1) | 0;
+    return ticket === 0 ? this.takeTicket(pool) : ticket;
   }
 
-  /** Takes a slot at a backend. Synchronous, so that a pick and its slot are one step. */
-  takeSlot(backend: number, worker: number): void {
-    Atomics.add(this.#cells, this.#active + backend * ROW_CELLS, 1);
-    this.#addOwn(this.#active, this.shape.backends, worker, backend, 1);
+  /** Wakes every worker that has sessions queued at the pool. */
+  wake(pool: number): void {
+    Atomics.add(this.#cells, pool * ROW_CELLS + WAKES, 1);
+    Atomics.notify(this.#cells, pool * ROW_CELLS + WAKES);
   }
 
-  releaseSlot(backend: number, worker: number): void {
-    this.#addOwn(this.#active, this.shape.backends, worker, backend, -1);
-    Atomics.sub(this.#cells, this.#active + backend * ROW_CELLS, 1);
+  /** How often the pool was woken; {@linkcode woken} waits for the next time. */
+  wakes(pool: number): number {
+    return Atomics.load(this.#cells, pool * ROW_CELLS + WAKES);
   }
 
-  /** Sessions at a listener, over all workers. A worker that waits for the next connection has one admitted. */
-  admitted(listener: number): number {
-    return Atomics.load(this.#cells, this.#admitted + listener * ROW_CELLS);
+  /** Resolves as soon as the pool has been woken more often than `wakes`, or after `timeoutMs`. */
+  async woken(pool: number, wakes: number, timeoutMs: number): Promise<void> {
+    await Atomics.waitAsync(this.#cells, pool * ROW_CELLS + WAKES, wakes, timeoutMs).value;
   }
 
-  /** Sessions that hold a slot at a backend, over all workers. */
-  active(backend: number): number {
-    return Atomics.load(this.#cells, this.#active + backend * ROW_CELLS);
+  facts(backend: number): BackendFacts {
+    const cells = this.#cells;
+    const row = backend * ROW_CELLS;
+    return {
+      isUp: Atomics.load(cells, row + IS_DOWN) === 0,
+      isEjected: Atomics.load(cells, row + IS_EJECTED) === 1,
+      operator: OPERATOR_STATES[Atomics.load(cells, row + OPERATOR)] ?? "enabled",
+      weight: Atomics.load(cells, row + WEIGHT),
+      rampPercent: Atomics.load(cells, row + RAMP_PERCENT),
+      maxConnections: Atomics.load(cells, row + MAX_CONNECTIONS),
+    };
   }
 
-  /**
-   * Gives back all that a worker held when it died.
-   *
-   * @return How many sessions held a slot at a backend.
-   */
-  forgetWorker(worker: number): number {
-    this.#forgetOwn(this.#admitted, this.shape.listeners, worker);
-    return this.#forgetOwn(this.#active, this.shape.backends, worker);
+  /** Sets some facts about a backend. The control plane alone does; then it calls {@linkcode tellChanged}. */
+  setFacts(backend: number, facts: Partial<BackendFacts>): void {
+    const set = (cell: number, value: number | undefined): void => {
+      if (value !== undefined) Atomics.store(this.#cells, backend * ROW_CELLS + cell, value);
+    };
+    if (facts.isUp !== undefined) set(IS_DOWN, facts.isUp ? 0 : 1);
+    if (facts.isEjected !== undefined) set(IS_EJECTED, facts.isEjected ? 1 : 0);
+    if (facts.operator !== undefined) set(OPERATOR, OPERATOR_STATES.indexOf(facts.operator));
+    set(WEIGHT, facts.weight);
+    set(RAMP_PERCENT, facts.rampPercent);
+    set(MAX_CONNECTIONS, facts.maxConnections);
   }
 
-  #forgetOwn(table: number, rows: number, worker: number): number {
-    let total = 0;
-    for (let row = 0; row < rows; row++) {
-      const held = Atomics.exchange(this.#cells, this.#ownCell(table, rows, worker, row), 0);
-      if (held === 0) continue;
-      total += held;
-      Atomics.sub(this.#cells, table + row * ROW_CELLS, held);
-      Atomics.notify(this.#cells, table + row * ROW_CELLS);
-    }
-    return total;
+  /** The limit of a backend alone; asked for with every pick. */
+  maxConnections(backend: number): number {
+    return Atomics.load(this.#cells, backend * ROW_CELLS + MAX_CONNECTIONS);
   }
 
-  #addOwn(table: number, rows: number, worker: number, row: number, amount: number): void {
-    Atomics.add(this.#cells, this.#ownCell(table, rows, worker, row), amount);
+  /** Notes a failure of a backend and gives the number of failures in a row. */
+  addFailure(backend: number): number {
+    return Atomics.add(this.#cells, backend * ROW_CELLS + FAILURES, 1) + 1;
   }
 
-  #ownCell(table: number, rows: number, worker: number, row: number): number {
-    return table + rows * ROW_CELLS + worker * ownCells(rows) + row;
+  /** Notes that a backend works. It is written only when it is news: the row is shared by all threads. */
+  clearFailures(backend: number): void {
+    const cell = backend * ROW_CELLS + FAILURES;
+    if (Atomics.load(this.#cells, cell) !== 0) Atomics.store(this.#cells, cell, 0);
+  }
+
+  /** Makes a row as if new, for something else. */
+  clear(row: number): void {
+    this.#cells.fill(0, row * ROW_CELLS, (row + 1) * ROW_CELLS);
+  }
+
+  /** A cell of a table that begins at a row and runs on over the following ones: {@linkcode rowsFor} says how many. */
+  tableCell(row: number, index: number): number {
+    return Atomics.load(this.#cells, row * ROW_CELLS + index);
+  }
+
+  setTableCell(row: number, index: number, value: number): void {
+    Atomics.store(this.#cells, row * ROW_CELLS + index, value);
   }
 }
 
-/** A table: the shared rows, then for each worker a block of its own cells. */
-function tableCells(rows: number, workers: number): number {
-  return rows * ROW_CELLS + workers * ownCells(rows);
-}
-
-/** One cell a row, in whole cache lines. */
-function ownCells(rows: number): number {
-  return Math.ceil(rows / ROW_CELLS) * ROW_CELLS;
+/** How many rows a table of so many cells takes. */
+export function rowsFor(cells: number): number {
+  return Math.ceil(cells / ROW_CELLS);
 }

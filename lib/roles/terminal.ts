@@ -7,6 +7,8 @@ import { type LogFormat, type LogLevel, type RunningLog, startLog } from "../cor
 export interface Terminal {
   /** Aborted by the first Ctrl-C or SIGTERM. */
   readonly stop: AbortSignal;
+  /** Calls `heard` at every SIGHUP from now on. */
+  onHangup(heard: () => void): void;
   /** Writes to stdout what the user asked for. */
   print(text: string): Promise<void>;
   /** How this program is started, as a user would type it. */

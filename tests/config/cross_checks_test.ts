@@ -1,4 +1,4 @@
-import { assertFaults, MINIMAL, withBackends } from "./faults.ts";
+import { assertFaults, MINIMAL, withBackends, withPoolLine } from "./faults.ts";
 
 /** Two listeners on one pool, each with the keys that are given. */
 function withListeners(...listeners: string[]): string {
@@ -99,4 +99,21 @@ Deno.test("two pools may have the same backend, and two backends of different po
     "listeners: [{ listen: ':1', pool: a }]\n" +
       "pools: { a: { backends: [{ address: h:1, name: x }] }, b: { backends: [{ address: h:1, name: x }] } }\n",
   );
+});
+
+Deno.test("a hash key belongs to maglev", () => {
+  const where = "pools.web.hash_key";
+  assertFaults(withPoolLine("hash_key: source_ip"), [
+    `8:5 ${where}`,
+    "hash_key belongs to algorithm maglev; this pool has round_robin",
+  ]);
+  assertFaults(withPoolLine("hash_key: source_ip\n    algorithm: first"), [
+    `8:5 ${where}`,
+    "hash_key belongs to algorithm maglev; this pool has first",
+  ]);
+  assertFaults(withPoolLine("algorithm: maglev\n    hash_key: source_ip"));
+  assertFaults(withPoolLine("algorithm: maglef\n    hash_key: source_ip"), [
+    "8:16 pools.web.algorithm",
+    "unknown algorithm",
+  ]);
 });

@@ -21,14 +21,29 @@ Deno.test("a minimal file gives the documented defaults", () => {
     pools: {
       web: {
         algorithm: "round_robin",
-        backends: [{ name: "127.0.0.1:8001", address: { transport: "tcp", host: "127.0.0.1", port: 8001 } }],
+        hashKey: "source_ip",
+        backends: [{
+          name: "127.0.0.1:8001",
+          address: { transport: "tcp", host: "127.0.0.1", port: 8001 },
+          weight: 1,
+          maxConnections: 0,
+          backup: false,
+        }],
         dialTimeoutMs: 5_000,
         retries: 2,
+        queue: { size: 0, timeoutMs: 5_000 },
+        healthCheck: undefined,
+        outlierDetection: { consecutiveFailures: 0, ejectionTimeMs: 30_000, maxEjectedPercent: 50 },
+        slowStartMs: 0,
+        whenAllDown: "refuse",
+        onBackendDown: "keep",
       },
     },
     log: { level: "info", format: "text", sessions: true },
     workers: "auto",
     shutdownTimeoutMs: 30_000,
+    reloadDrainTimeoutMs: 0,
+    notes: [],
   });
 });
 
@@ -38,11 +53,24 @@ Deno.test("a file that says everything otherwise gives what it says", () => {
   - { name: in, listen: "unix:/run/in.sock", pool: p, max_connections: 7, backlog: 8, idle_timeout: 9s,
       half_close_timeout: 10ms, max_session_duration: 11h }
 pools:
-  p: { algorithm: round_robin, backends: ["[::1]:80", { address: "unix:/run/b.sock", name: b }],
-       dial_timeout: 0s, retries: 0 }
+  p:
+    algorithm: maglev
+    hash_key: source_address
+    backends:
+      - "[::1]:80"
+      - { address: "unix:/run/b.sock", name: b, weight: 256, max_connections: 9, backup: true }
+    dial_timeout: 0s
+    retries: 0
+    queue: { size: 10, timeout: 0s }
+    health_check: { interval: 100ms, timeout: 20ms, rise: 3, fall: 4, port: 81 }
+    outlier_detection: { consecutive_failures: 5, ejection_time: 1m, max_ejected_percent: 100 }
+    slow_start: 20s
+    when_all_down: ignore_health
+    on_backend_down: close
 log: { level: error, format: json, sessions: false }
 workers: 3
 shutdown_timeout: 0s
+reload_drain_timeout: 1m30s
 `,
     "f",
   );
@@ -59,26 +87,56 @@ shutdown_timeout: 0s
     }],
     pools: {
       p: {
-        algorithm: "round_robin",
+        algorithm: "maglev",
+        hashKey: "source_address",
         backends: [
-          { name: "[::1]:80", address: { transport: "tcp", host: "::1", port: 80 } },
-          { name: "b", address: { transport: "unix", path: "/run/b.sock" } },
+          {
+            name: "[::1]:80",
+            address: { transport: "tcp", host: "::1", port: 80 },
+            weight: 1,
+            maxConnections: 0,
+            backup: false,
+          },
+          {
+            name: "b",
+            address: { transport: "unix", path: "/run/b.sock" },
+            weight: 256,
+            maxConnections: 9,
+            backup: true,
+          },
         ],
         dialTimeoutMs: 0,
         retries: 0,
+        queue: { size: 10, timeoutMs: 0 },
+        healthCheck: { type: "tcp", intervalMs: 100, timeoutMs: 20, rise: 3, fall: 4, port: 81 },
+        outlierDetection: { consecutiveFailures: 5, ejectionTimeMs: 60_000, maxEjectedPercent: 100 },
+        slowStartMs: 20_000,
+        whenAllDown: "ignore_health",
+        onBackendDown: "close",
       },
     },
     log: { level: "error", format: "json", sessions: false },
     workers: 3,
     shutdownTimeoutMs: 0,
+    reloadDrainTimeoutMs: 90_000,
+    notes: [],
   });
 });
 
-Deno.test("the sample says nothing but the defaults", async () => {
+Deno.test("the sample says nothing but the defaults, and checks its backends", async () => {
   const minimal = `listeners: [{ name: web, listen: 127.0.0.1:5678, pool: web }]
-pools: { web: { backends: [127.0.0.1:8001, 127.0.0.1:8002, { address: 127.0.0.1:8003, name: third }] } }
+pools:
+  web:
+    backends: [127.0.0.1:8001, 127.0.0.1:8002, { address: 127.0.0.1:8003, name: third }]
+    health_check: {}
 `;
   assert.deepEqual(await readConfig(SAMPLE_FILE), parseConfig(minimal, "f"));
+});
+
+Deno.test("a short backend has what a long one has that says nothing else", () => {
+  const short = parseConfig(MINIMAL, "f");
+  const long = parseConfig(MINIMAL.replace("127.0.0.1:8001", "{ address: 127.0.0.1:8001 }"), "f");
+  assert.deepEqual(short, long);
 });
 
 Deno.test("the sample that is built in is the file", async () => {
@@ -99,8 +157,9 @@ Deno.test("the command line may name the listener, the backends and the algorith
   const config = configOf({
     listen: { transport: "tcp", host: "", port: 80 },
     backends: [{ transport: "tcp", host: "::1", port: 81 }, { transport: "unix", path: "/run/b.sock" }],
-    algorithm: "round_robin",
+    algorithm: "least_connections",
   });
+  assert.equal(config.pools.backends?.algorithm, "least_connections");
   assert.deepEqual(config.listeners.map((it) => [it.name, it.pool]), [[":80", "backends"]]);
   assert.deepEqual(config.pools.backends?.backends.map((it) => it.name), ["[::1]:81", "unix:/run/b.sock"]);
 });

@@ -12,8 +12,27 @@ const DURATIONS: [string, (line: string) => string, string][] = [
   ["half_close_timeout", withListenerLine, "4:25 listeners[0].half_close_timeout"],
   ["max_session_duration", withListenerLine, "4:27 listeners[0].max_session_duration"],
   ["dial_timeout", withPoolLine, "8:19 pools.web.dial_timeout"],
+  ["slow_start", withPoolLine, "8:17 pools.web.slow_start"],
+  ["queue", (line) => withPoolLine(withinMap(line, "timeout")), "8:23 pools.web.queue.timeout"],
+  [
+    "health_check",
+    (line) => withPoolLine(withinMap(line, "interval")),
+    "8:31 pools.web.health_check.interval",
+  ],
+  ["health_check", (line) => withPoolLine(withinMap(line, "timeout")), "8:30 pools.web.health_check.timeout"],
+  [
+    "outlier_detection",
+    (line) => withPoolLine(withinMap(line, "ejection_time")),
+    "8:41 pools.web.outlier_detection.ejection_time",
+  ],
   ["shutdown_timeout", withRootLine, "8:19 shutdown_timeout"],
 ];
+
+/** `queue: 5` becomes `queue: { timeout: 5 }`. */
+function withinMap(line: string, key: string): string {
+  const [map, value] = line.split(/: (.*)/s);
+  return `${map}: { ${key}: ${value} }`;
+}
 
 Deno.test("a duration that is none is refused with what to write, for every key", () => {
   const values: [string, string][] = [
@@ -39,10 +58,27 @@ Deno.test("a duration that is none is refused with what to write, for every key"
 });
 
 Deno.test("a number that is none or is out of bounds is refused with the bounds, for every key", () => {
-  const keys: [string, (line: string) => string, string, number, number][] = [
+  type NumberKey = [string, (line: string) => string, string, number, number];
+  const keys: NumberKey[] = [
     ["max_connections", withListenerLine, "4:22 listeners[0].max_connections", 0, 1_000_000],
     ["backlog", withListenerLine, "4:14 listeners[0].backlog", 1, 65_535],
     ["retries", withPoolLine, "8:14 pools.web.retries", 0, 100],
+    ...([
+      ["queue", "size", "8:20", 0, 1_000_000],
+      ["health_check", "rise", "8:27", 1, 100],
+      ["health_check", "fall", "8:27", 1, 100],
+      ["health_check", "port", "8:27", 1, 65_535],
+      ["outlier_detection", "consecutive_failures", "8:48", 0, 1_000],
+      ["outlier_detection", "max_ejected_percent", "8:47", 0, 100],
+    ] as const).map(([map, key, place, min, max]): NumberKey => {
+      const where = (line: string): string => withPoolLine(withinMap(line, key));
+      return [map, where, `${place} pools.web.${map}.${key}`, min, max];
+    }),
+    ...([["weight", 33, 256], ["max_connections", 42, 1_000_000]] as const)
+      .map(([key, column, max]): NumberKey => {
+        const where = (line: string): string => withBackends(`{ address: a:1, ${line} }`);
+        return [key, where, `7:${column} pools.web.backends[0].${key}`, 0, max];
+      }),
   ];
   for (const [key, where, place, min, max] of keys) {
     const wanted = `is not a whole number; write ${min} to ${max}`;
@@ -59,6 +95,13 @@ Deno.test("a number that is none or is out of bounds is refused with the bounds,
   }
 });
 
+Deno.test("an ejection cannot end at once", () => {
+  assertFaults(withPoolLine("outlier_detection: { ejection_time: 0s }"), [
+    "8:41 pools.web.outlier_detection.ejection_time",
+    '"0s" is too short; write at least 1ms',
+  ]);
+});
+
 Deno.test("workers is auto or a number", () => {
   for (const value of ["0", "257", "-1", "1.5", "four", "true", "[]"]) {
     assertFaults(withRootLine(`workers: ${value}`), [
@@ -73,11 +116,27 @@ Deno.test("workers is auto or a number", () => {
 Deno.test("a word that is not one of the choices is refused with all of them", () => {
   assertFaults(withPoolLine("algorithm: fastest"), [
     "8:16 pools.web.algorithm",
-    'unknown algorithm "fastest"; use round_robin',
+    'unknown algorithm "fastest"; use round_robin, least_connections, random_two, random, first, maglev',
   ]);
   assertFaults(withPoolLine("algorithm: 1"), [
     "8:16 pools.web.algorithm",
     "unknown algorithm 1; use round_robin",
+  ]);
+  assertFaults(withPoolLine("algorithm: maglev\n    hash_key: sni"), [
+    "9:15 pools.web.hash_key",
+    'unknown hash key "sni"; use source_ip, source_address',
+  ]);
+  assertFaults(withPoolLine("when_all_down: pray"), [
+    "8:20 pools.web.when_all_down",
+    'unknown answer "pray"; use refuse, ignore_health',
+  ]);
+  assertFaults(withPoolLine("on_backend_down: true"), [
+    "8:22 pools.web.on_backend_down",
+    "unknown answer true; use keep, close",
+  ]);
+  assertFaults(withPoolLine("health_check: { type: udp }"), [
+    "8:27 pools.web.health_check.type",
+    'unknown type "udp"; use tcp, http, expect',
   ]);
   assertFaults(withRootLine("log: { level: warning }"), [
     "8:15 log.level",
@@ -89,6 +148,10 @@ Deno.test("a word that is not one of the choices is refused with all of them", (
       "8:18 log.sessions",
       "is not true or false; write true or false",
     ]);
+    assertFaults(withBackends(`{ address: a:1, backup: ${value} }`), [
+      "7:33 pools.web.backends[0].backup",
+      "is not true or false; write true or false",
+    ]);
   }
 });
 
@@ -98,6 +161,10 @@ Deno.test("a key without a value is called empty, where the key stands", () => {
     ["max_connections", withListenerLine, "4:5 listeners[0].max_connections"],
     ["idle_timeout", withListenerLine, "4:5 listeners[0].idle_timeout"],
     ["dial_timeout", withPoolLine, "8:5 pools.web.dial_timeout"],
+    ["queue", withPoolLine, "8:5 pools.web.queue"],
+    ["health_check", withPoolLine, "8:5 pools.web.health_check"],
+    ["outlier_detection", withPoolLine, "8:5 pools.web.outlier_detection"],
+    ["when_all_down", withPoolLine, "8:5 pools.web.when_all_down"],
     ["log", withRootLine, "8:1 log"],
     ["workers", withRootLine, "8:1 workers"],
     ["shutdown_timeout", withRootLine, "8:1 shutdown_timeout"],
@@ -175,7 +242,7 @@ Deno.test("a list or map that is missing, empty or something else is refused wit
   assertFaults(pools("{}"), ["2:8 pools", "empty; write at least one pool"]);
   assertFaults(pools("{ a: }"), [
     "2:10 pools.a",
-    "empty; a pool is a map of algorithm, backends, dial_timeout, …",
+    "empty; a pool is a map of algorithm, hash_key, backends, …",
   ]);
   assertFaults(pools("{ a: 5 }"), ["2:13 pools.a", "5 is not a map; a pool is a map of"]);
   assertFaults(pools("{ a: {} }"), [
@@ -204,6 +271,18 @@ Deno.test("a list or map that is missing, empty or something else is refused wit
     "1:35 listeners[0].pool",
     "[] is not the name of a pool",
   ]);
+  assertFaults(withPoolLine("queue: 5"), [
+    "8:12 pools.web.queue",
+    "5 is not a map; a queue is a map of size, timeout",
+  ]);
+  assertFaults(withPoolLine("health_check: tcp"), [
+    "8:19 pools.web.health_check",
+    '"tcp" is not a map; a health check is a map of type, interval, timeout, …',
+  ]);
+  assertFaults(withPoolLine("outlier_detection: true"), [
+    "8:24 pools.web.outlier_detection",
+    "true is not a map; outlier detection is a map of consecutive_failures, ejection_time",
+  ]);
   assertFaults(withRootLine("log: 5"), [
     "8:6 log",
     "5 is not a map; log is a map of level, format, sessions",
@@ -223,8 +302,28 @@ Deno.test("an unknown key names the nearest, or all there are when none is near"
     ],
     [withPoolLine("backend: []"), "8:5 pools.web.backend", "did you mean backends?"],
     [withRootLine("log: { levels: info }"), "8:8 log.levels", "did you mean level?"],
-    [withPoolLine("xyzzy: 1"), "8:5 pools.web.xyzzy", "use algorithm, backends, dial_timeout, retries"],
-    [withBackends("{ address: a:1, weight: 2 }"), "7:25 pools.web.backends[0].weight", "use address, name"],
+    [
+      withPoolLine("xyzzy: 1"),
+      "8:5 pools.web.xyzzy",
+      "use algorithm, hash_key, backends, dial_timeout, retries, queue, health_check, outlier_detection, " +
+      "slow_start, when_all_down, on_backend_down",
+    ],
+    [
+      withBackends("{ address: a:1, color: 2 }"),
+      "7:25 pools.web.backends[0].color",
+      "use address, name, weight, max_connections, backup",
+    ],
+    [withPoolLine("queue: { sise: 1 }"), "8:14 pools.web.queue.sise", "did you mean size?"],
+    [
+      withPoolLine("health_check: { intervall: 1s }"),
+      "8:21 pools.web.health_check.intervall",
+      "did you mean interval?",
+    ],
+    [
+      withPoolLine("outlier_detection: { ejection_tme: 1s }"),
+      "8:26 pools.web.outlier_detection.ejection_tme",
+      "did you mean ejection_time?",
+    ],
   ];
   for (const [text, place, hint] of near) {
     const key = JSON.stringify(/[\w]+$/.exec(place)?.[0]);

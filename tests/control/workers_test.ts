@@ -46,7 +46,7 @@ Deno.test("a worker that dies is replaced, the other's sessions go on, and its s
     Array.from({ length: 40 }, () => Deno.connect({ hostname: "127.0.0.1", port: balancer.port })),
   );
   for (const client of clients) await readExactly(client, 1);
-  assert.equal(balancer.balancer.scoreboard.active(0), 40);
+  assert.equal(balancer.active(0), 40);
 
   const orders = new BroadcastChannel("sockbal-mortal-worker");
   orders.postMessage("data-plane-1");
@@ -54,7 +54,7 @@ Deno.test("a worker that dies is replaced, the other's sessions go on, and its s
   assert.equal(fields.worker, 1);
   assert.equal(fields.reason, "told to die");
   assert.equal(fields.restart_in_ms, 50);
-  assert.equal(fields.sessions, 40 - balancer.balancer.scoreboard.active(0));
+  assert.equal(fields.sessions, 40 - balancer.active(0));
   await balancer.log.waitFor("worker_restarted");
   orders.close();
 
@@ -70,7 +70,7 @@ Deno.test("a worker that dies is replaced, the other's sessions go on, and its s
   const survivors = echoes.filter((echo) => echo === "still there?").length;
   const records = await balancer.waitForRecords(survivors);
   assert.ok(records.every((record) => record.end === "done"));
-  assert.equal(balancer.balancer.scoreboard.active(0), 0);
+  assert.equal(balancer.active(0), 0);
   for (let i = 0; i < 20; i++) assert.equal(text(await ask(balancer.port, bytes("again"))), "!again");
   for (const client of clients) client.close();
   await backend.stop();

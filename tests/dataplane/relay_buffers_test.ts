@@ -8,8 +8,12 @@ import { once } from "node:events";
 import { CoarseClock } from "../../lib/core/coarse_clock.ts";
 import { writeAll } from "../../lib/core/connection.ts";
 import { Buffers, MEDIUM_BUFFER_BYTES, SMALL_BUFFER_BYTES } from "../../lib/dataplane/buffers.ts";
+import { readEarly } from "../../lib/dataplane/early_read.ts";
 import { LiveSession } from "../../lib/dataplane/live_session.ts";
 import { relay } from "../../lib/dataplane/relay.ts";
+import { Ledger } from "../../lib/pool/ledger.ts";
+import { Pool } from "../../lib/pool/pool.ts";
+import { Scoreboard } from "../../lib/pool/scoreboard.ts";
 import { bytes, readAll, readExactly } from "../support/bytes.ts";
 
 type Buffer = Uint8Array<ArrayBuffer>;
@@ -66,12 +70,38 @@ interface Relayed {
   readonly done: Promise<unknown>;
 }
 
+const BACKEND = {
+  row: 2,
+  name: "b",
+  address: { transport: "tcp", host: "", port: 1 },
+  isBackup: false,
+} as const;
+
+function poolOfOne(): Pool {
+  const scoreboard = new Scoreboard();
+  const options = {
+    row: 1,
+    name: "web",
+    algorithm: "round_robin",
+    hashKey: "source_ip",
+    backends: [BACKEND],
+    dialTimeoutMs: 0,
+    retries: 0,
+    whenAllDown: "refuse",
+    queue: undefined,
+    consecutiveFailures: 0,
+  } as const;
+  const ledger = new Ledger(scoreboard);
+  return new Pool(options, { scoreboard, ledger, worker: 0, onFailing: () => {} });
+}
+
 async function startRelay(client: Pair): Promise<Relayed> {
   const backend = await pair();
   const buffers = new CountedBuffers();
   const none = { idleTimeoutMs: 0, halfCloseTimeoutMs: 0, maxSessionDurationMs: 0 };
-  const session = new LiveSession(client.end, none, new CoarseClock());
-  session.connected({ row: 0, name: "b", address: { transport: "tcp", host: "", port: 1 } }, backend.end);
+  const entrance = { row: 0, name: "web", pool: poolOfOne(), limits: none };
+  const session = new LiveSession(client.end, entrance, readEarly(client.end, buffers), new CoarseClock());
+  session.connected(BACKEND, backend.end);
   const done = relay(session, backend.end, buffers);
   return { client: client.peer, backend: backend.peer, buffers, session, done };
 }

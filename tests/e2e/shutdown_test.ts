@@ -39,7 +39,7 @@ Deno.test("sessions that are left at the shutdown timeout are closed and counted
   assert.equal(await balancer.stop(), 5);
   for (const client of clients) assert.equal(text(await readAll(client)), "");
   assert.deepEqual(balancer.records().map((record) => record.end), Array(5).fill("shutdown"));
-  assert.equal(balancer.balancer.scoreboard.active(0), 0);
+  assert.equal(balancer.active(0), 0);
   for (const client of clients) client.close();
   await backend.stop();
 });

@@ -1,44 +1,59 @@
 /// <reference lib="deno.worker" />
 
-/** A worker that takes from a scoreboard as fast as it can, at the same time as others do. */
+/** A worker that counts on a scoreboard as fast as it can, at the same time as others do. */
 
-import { Scoreboard, type ScoreboardShape } from "../../lib/pool/scoreboard.ts";
+import { Ledger } from "../../lib/pool/ledger.ts";
+import { Scoreboard } from "../../lib/pool/scoreboard.ts";
+
+/** Rows of the scoreboard. */
+export const START = 0;
+export const KEPT = 1;
+export const PASSED = 2;
+export const INSIDE = 3;
+export const POOL = 4;
+
+/** As many may be counted in {@linkcode PASSED} at once. */
+export const PASSED_LIMIT = 2;
 
 export interface Order {
-  readonly buffer: SharedArrayBuffer;
-  readonly shape: ScoreboardShape;
-  readonly worker: number;
+  readonly scoreboard: SharedArrayBuffer;
+  readonly ledger: SharedArrayBuffer;
+  readonly workers: number;
   readonly limit: number;
   readonly rounds: number;
 }
 
 export interface Outcome {
-  /** How many of the first attempts, after which nothing was given back, were admitted. */
+  /** How many of the first attempts, after which nothing was given back, went through. */
   readonly kept: number;
-  /** The most sessions that were seen at once. */
+  /** The most that were seen at once where there may be two. */
   readonly most: number;
   readonly turns: Uint32Array;
+  readonly tickets: Int32Array;
 }
 
 self.onmessage = ({ data }: MessageEvent<Order>): void => {
-  const { buffer, shape, worker, limit, rounds } = data;
-  const board = new Scoreboard(shape, buffer);
+  const { scoreboard, ledger: own, workers, limit, rounds } = data;
+  const board = new Scoreboard(scoreboard);
+  const ledger = new Ledger(board, own);
   // All begin together.
-  board.takeSlot(1, worker);
-  while (board.active(1) < shape.workers);
+  ledger.take(START, 0);
+  while (board.count(START) < workers);
 
   let kept = 0;
-  for (let i = 0; i < rounds; i++) if (board.admit(0, worker, limit)) kept++;
+  for (let i = 0; i < rounds; i++) if (ledger.take(KEPT, limit)) kept++;
   let most = 0;
   const turns = new Uint32Array(rounds);
+  const tickets = new Int32Array(rounds);
   for (let i = 0; i < rounds; i++) {
-    if (board.admit(1, worker, 2)) {
-      board.takeSlot(0, worker);
-      most = Math.max(most, board.admitted(1), board.active(0));
-      board.releaseSlot(0, worker);
-      board.dismiss(1, worker);
+    if (ledger.take(PASSED, PASSED_LIMIT)) {
+      ledger.take(INSIDE, 0);
+      most = Math.max(most, board.count(PASSED), board.count(INSIDE));
+      ledger.giveBack(INSIDE);
+      ledger.giveBack(PASSED);
     }
-    turns[i] = board.takeTurn(0);
+    turns[i] = board.takeTurn(POOL);
+    tickets[i] = board.takeTicket(POOL);
   }
-  self.postMessage({ kept, most, turns } satisfies Outcome);
+  self.postMessage({ kept, most, turns, tickets } satisfies Outcome);
 };

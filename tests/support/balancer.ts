@@ -1,3 +1,5 @@
+// deno-lint-ignore-file no-await-in-loop -- a condition is looked at again and again
+
 /** A balancer of the real kind, with its workers, in the process of the test. */
 
 import { type Balancer, startBalancer } from "../../lib/control/balancer.ts";
@@ -6,7 +8,7 @@ import type { SessionRecord } from "../../lib/dataplane/record.ts";
 import { type MemoryLog, memoryLog } from "./memory_log.ts";
 
 export interface TestBalancerOptions {
-  readonly backends: readonly (string | { address: string; name: string })[];
+  readonly backends: readonly (string | Record<string, unknown>)[];
   /** Keys of the listener, as in balancer.yaml. */
   readonly listener?: Record<string, unknown>;
   /** Keys of the pool, as in balancer.yaml. */
@@ -22,6 +24,10 @@ export interface TestBalancer extends AsyncDisposable {
   readonly log: MemoryLog;
   /** The record of the session with this client port, as soon as it is there. */
   recordOf(clientPort: number): Promise<SessionRecord>;
+  /** Sessions that hold a slot at a backend, by its place in the pool. */
+  active(backend: number): number;
+  /** Sessions that wait in the queue of the pool. */
+  queued(): number;
   /** Records so far. */
   records(): SessionRecord[];
   /** Waits until there are so many records. */
@@ -31,12 +37,13 @@ export interface TestBalancer extends AsyncDisposable {
 
 /** A configuration with one listener on a free port and one pool. */
 export function testConfig(options: TestBalancerOptions): Config {
-  return configSchema.parse({
+  const checked = configSchema.parse({
     listeners: [{ name: "web", listen: "127.0.0.1:0", pool: "web", ...options.listener }],
     pools: { web: { backends: options.backends, ...options.pool } },
     workers: options.workers ?? 2,
     shutdown_timeout: options.shutdownTimeout ?? "5s",
   });
+  return { ...checked, notes: [] };
 }
 
 export async function startTestBalancer(options: TestBalancerOptions): Promise<TestBalancer> {
@@ -59,6 +66,8 @@ export async function startTestBalancer(options: TestBalancerOptions): Promise<T
     balancer,
     log,
     records,
+    active: (backend) => balancer.scoreboard.count(balancer.plan.pools[0]?.backends[backend]?.row ?? -1),
+    queued: () => balancer.scoreboard.count(balancer.plan.pools[0]?.row ?? -1),
     recordOf: async (clientPort) => {
       const event = await log.waitFor("session", (fields) => fields.client === `127.0.0.1:${clientPort}`);
       return event.fields as unknown as SessionRecord;
@@ -77,4 +86,13 @@ export async function startTestBalancer(options: TestBalancerOptions): Promise<T
 /** The port of this side of a connection. */
 export function localPort(conn: Deno.TcpConn): number {
   return conn.localAddr.port;
+}
+
+/** Waits for something that nobody tells of, and fails when it does not come. */
+export async function until(holds: () => boolean, what: string, patienceMs = 15_000): Promise<void> {
+  const startedMs = performance.now();
+  while (!holds()) {
+    if (performance.now() - startedMs > patienceMs) throw new Error(`Cannot wait any longer until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }

@@ -1,0 +1,194 @@
+/**
+ * What the admin side may ask of a running balancer and tell it to do; the control plane provides it.
+ *
+ * The names of fields are those of the API, so they are snake_case. Nothing here blocks or waits for the data plane,
+ * except where it says so.
+ */
+
+import type { HistogramView } from "../pool/histogram.ts";
+import type { OperatorState } from "../pool/scoreboard.ts";
+
+/** A backend in one word: the strongest reason why it is not picked, or `up`. */
+export type BackendState = "up" | "down" | "ejected" | "draining" | "disabled";
+
+export interface BackendStatus {
+  readonly name: string;
+  readonly address: string;
+  readonly state: BackendState;
+  /** What the last change of state was about; may be empty. */
+  readonly reason: string;
+  /** When that was, as ISO 8601. */
+  readonly since: string;
+  readonly health: "up" | "down" | "unchecked";
+  readonly ejected: boolean;
+  readonly operator: OperatorState;
+  readonly weight: number;
+  /** What counts of it during a slow start; may be a fraction. */
+  readonly effective_weight: number;
+  readonly backup: boolean;
+  readonly active: number;
+  /** 0 is no limit. */
+  readonly max_connections: number;
+  readonly sessions_total: number;
+  readonly dial_failures_total: number;
+  readonly bytes_in: number;
+  readonly bytes_out: number;
+  /** The mean of the dials of the last second in which there were any; null before the first. */
+  readonly dial_ms: number | null;
+}
+
+export interface PoolStatus {
+  readonly name: string;
+  readonly algorithm: string;
+  readonly queued: number;
+  /** 0 is no queue. */
+  readonly queue_size: number;
+  /** Backends that may be picked now. */
+  readonly available: number;
+  readonly backends: readonly BackendStatus[];
+}
+
+export interface ListenerStatus {
+  readonly name: string;
+  readonly address: string;
+  readonly pool: string;
+  readonly active: number;
+  /** 0 is no limit. */
+  readonly max_connections: number;
+  readonly sessions_total: number;
+  readonly bytes_in: number;
+  readonly bytes_out: number;
+}
+
+export interface WorkerStatus {
+  readonly id: number;
+  readonly generation: number;
+  /** The most that its clock was late, of late. */
+  readonly lag_ms: number;
+}
+
+/** Everything that the page shows. */
+export interface Status {
+  readonly version: string;
+  readonly started_at: string;
+  readonly uptime_s: number;
+  readonly now: string;
+  readonly generation: number;
+  /** Where the configuration came from. */
+  readonly config: string;
+  readonly ready: boolean;
+  readonly workers: readonly WorkerStatus[];
+  readonly process: {
+    readonly memory_bytes: number;
+    readonly cpu_seconds: number;
+    /** Null where it cannot be found out. */
+    readonly open_files: number | null;
+  };
+  readonly log_records_dropped: number;
+  readonly listeners: readonly ListenerStatus[];
+  readonly pools: readonly PoolStatus[];
+}
+
+/** A session that goes on. */
+export interface SessionStatus {
+  readonly listener: string;
+  readonly pool: string;
+  readonly client: string;
+  /** Null while it waits or dials. */
+  readonly backend: string | null;
+  readonly age_ms: number;
+  readonly bytes_in: number;
+  readonly bytes_out: number;
+}
+
+/** One second of the balancer. */
+export interface Summary {
+  /** Seconds since 1970. */
+  readonly time: number;
+  readonly active: number;
+  readonly sessions_per_s: number;
+  readonly bytes_in_per_s: number;
+  readonly bytes_out_per_s: number;
+  /** Mean dial time by `pool/backend`, of at most 20 backends; null when nobody was dialled. */
+  readonly dial_ms: Readonly<Record<string, number | null>>;
+}
+
+/** Something that has changed: a record of the log about a backend, a reload, a worker or an operator. */
+export interface Change {
+  /** ISO 8601. */
+  readonly time: string;
+  readonly level: "info" | "warn" | "error";
+  readonly event: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** What sessions that came in through a listener and went to a backend add up to. */
+export interface Totals {
+  readonly listener: string;
+  readonly pool: string;
+  /** Null for sessions that reached none. */
+  readonly backend: string | null;
+  /** Sessions by how they ended. */
+  readonly ends: Readonly<Record<string, number>>;
+  readonly bytes_in: number;
+  readonly bytes_out: number;
+  readonly dial_failures: number;
+  readonly retries: number;
+  readonly dial_seconds: HistogramView;
+  readonly session_seconds: HistogramView;
+  readonly queue_seconds: HistogramView;
+}
+
+/** What only metrics show of a backend. */
+export interface BackendCounts {
+  readonly pool: string;
+  readonly backend: string;
+  readonly checks_ok: number;
+  readonly checks_failed: number;
+  readonly ejections: number;
+  /** Changes of its state, of whatever kind. */
+  readonly state_changes: number;
+}
+
+export interface Counts {
+  readonly totals: readonly Totals[];
+  readonly backends: readonly BackendCounts[];
+  readonly reloads_ok: number;
+  readonly reloads_failed: number;
+}
+
+/** What became of a reload. */
+export type Reloaded =
+  | { readonly ok: true; readonly message: string }
+  /** Nothing has changed. */
+  | { readonly ok: false; readonly message: string; readonly faults: readonly string[] };
+
+/** What the operator wants of a backend. */
+export type Order =
+  | { readonly do: "enable" | "disable" | "kill" }
+  /** With a deadline, the sessions that are left then are ended. */
+  | { readonly do: "drain"; readonly deadlineMs: number | undefined }
+  | { readonly do: "weight"; readonly weight: number };
+
+export interface Operations {
+  status(): Status;
+  counts(): Counts;
+  /** Live sessions, oldest first, at most so many; asks the workers. */
+  sessions(limit: number): Promise<readonly SessionStatus[]>;
+  /** The configuration that is in force, with every default, and without secrets. */
+  config(): unknown;
+  /** The last ten minutes, a summary a second, the oldest first. */
+  history(): readonly Summary[];
+  /** The last changes, the oldest first. */
+  changes(): readonly Change[];
+  /** Hears every summary and every change from now on, until the returned function is called. */
+  subscribe(hear: (news: { summary: Summary } | { change: Change }) => void): () => void;
+  /**
+   * Does what the operator wants, for one backend or, with `*`, for all of a pool.
+   *
+   * @return What was done, in one sentence; undefined when there is no such pool or backend.
+   */
+  steer(pool: string, backend: string, order: Order): string | undefined;
+  /** Reads the configuration again and puts it into force. */
+  reload(): Promise<Reloaded>;
+}

@@ -1,0 +1,147 @@
+/**
+ * The building blocks of the schema: maps with fixed keys, and the kinds of value that stand in them.
+ *
+ * Each says in one sentence what is wrong and what to write instead, and has a title by which the JSON Schema and the
+ * reference call its kind.
+ */
+
+import { z } from "zod";
+import { type Address, parseDialAddress, parseListenAddress } from "../core/address.ts";
+import { formatDuration, parseDurationMs } from "../core/duration.ts";
+import { InputError } from "../core/errors.ts";
+import { nearest } from "../core/nearest.ts";
+
+/** Names stand in logs and in the paths of the admin API, so they are plain. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.:\/-]{0,127}$/;
+
+/** As much of zod's issues as our sentences use. */
+interface Issue {
+  readonly code?: string | undefined;
+  readonly input?: unknown;
+}
+
+/** A found value as it is shown in a message. */
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+/** `missing; WANTED`, `empty; WANTED` or `VALUE is not THING; WANTED`. */
+export function refuse(thing: string, wanted: string): { error: (issue: Issue) => string } {
+  return {
+    error: ({ code, input }) => {
+      if (input === undefined) return `missing; ${wanted}`;
+      if (input === null) return `empty; ${wanted}`;
+      // Without quotes these would not be text.
+      const isQuoted = typeof input === "string" && /^(true|false|-?\d{1,15})$/.test(input);
+      if (isQuoted && code !== "invalid_format") {
+        return `${shown(input)} is text because of its quotes; ${wanted}`;
+      }
+      return `${shown(input)} is not ${thing}; ${wanted}`;
+    },
+  };
+}
+
+/** A map with fixed keys; an unknown one names the nearest that exists. */
+export function section<Shape extends z.ZodRawShape>(
+  what: string,
+  shape: Shape,
+): z.ZodObject<Shape, z.core.$strict> {
+  const keys = Object.keys(shape);
+  const form = `${what} is a map of ${keys.slice(0, 3).join(", ")}${keys.length > 3 ? ", …" : ""}`;
+  return z.strictObject(shape, {
+    error: (issue) => {
+      if (issue.code !== "unrecognized_keys") return refuse("a map", form).error(issue);
+      return (issue.keys as string[]).map((key) => {
+        const near = nearest(key, keys);
+        const hint = near === undefined ? `use ${keys.join(", ")}` : `did you mean ${near}?`;
+        return `unknown key ${shown(key)}; ${hint}`;
+      }).join("\n");
+    },
+  });
+}
+
+/** Text that a parser of ours reads; its sentence becomes the message. */
+export function parsed<T>(
+  parse: (text: string) => T,
+  refused: { error: (issue: Issue) => string },
+): z.ZodType<T, string> {
+  return z.string(refused).transform((text, context) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      context.issues.push({ code: "custom", message: error.message, input: text });
+      return z.NEVER;
+    }
+  });
+}
+
+/** Milliseconds, at least as many as are said. */
+export function duration(description: string, minMs = 0): z.ZodType<number, string> {
+  const parse = (text: string): number => {
+    const ms = parseDurationMs(text);
+    if (ms >= minMs) return ms;
+    throw new InputError(`${shown(text)} is too short; write at least ${formatDuration(minMs)}`);
+  };
+  return parsed(parse, {
+    error: ({ input }) => {
+      if (typeof input !== "number") {
+        return refuse("a duration", "write it as 250ms, 30s, 1m30s or 2h").error({ input });
+      }
+      if (input < 0) return `${input} is not a duration; it cannot be negative; write 0s or more`;
+      return `${input} is not a duration; add the unit, as ${input}s or ${input}ms`;
+    },
+  }).meta({ title: "duration", description });
+}
+
+/** A whole number within bounds. */
+export function count(min: number, max: number, description: string): z.ZodType<number, number> {
+  const wanted = `write ${min} to ${max}`;
+  return z.int(refuse("a whole number", wanted))
+    .min(min, { error: ({ input }) => `${input} is too small; ${wanted}` })
+    .max(max, { error: ({ input }) => `${input} is too large; ${wanted}` })
+    .meta({ description });
+}
+
+/** One of some words. */
+export function choice<const Values extends readonly [string, ...string[]]>(
+  what: string,
+  values: Values,
+  description: string,
+): z.ZodType<Values[number], Values[number]> {
+  return z.enum(values, {
+    error: ({ input }) => {
+      if (input === undefined || input === null) {
+        return `${input === null ? "empty" : "missing"}; use ${values.join(", ")}`;
+      }
+      return `unknown ${what} ${shown(input)}; use ${values.join(", ")}`;
+    },
+  }).meta({ description });
+}
+
+/** True or false. */
+export function flag(description: string): z.ZodType<boolean, boolean> {
+  return z.boolean(refuse("true or false", "write true or false")).meta({ description });
+}
+
+/** A name that stands well in logs and paths. */
+export function name(description: string): z.ZodType<string, string> {
+  const refused = refuse(
+    "a name",
+    "use letters, digits and . _ - : / (at most 128, beginning with a letter or digit)",
+  );
+  return z.string(refused).regex(NAME, refused).meta({ title: "name", description });
+}
+
+/** Whom to dial. */
+export function dialAddress(description: string): z.ZodType<Address, string> {
+  return parsed(parseDialAddress, refuse("an address", "write host:port, [v6]:port or unix:/path"))
+    .meta({ title: "address", description });
+}
+
+/** Where to listen. */
+export function listenAddress(description: string): z.ZodType<Address, string> {
+  return parsed(parseListenAddress, refuse("an address", "write host:port, [v6]:port, :port or unix:/path"))
+    .meta({ title: "address", description });
+}

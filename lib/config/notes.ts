@@ -1,0 +1,57 @@
+/** What a configuration may say but probably does not mean. */
+
+import { formatDuration } from "../core/duration.ts";
+import type { PathFault } from "./cross_checks.ts";
+import type { PoolConfig } from "./pool_schema.ts";
+
+/** Notes on pools that were checked; each stands at its key, or at the map that the key is missing from. */
+export function notesOn(pools: Readonly<Record<string, PoolConfig>>): PathFault[] {
+  return Object.entries(pools).flatMap(([name, pool]) => {
+    const base = ["pools", name];
+    return notesOnPool(pool).map(({ path, message }) => ({ path: [...base, ...path], message }));
+  });
+}
+
+function notesOnPool(pool: PoolConfig): PathFault[] {
+  const { backends, healthCheck, outlierDetection, queue, slowStartMs } = pool;
+  const notes: PathFault[] = [];
+
+  if (backends.every((it) => it.weight === 0)) {
+    notes.push({ path: ["backends"], message: "all weights are 0, so no backend takes new sessions" });
+  }
+  if (backends.every((it) => it.backup)) {
+    notes.push({ path: ["backends"], message: "all backends are backups, so there is nothing to back up" });
+  }
+  if (queue.size > 0 && backends.every((it) => it.maxConnections === 0)) {
+    notes.push({
+      path: ["queue", "size"],
+      message: "no session ever waits, since no backend of this pool has max_connections",
+    });
+  }
+  if (healthCheck !== undefined && healthCheck.timeoutMs > healthCheck.intervalMs) {
+    const [timeout, interval] = [healthCheck.timeoutMs, healthCheck.intervalMs].map(formatDuration);
+    notes.push({
+      path: ["health_check", "timeout"],
+      message: `${timeout} is longer than the interval of ${interval}; ` +
+        "checks then follow one another without pause",
+    });
+  }
+  const ejects = outlierDetection.consecutiveFailures > 0;
+  const ejectable = Math.floor(backends.length * outlierDetection.maxEjectedPercent / 100);
+  if (ejects && ejectable === 0) {
+    const count = `${backends.length} backend${backends.length === 1 ? "" : "s"}`;
+    notes.push({
+      path: ["outlier_detection", "max_ejected_percent"],
+      message:
+        `${outlierDetection.maxEjectedPercent} percent of ${count} is less than one; none is ever ejected`,
+    });
+  }
+  if (slowStartMs > 0 && healthCheck === undefined && !ejects) {
+    notes.push({
+      path: ["slow_start"],
+      message: "no backend ever starts slowly, since nothing takes one down: " +
+        "there is no health_check, and outlier_detection is off",
+    });
+  }
+  return notes;
+}

@@ -1,0 +1,129 @@
+/** A pool of the configuration: its backends, how one of them is picked, and what is done when that is not possible. */
+
+import { z } from "zod";
+import { formatAddress } from "../core/address.ts";
+import { choice, count, dialAddress, duration, flag, name, refuse, section } from "./fields.ts";
+import { healthCheck } from "./health_check_schema.ts";
+
+/** The load-balancing algorithms that a pool can name. */
+export const ALGORITHMS = [
+  "round_robin",
+  "least_connections",
+  "random_two",
+  "random",
+  "first",
+  "maglev",
+] as const;
+
+/** One of {@linkcode ALGORITHMS}. */
+export type AlgorithmName = typeof ALGORITHMS[number];
+
+/** What maglev can tell sessions apart by. */
+const HASH_KEYS = ["source_ip", "source_address"] as const;
+
+const address = dialAddress("Whom to dial: host:port, [v6]:port or unix:/path.");
+
+/** What the short form of a backend has, and the long form when it does not say otherwise. */
+const backendDefaults = { name: undefined, weight: 1, max_connections: 0, backup: false };
+
+const backend = z.union([
+  address.transform((address) => ({ address, ...backendDefaults })),
+  section("a backend", {
+    address,
+    name: name("How logs and metrics call it; by default its address.").optional(),
+    weight: count(0, 256, "Its share of the sessions beside the others'; 0 takes no new ones.")
+      .prefault(backendDefaults.weight),
+    max_connections: count(0, 1_000_000, "Sessions at once, over all workers; 0 is no limit.")
+      .prefault(backendDefaults.max_connections),
+    backup: flag("Whether it is picked only when no other backend is up.").prefault(backendDefaults.backup),
+  }),
+]).transform((it) => ({
+  name: it.name ?? formatAddress(it.address),
+  address: it.address,
+  weight: it.weight,
+  maxConnections: it.max_connections,
+  backup: it.backup,
+}));
+
+const queue = section("a queue", {
+  size: count(
+    0,
+    1_000_000,
+    "How many sessions may wait at once while all backends are at their max_connections; 0: none waits.",
+  ).prefault(0),
+  timeout: duration("How long a session waits before it is refused; 0s is without limit.").prefault("5s"),
+}).transform((it) => ({ size: it.size, timeoutMs: it.timeout }));
+
+const outlierDetection = section("outlier detection", {
+  consecutive_failures: count(
+    0,
+    1_000,
+    "How many sessions in a row must fail to reach a backend until it is ejected; 0 ejects none.",
+  ).prefault(0),
+  ejection_time: duration("How long a backend stays ejected; more than 0s.", 1).prefault("30s"),
+  max_ejected_percent: count(0, 100, "How much of the pool may be ejected at once, rounded down.").prefault(
+    50,
+  ),
+}).transform((it) => ({
+  consecutiveFailures: it.consecutive_failures,
+  ejectionTimeMs: it.ejection_time,
+  maxEjectedPercent: it.max_ejected_percent,
+}));
+
+/** One pool. */
+export const pool = section("a pool", {
+  algorithm: choice("algorithm", ALGORITHMS, "How a backend is picked for a session.").prefault(
+    "round_robin",
+  ),
+  hash_key: choice(
+    "hash key",
+    HASH_KEYS,
+    "Algorithm maglev: which sessions have the same backend: those of one IP address, or of one address and port.",
+  ).prefault("source_ip"),
+  backends: z.array(backend, refuse("a list", "list the backends, as - 127.0.0.1:8001"))
+    .min(1, { error: "empty; list at least one backend, as - 127.0.0.1:8001" })
+    .meta({
+      description: "The members: an address each, or a map as { address: 127.0.0.1:8001, weight: 2 }.",
+    }),
+  dial_timeout: duration(
+    "How long a dial may take before another backend is tried; 0s leaves it to the system.",
+  ).prefault("5s"),
+  retries: count(
+    0,
+    100,
+    "How many other backends are tried when a dial fails; never after a byte was relayed.",
+  ).prefault(2),
+  queue: queue.meta({ description: "Where sessions wait while all backends are full." }).prefault({}),
+  health_check: healthCheck.meta({ description: "How backends are checked; without it they are not." })
+    .optional(),
+  outlier_detection: outlierDetection
+    .meta({ description: "Ejects, for a time, backends that sessions fail to reach." }).prefault({}),
+  slow_start: duration(
+    "How long a backend that is up again takes to come to its full share; 0s has it at once.",
+  ).prefault("0s"),
+  when_all_down: choice(
+    "answer",
+    ["refuse", "ignore_health"],
+    "What becomes of a session when no backend is up: it is refused, or any backend is tried.",
+  ).prefault("refuse"),
+  on_backend_down: choice(
+    "answer",
+    ["keep", "close"],
+    "What becomes of the sessions of a backend that goes down: they are kept, or closed.",
+  ).prefault("keep"),
+}).transform((it) => ({
+  algorithm: it.algorithm,
+  hashKey: it.hash_key,
+  backends: it.backends,
+  dialTimeoutMs: it.dial_timeout,
+  retries: it.retries,
+  queue: it.queue,
+  healthCheck: it.health_check,
+  outlierDetection: it.outlier_detection,
+  slowStartMs: it.slow_start,
+  whenAllDown: it.when_all_down,
+  onBackendDown: it.on_backend_down,
+}));
+
+/** A pool that was checked. */
+export type PoolConfig = z.output<typeof pool>;

@@ -1,0 +1,72 @@
+/** How a backend is checked, and what one check has found. */
+
+import { formatDuration } from "../core/duration.ts";
+
+/** When checks run, and how many of them decide. */
+export interface CheckTiming {
+  /** From the start of one check to the start of the next; at least 1. */
+  readonly intervalMs: number;
+  /** For a whole check, from the dial on; at least 1. */
+  readonly timeoutMs: number;
+  /** So many successes in a row bring a backend up; at least 1. */
+  readonly rise: number;
+  /** So many failures in a row take it down; at least 1. */
+  readonly fall: number;
+  /** Undefined: the port that sessions go to. A Unix socket has none, and is checked where it is. */
+  readonly port: number | undefined;
+}
+
+/** From one status to another, both included. */
+export interface StatusRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A connection is enough. */
+export interface TcpCheck {
+  readonly type: "tcp";
+}
+
+/** An answer to GET is needed, with a status that is in one of the ranges. */
+export interface HttpCheck {
+  readonly type: "http";
+  /** As it stands in the request. */
+  readonly path: string;
+  /** The Host field; undefined: the address that is checked. */
+  readonly host: string | undefined;
+  readonly expectStatus: readonly StatusRange[];
+}
+
+/** A certain answer is needed. */
+export interface ExpectCheck {
+  readonly type: "expect";
+  /** What is sent first; empty when it is the server who speaks first. */
+  readonly send: string;
+  /** A text, or a regular expression as `/regex/`. */
+  readonly expect: string;
+}
+
+export type HealthCheck = CheckTiming & (TcpCheck | HttpCheck | ExpectCheck);
+
+/** What one check has found. */
+export interface CheckResult {
+  readonly ok: boolean;
+  /** A few plain words, as `connected` or `HTTP 503`; of bounded length and safe to log, whatever was answered. */
+  readonly saw: string;
+}
+
+/** More of an answer would not fit a line of the log. */
+const EXCERPT_CHARS = 40;
+
+/** The beginning of an answer in quotes, with everything escaped that is not plain ASCII. */
+export function excerpt(answer: string): string {
+  const shown = answer.length > EXCERPT_CHARS ? `${answer.slice(0, EXCERPT_CHARS)}…` : answer;
+  return JSON.stringify(shown).replace(/[^\x20-\x7e…]/g, (char) => {
+    return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
+}
+
+/** `within 1s`. */
+export function within(timeoutMs: number): string {
+  return `within ${formatDuration(timeoutMs)}`;
+}

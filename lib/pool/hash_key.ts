@@ -1,0 +1,20 @@
+/** What a session is known by to a consistent algorithm. */
+
+import type { AlgorithmName } from "../balance/algorithms.ts";
+import { hashText } from "../balance/hash.ts";
+
+export const HASH_KEYS = ["source_ip", "source_address"] as const;
+export type HashKey = typeof HASH_KEYS[number];
+
+/** IPv4 as a socket for both families shows it (RFC 4291, 2.5.5.2): the same client as without the prefix. */
+const MAPPED_IPV4 = "::ffff:";
+
+/** A number that is the same for sessions that belong together; 0 for algorithms that do not ask. */
+export function keyOf(client: Deno.Addr, algorithm: AlgorithmName, hashKey: HashKey): number {
+  if (algorithm !== "maglev") return 0;
+  // All clients of a Unix socket are one: they have no address.
+  if (!("hostname" in client)) return 0;
+  const { hostname, port } = client;
+  const ip = hostname.startsWith(MAPPED_IPV4) ? hostname.slice(MAPPED_IPV4.length) : hostname;
+  return hashText(hashKey === "source_ip" ? ip : `${ip} ${port}`);
+}

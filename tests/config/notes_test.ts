@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
+import { parseConfig } from "../../lib/config/parse.ts";
+import { readConfig } from "../../lib/config/read.ts";
+import { withBackends, withPoolLine } from "./faults.ts";
+
+/** Exactly these notes, in this order. */
+function assertNotes(text: string, ...expected: string[]): void {
+  assert.deepEqual(parseConfig(text, "f.yaml").notes, expected.map((it) => `f.yaml:${it}`));
+}
+
+Deno.test("a check that may take longer than its interval is noted at its timeout", () => {
+  assertNotes(
+    withPoolLine("health_check: { timeout: 3s }"),
+    "8:30 pools.web.health_check.timeout: note: 3s is longer than the interval of 2s; " +
+      "checks then follow one another without pause",
+  );
+  assertNotes(
+    withPoolLine("health_check: { interval: 500ms }"),
+    "8:19 pools.web.health_check.timeout: note: 1s is longer than the interval of 500ms; " +
+      "checks then follow one another without pause",
+  );
+  assertNotes(withPoolLine("health_check: { interval: 2s, timeout: 2s }"));
+});
+
+Deno.test("a queue is noted in which nobody can ever wait", () => {
+  assertNotes(
+    withPoolLine("queue: { size: 5 }"),
+    "8:20 pools.web.queue.size: note: no session ever waits, since no backend of this pool has max_connections",
+  );
+  assertNotes(withBackends("a:1", "{ address: b:1, max_connections: 1 }") + "    queue: { size: 5 }\n");
+  assertNotes(withPoolLine("queue: { timeout: 1s }"));
+});
+
+Deno.test("a slow start is noted in a pool whose backends never go down", () => {
+  const note =
+    "8:17 pools.web.slow_start: note: no backend ever starts slowly, since nothing takes one down: " +
+    "there is no health_check, and outlier_detection is off";
+  assertNotes(withPoolLine("slow_start: 5s"), note);
+  assertNotes(withPoolLine("slow_start: 5s\n    outlier_detection: { consecutive_failures: 0 }"), note);
+  assertNotes(withPoolLine("slow_start: 5s\n    health_check: {}"));
+  const outliers = "outlier_detection: { consecutive_failures: 1, max_ejected_percent: 100 }";
+  assertNotes(withPoolLine(`slow_start: 5s\n    ${outliers}`));
+  assertNotes(withPoolLine("slow_start: 0s"));
+});
+
+Deno.test("outlier detection is noted that may eject less than one backend", () => {
+  const two = withBackends("a:1", "b:1");
+  assertNotes(
+    `${two}    outlier_detection: { consecutive_failures: 3, max_ejected_percent: 49 }\n`,
+    "9:72 pools.web.outlier_detection.max_ejected_percent: note: 49 percent of 2 backends is less than one; " +
+      "none is ever ejected",
+  );
+  assertNotes(
+    withPoolLine("outlier_detection: { consecutive_failures: 3 }"),
+    "8:24 pools.web.outlier_detection.max_ejected_percent: note: 50 percent of 1 backend is less than one; " +
+      "none is ever ejected",
+  );
+  assertNotes(`${two}    outlier_detection: { consecutive_failures: 3, max_ejected_percent: 50 }\n`);
+  assertNotes(`${two}    outlier_detection: { max_ejected_percent: 0 }\n`);
+});
+
+Deno.test("backends are noted that are all backups, or all have no weight", () => {
+  assertNotes(
+    withBackends("{ address: a:1, backup: true }", "{ address: b:1, backup: true }"),
+    "7:7 pools.web.backends: note: all backends are backups, so there is nothing to back up",
+  );
+  assertNotes(
+    withBackends("{ address: a:1, weight: 0 }", "{ address: b:1, weight: 0 }"),
+    "7:7 pools.web.backends: note: all weights are 0, so no backend takes new sessions",
+  );
+  assertNotes(withBackends("{ address: a:1, weight: 0, backup: true }", "b:1"));
+});
+
+Deno.test("the notes of all pools are in the order of the file", () => {
+  assertNotes(
+    `pools:
+  10: { slow_start: 1s, backends: [a:1], queue: { size: 1 } }
+  "9": { backends: [{ address: a:1, weight: 0 }] }
+listeners: [{ listen: ":1", pool: "9" }]
+`,
+    "2:21 pools.10.slow_start: note: no backend ever starts slowly, since nothing takes one down: " +
+      "there is no health_check, and outlier_detection is off",
+    "2:57 pools.10.queue.size: note: no session ever waits, since no backend of this pool has max_connections",
+    "3:20 pools.9.backends: note: all weights are 0, so no backend takes new sessions",
+  );
+});
+
+Deno.test("the notes of a file are said with its path as it was given, beside addresses that are relative to it", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = join(folder, "balancer.yaml");
+    await Deno.writeTextFile(path, withBackends(`{ address: "unix:b.sock", weight: 0 }`));
+    const { notes, pools } = await readConfig(path);
+    assert.deepEqual(notes, [
+      `${path}:7:7 pools.web.backends: note: all weights are 0, so no backend takes new sessions`,
+    ]);
+    assert.deepEqual(pools.web?.backends.map((it) => it.address), [
+      { transport: "unix", path: join(dirname(path), "b.sock") },
+    ]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
