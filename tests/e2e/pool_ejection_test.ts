@@ -28,13 +28,13 @@ Deno.test("dial failures in a row eject a backend, and it returns after the ejec
   await using b = startNamedBackend("b");
   await using balancer = await startTestBalancer({
     backends: [a.member, b.member],
-    pool: { outlier_detection: { consecutive_failures: 3, ejection_time: "1500ms" } },
+    pool: { outlier_detection: { consecutive_failures: 3, ejection_time: "1s" } },
   });
   await b.goDown();
   assert.equal(await visits(balancer.port, 6), "aaaaaa");
   const { level, fields } = await balancer.log.waitFor("backend_ejected");
   assert.equal(level, "warning");
-  assert.deepEqual([fields.pool, fields.backend, fields.for_ms], ["web", "b", 1_500]);
+  assert.deepEqual([fields.pool, fields.backend, fields.for_ms], ["web", "b", 1_000]);
   assert.match(String(fields.reason), /\w/);
   // Nobody dials it meanwhile.
   const before = (await balancer.waitForRecords(6)).length;
@@ -103,7 +103,7 @@ Deno.test("an answer in between begins the count anew, and without any other bac
   assert.equal(await visit(balancer.port), "a");
 });
 
-for (const [percent, most] of [[0, 0], [39, 1], [40, 2], [100, 4]] as const) {
+for (const [percent, most] of [[39, 1], [40, 2], [100, 4]] as const) {
   Deno.test(`of five backends, four of which refuse, ${most} are ejected with max_ejected_percent ${percent}`, async () => {
     await using good = startNamedBackend("good");
     const refusing = Array.from({ length: 4 }, () => `127.0.0.1:${refusedPort()}`);
@@ -134,7 +134,7 @@ Deno.test("clients that leave while a backend is dialled are no failures of the 
       outlier_detection: { consecutive_failures: 1, ejection_time: "1m", max_ejected_percent: 100 },
     },
   });
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < 3; i++) {
     const client = await enterToReset(balancer.port);
     await until(() => balancer.active(0) === 1, "it is dialled");
     await client.reset();

@@ -8,7 +8,7 @@ import { refusedPort, startBackend, startResettingBackend, startSilentBackend } 
 import { startTestBalancer, until } from "../support/balancer.ts";
 import { bytes, readAll } from "../support/bytes.ts";
 
-const TIMING = { interval: "100ms", timeout: "400ms", rise: 2, fall: 2 };
+const TIMING = { interval: "100ms", timeout: "300ms", rise: 2, fall: 2 };
 
 type Answer = (conn: Deno.TcpConn, check: number) => Promise<void> | void;
 
@@ -38,7 +38,7 @@ function say(...pieces: string[]): Answer {
   return async (conn) => {
     conn.setNoDelay(true);
     for (const [i, piece] of pieces.entries()) {
-      if (i > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+      if (i > 0) await new Promise((resolve) => setTimeout(resolve, 20));
       await writeAll(conn, bytes(piece));
     }
   };
@@ -64,7 +64,7 @@ async function assertFound(
     assert.deepEqual([level, fields.pool], ["warning", "web"]);
   }
   await until(
-    () => Object.values(well).every((it) => it.accepted >= 6),
+    () => Object.values(well).every((it) => it.accepted >= 5),
     "the others were checked often enough",
   );
   const changes = balancer.log.events.filter(({ event }) => /^backend_/.test(event));
@@ -80,7 +80,7 @@ Deno.test("tcp checks: whoever accepts is up, even if it closes at once; one tha
     { well: answering(sayNothing), closing: answering(() => {}, false) },
     {
       refusing: { address: `127.0.0.1:${refusedPort()}`, reason: /^connection refused$/ },
-      silent: { address: silent.address, reason: /^no connection within 400ms$/ },
+      silent: { address: silent.address, reason: /^no connection within 300ms$/ },
     },
   ).finally(() => silent.stop());
 });
@@ -93,7 +93,7 @@ Deno.test("http checks: a good status in time is up, whatever its pieces; all el
   await using failing = answering(say("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"));
   await using babbling = answering(say("220 mail ready\r\n"));
   await using broken = answering(say("HTTP/1.1 20"));
-  await using trickling = answering(say(...`HTTP/1.1 200 OK\r\n\r\n`));
+  await using trickling = answering(say(...`HTTP/1.1 200 ${"OK".repeat(50)}\r\n\r\n`));
   await assertFound(
     { type: "http", path: "/health", expect_status: ["200-299", 304] },
     {
@@ -106,14 +106,14 @@ Deno.test("http checks: a good status in time is up, whatever its pieces; all el
     },
     {
       refusing: { address: `127.0.0.1:${refusedPort()}`, reason: /^connection refused$/ },
-      silent: { address: silent.address, reason: /^no connection within 400ms$/ },
-      hanging: { address: hanging.address, reason: /^no answer within 400ms$/ },
+      silent: { address: silent.address, reason: /^no connection within 300ms$/ },
+      hanging: { address: hanging.address, reason: /^no answer within 300ms$/ },
       resetting: { address: resetting.address, reason: /reset/ },
       closing: { address: closing.address, reason: /^closed without an answer$/ },
       failing: { address: failing.address, reason: /^HTTP 503$/ },
       babbling: { address: babbling.address, reason: /^answered "220 mail.*which is not HTTP$/ },
       broken: { address: broken.address, reason: /^answered "HTTP\/1\.1 20", then closed$/ },
-      trickling: { address: trickling.address, reason: /^answered "HTTP\/.*not as expected within 400ms$/ },
+      trickling: { address: trickling.address, reason: /^answered "HTTP\/.*not as expected within 300ms$/ },
     },
   ).finally(() => silent.stop());
 });
@@ -132,7 +132,7 @@ Deno.test("expect checks: the text that is waited for is up, whatever its pieces
     },
     {
       resetting: { address: resetting.address, reason: /reset/ },
-      hanging: { address: hanging.address, reason: /^no answer within 400ms$/ },
+      hanging: { address: hanging.address, reason: /^no answer within 300ms$/ },
       closing: { address: closing.address, reason: /^closed without an answer$/ },
       refusing: { address: refusing.address, reason: /^answered "-ERR not now.*, then closed$/ },
     },

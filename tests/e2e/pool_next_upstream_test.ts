@@ -106,7 +106,7 @@ Deno.test("a client that has sent all and ended while a silent backend is dialle
   const echo = startBackend(async (conn) => await writeAll(conn, await readAll(conn)));
   await using balancer = await startTestBalancer({
     backends: [{ name: "silent", address: silent.address }, echo.address],
-    pool: { algorithm: "first", dial_timeout: "300ms" },
+    pool: { algorithm: "first", dial_timeout: "100ms" },
   });
   using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
   await writeAll(client, bytes("all that I have to say"));

@@ -77,7 +77,7 @@ Deno.test("queue_timeout: whoever waited too long is closed, and the next one ca
     assert.equal(late.name, "");
     const record = await balancer.recordOf(localPort(late.conn));
     assert.equal(record.end, "queue_timeout");
-    assert.ok((record.queue_ms ?? 0) >= 300, `waited for ${record.queue_ms} ms`);
+    assert.ok((record.queue_ms ?? 0) > 290, `waited for ${record.queue_ms} ms`);
     assert.equal(record.attempts, 0);
   }
   const next = enter(balancer.port);
@@ -148,7 +148,7 @@ Deno.test("shutdown while somebody waits: he is closed at the shutdown timeout",
 Deno.test("max_session_duration runs while a session waits, idle_timeout does not", async () => {
   await using a = startNamedBackend("a");
   await using balancer = await startSmall(a, { size: 1, timeout: "1m" }, {
-    listener: { max_session_duration: "600ms", idle_timeout: "100ms" },
+    listener: { max_session_duration: "400ms", idle_timeout: "100ms" },
   });
   // A session in the only place would end at the same time; this one holds it from outside.
   const place = balancer.balancer.plan.pools[0]?.backends[0]?.row ?? -1;
@@ -158,6 +158,6 @@ Deno.test("max_session_duration runs while a session waits, idle_timeout does no
   const record = await balancer.recordOf(localPort(guest.conn));
   assert.equal(record.end, "max_duration");
   assert.equal(record.attempts, 0);
-  assert.ok((record.queue_ms ?? 0) >= 500, `waited for ${record.queue_ms} ms`);
+  assert.ok((record.queue_ms ?? 0) >= 300, `waited for ${record.queue_ms} ms`);
   assert.equal(balancer.queued(), 0);
 });

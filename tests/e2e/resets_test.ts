@@ -31,19 +31,41 @@ async function resettingBackend(
 }
 
 Deno.test("a client that resets ends its session at once, and the backend is closed", async () => {
-  const { promise: backendEnded, resolve } = Promise.withResolvers<void>();
+  const reached = Promise.withResolvers<void>();
+  const backendEnded = Promise.withResolvers<void>();
   const backend = startBackend(async (conn) => {
+    await conn.read(new Uint8Array(5));
+    reached.resolve();
     await readAll(conn).catch(() => {});
-    resolve();
+    backendEnded.resolve();
   });
   await using balancer = await startTestBalancer({ backends: [backend.address] });
   const client = connect({ host: "127.0.0.1", port: balancer.port });
   await once(client, "connect");
   const port = client.localPort ?? 0;
   client.write("hello");
+  await reached.promise;
   client.resetAndDestroy();
-  await backendEnded;
+  await backendEnded.promise;
   assert.equal((await balancer.recordOf(port)).end, "client_reset");
+  await backend.stop();
+});
+
+Deno.test("clients that reset at once cost nothing that lasts, whether or not their backend was reached by then", async () => {
+  const backend = startBackend(async (conn) => void await readAll(conn).catch(() => {}));
+  await using balancer = await startTestBalancer({ backends: [backend.address] });
+  for (let i = 0; i < 20; i++) {
+    const client = connect({ host: "127.0.0.1", port: balancer.port });
+    await once(client, "connect");
+    client.write("hello");
+    client.resetAndDestroy();
+  }
+  // Those that were reset before they were accepted leave no record.
+  assert.equal(text(await ask(balancer.port, bytes("x"))), "");
+  await balancer.stop();
+  const ends = new Set(balancer.records().map((record) => record.end));
+  assert.ok(ends.size <= 2 && ends.has("done"), [...ends].join());
+  assert.equal(balancer.active(0), 0);
   await backend.stop();
 });
 
