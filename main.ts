@@ -17,14 +17,15 @@ const ONE_SIGNAL_MS = 500;
 async function main(args: readonly string[]): Promise<ExitStatus> {
   const terminal: Terminal = {
     stop: stopSignal(),
-    // Windows sends it when the console is closed, which is no wish for a new configuration.
-    onHangup: (heard) => {
-      if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", heard);
+    // Windows has no SIGUSR1, and sends SIGHUP when the console is closed, which is no wish for a new configuration.
+    onSignal: (signal, heard) => {
+      if (Deno.build.os !== "windows") Deno.addSignalListener(signal, heard);
     },
     print: async (text) => {
       const { writeOut } = await import("./lib/roles/terminal.ts");
       await writeOut(new TextEncoder().encode(text));
     },
+    version: project.version,
     // In the source tree there is no command of that name.
     command: import.meta.url.endsWith("/main.ts") && !Deno.build.standalone ? "deno task sockbal" : "sockbal",
   };

@@ -36,7 +36,8 @@ The balancer reads \`balancer.yaml\` of the current folder, or the file that \`-
 uses the sample below. \`--check\` reads a configuration and says whether it is right, without starting anything.
 \`--print-schema\` prints its JSON Schema, for editors that complete and check while you type.
 
-This is the sample. It says nothing but the defaults, except for the health check, which is off when it is left out.
+This is the sample. It says nothing but the defaults, except for the health check and the admin side, which are off when left
+out.
 
 \`\`\`yaml
 ${sample}\`\`\`

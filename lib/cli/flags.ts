@@ -115,6 +115,16 @@ export const balancerFlags = object({
     description: message`Data-plane threads; by default one a core.`,
   })),
   check: option("--check", { description: message`Check the configuration and exit.` }),
+  watch: option("--watch", {
+    description:
+      message`Read the configuration again whenever its file changes; with --status, show it again every second.`,
+  }),
+  status: option("--status", {
+    description: message`Show the state of a running balancer and exit.`,
+  }),
+  admin: optional(option("--admin", dialAddress(), {
+    description: message`With --status: where its admin side is; by default as the configuration says.`,
+  })),
   printSchema: option("--print-schema", {
     description: message`Print the JSON Schema of the configuration and exit.`,
   }),

@@ -5,7 +5,13 @@
  * with all others; whatever has the wrong shape is passed over here, since the schema reports it.
  */
 
-import { type Address, formatAddress, parseDialAddress, parseListenAddress } from "../core/address.ts";
+import {
+  type Address,
+  formatAddress,
+  isLocal,
+  parseDialAddress,
+  parseListenAddress,
+} from "../core/address.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Path } from "./document.ts";
 import { CHECK_TYPES, EXPECT_FORMS, typeOfCheckKey } from "./health_check_schema.ts";
@@ -36,10 +42,13 @@ export function crossChecks(document: unknown): PathFault[] {
     });
   });
 
+  const admin = asMap(asMap(document).admin);
   faults.push(
     ...repeatedUses([
       ...listeners.map((it, i) => useOf(it, "listen", ["listeners", i], parseListenAddress)),
+      useOf({ listen: admin.listen }, "listen", ["admin"], parseListenAddress),
     ]),
+    ...tokenFaults(admin),
   );
   for (const [name, pool] of Object.entries(pools)) {
     const path = ["pools", name, "backends"];
@@ -51,6 +60,14 @@ export function crossChecks(document: unknown): PathFault[] {
     );
   }
   return faults;
+}
+
+/** What others can reach needs a token. */
+function tokenFaults({ listen, token_file }: Record<string, unknown>): PathFault[] {
+  const address = parsedAddress(listen, parseListenAddress);
+  if (token_file !== undefined || address === undefined || isLocal(address)) return [];
+  const message = `other machines can reach ${listen}; set token_file, or listen on 127.0.0.1`;
+  return [{ path: ["admin", "listen"], message }];
 }
 
 /** Only maglev has a key. */

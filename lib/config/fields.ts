@@ -145,3 +145,10 @@ export function listenAddress(description: string): z.ZodType<Address, string> {
   return parsed(parseListenAddress, refuse("an address", "write host:port, [v6]:port, :port or unix:/path"))
     .meta({ title: "address", description });
 }
+
+/** The path of a file; a relative one is relative to the configuration. */
+export function filePath(description: string): z.ZodType<string, string> {
+  const refused = refuse("a path", "write the path of a file");
+  return z.string(refused).min(1, refused).refine((path) => !path.includes("\0"), refused)
+    .meta({ title: "path", description });
+}

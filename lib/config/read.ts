@@ -29,7 +29,17 @@ function withPathsFrom(folder: string, config: Config): Config {
     return [name, { ...pool, backends }];
   });
   const listeners = config.listeners.map((listener) => ({ ...listener, listen: based(listener.listen) }));
-  return { ...config, listeners, pools: Object.fromEntries(pools) };
+  const { admin, log } = config;
+  return {
+    ...config,
+    listeners,
+    pools: Object.fromEntries(pools),
+    admin: admin === undefined ? undefined : {
+      listen: based(admin.listen),
+      tokenFile: admin.tokenFile === undefined ? undefined : resolve(folder, admin.tokenFile),
+    },
+    log: log.file === undefined ? log : { ...log, file: resolve(folder, log.file) },
+  };
 }
 
 async function readText(path: string): Promise<string> {

@@ -9,7 +9,7 @@
 import { z } from "zod";
 import { formatAddress } from "../core/address.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../core/log.ts";
-import { choice, count, duration, flag, listenAddress, name, refuse, section } from "./fields.ts";
+import { choice, count, duration, filePath, flag, listenAddress, name, refuse, section } from "./fields.ts";
 import { pool } from "./pool_schema.ts";
 
 export { ALGORITHMS } from "./pool_schema.ts";
@@ -59,7 +59,20 @@ const log = section("log", {
   level: choice("level", LOG_LEVELS, "The least level that is written.").prefault("info"),
   format: choice("format", LOG_FORMATS, "Text for people, JSON for programs.").prefault("text"),
   sessions: flag("Whether each session leaves a record when it ends.").prefault(true),
+  file: filePath(
+    "Where the records of sessions go, instead of stderr; SIGUSR1 opens the file again. Everything else stays on stderr.",
+  ).optional(),
 }).meta({ description: "The log, on stderr." });
+
+const admin = section("admin", {
+  listen: listenAddress(
+    "Where the page, the API and the metrics are: host:port, [v6]:port, :port or unix:/path.",
+  ),
+  token_file: filePath(
+    "A file with the token that everything but /healthz and /readyz asks for; needed unless only this machine can reach the address.",
+  ).optional(),
+}).transform((it) => ({ listen: it.listen, tokenFile: it.token_file }))
+  .meta({ description: "The admin page, API and metrics; without it there are none." });
 
 const workersRefused = refuse("a number of workers", "write auto or 1 to 256");
 
@@ -75,6 +88,7 @@ export const configSchema = section("the configuration", {
   )
     .refine((pools) => Object.keys(pools).length > 0, { error: "empty; write at least one pool" })
     .meta({ description: "Groups of backends, by name." }),
+  admin: admin.optional(),
   log: log.prefault({}),
   workers: z.union(
     [z.literal("auto"), z.int().min(1, workersRefused).max(256, workersRefused)],
@@ -92,6 +106,7 @@ export const configSchema = section("the configuration", {
 }).transform((it) => ({
   listeners: it.listeners,
   pools: it.pools,
+  admin: it.admin,
   log: it.log,
   workers: it.workers,
   shutdownTimeoutMs: it.shutdown_timeout,

@@ -142,6 +142,7 @@ export class Balancer {
     } else {
       introduceBackends(this.scoreboard, plan, config);
       this.#current = await this.#startGeneration(plan, config);
+      await current.close(plan);
       void this.#retire(current, config.reloadDrainTimeoutMs);
     }
     this.#config = config;
@@ -181,7 +182,7 @@ export class Balancer {
 
   /** Lets the sessions of an old generation finish. */
   async #retire(generation: Generation, drainTimeoutMs: number): Promise<void> {
-    const closed = await generation.drain(drainTimeoutMs === 0 ? Infinity : drainTimeoutMs, this.plan);
+    const closed = await generation.drain(drainTimeoutMs === 0 ? Infinity : drainTimeoutMs);
     this.#generations.delete(generation);
     this.#rows.drop(generation.plan.rows);
     this.totals.keepOnly(this.generations.map((it) => it.plan));

@@ -48,6 +48,7 @@ export class DataWorker {
   readonly #requests = new Map<number, (sessions: readonly LiveSessionFacts[]) => void>();
   #lastRequest = 0;
   readonly #listening = Promise.withResolvers<void>();
+  readonly #closed = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<WorkerEnd>();
 
   constructor({ entry, plane, permissions, hears, log }: DataWorkerOptions) {
@@ -71,9 +72,14 @@ export class DataWorker {
     this.#tell({ type: "start", options: plane });
   }
 
-  /** Stops accepting; the worker ends when its last session has. The paths of these sockets are others' by now. */
-  drain(takenOver: readonly string[]): void {
+  /**
+   * Stops accepting; resolves when it has. The worker ends when its last session has.
+   *
+   * @param takenOver Paths of Unix sockets at which others listen by now.
+   */
+  async drain(takenOver: readonly string[]): Promise<void> {
     this.#tell({ type: "drain", takenOver });
+    await Promise.race([this.#closed.promise, this.ended]);
   }
 
   /** Ends the sessions that a drain has left. */
@@ -115,6 +121,8 @@ export class DataWorker {
     switch (message.type) {
       case "listening":
         return this.#listening.resolve();
+      case "closed":
+        return this.#closed.resolve();
       case "sessions":
         for (const record of message.records) this.#logSession(record);
         return;

@@ -92,20 +92,27 @@ export class Generation {
   }
 
   /**
-   * Stops accepting, lets the sessions finish, and after `timeoutMs` ends those that are left.
+   * Stops accepting; resolves when no worker accepts any more.
+   *
+   * @param next What takes its place; undefined when nothing does.
+   */
+  async close(next?: Plan): Promise<void> {
+    if (this.#draining.signal.aborted) return;
+    this.#draining.abort();
+    const takenOver = (next?.listeners ?? []).flatMap(({ address }) => {
+      return address.transport === "unix" ? [address.path] : [];
+    });
+    await Promise.all(this.#members.map(({ worker }) => worker.drain(takenOver)));
+  }
+
+  /**
+   * Stops accepting if it has not yet, lets the sessions finish, and after `timeoutMs` ends those that are left.
    *
    * @param timeoutMs Infinity lets them take as long as they like; a later call may put an end to that.
-   * @param next What takes its place; undefined when nothing does.
    * @return How many had to be ended.
    */
-  async drain(timeoutMs: number, next?: Plan): Promise<number> {
-    if (!this.#draining.signal.aborted) {
-      this.#draining.abort();
-      const takenOver = (next?.listeners ?? []).flatMap(({ address }) => {
-        return address.transport === "unix" ? [address.path] : [];
-      });
-      for (const { worker } of this.#members) worker.drain(takenOver);
-    }
+  async drain(timeoutMs: number): Promise<number> {
+    void this.close();
     const timers = timeoutMs === Infinity ? [] : [
       setTimeout(() => this.#members.forEach(({ worker }) => worker.closeSessions()), timeoutMs),
       setTimeout(() => this.#members.forEach(({ worker }) => worker.terminate()), timeoutMs + CLOSE_GRACE_MS),

@@ -66,17 +66,20 @@ function unique(list: readonly string[]): string[] {
  * @param files The configuration, if it is a file.
  */
 export async function programPermissions(config: Config, files: readonly string[]): Promise<Permissions> {
-  const written = [...configAddresses(config), ...checkAddresses(config)].flatMap(forms);
+  const admin = config.admin === undefined ? [] : [config.admin.listen];
+  const written = [...configAddresses(config), ...checkAddresses(config), ...admin].flatMap(forms);
   const sockets = socketPermissions(await Promise.all(written.map(resolveAddress)));
   const names = written.filter(hasName).map((address) => address.host);
   // To see at the start whether the limit of open files carries what the configuration promises.
   const probes = config.listeners.some((listener) => listener.maxConnections > 0)
     ? [formatAddress(PROBE_ADDRESS)]
     : [];
+  const tokenFiles = config.admin?.tokenFile === undefined ? [] : [config.admin.tokenFile];
+  const logFiles = config.log.file === undefined ? [] : [config.log.file];
   return {
     net: unique([...sockets.net, ...names, ...probes]),
-    read: unique([...files, workerModules, ...sockets.read]),
-    write: sockets.write,
+    read: unique([...files, ...tokenFiles, workerModules, ...sockets.read]),
+    write: unique([...sockets.write, ...logFiles]),
   };
 }
 

@@ -17,7 +17,7 @@ export interface Plan {
   readonly pools: readonly PoolOptions[];
   /** What it uses of the scoreboard; to be dropped when the generation has ended. */
   readonly rows: readonly RowKey[];
-  /** Where each listener of the configuration listens: `:0` and names made concrete, by what was written. */
+  /** Where each listener of the configuration listens: `:0` and names made concrete, by {@linkcode listenKey}. */
   readonly settled: ReadonlyMap<string, Address>;
 }
 
@@ -32,19 +32,26 @@ export async function makePlan(
   rows: RowBook,
   settled: ReadonlyMap<string, Address> = new Map(),
 ): Promise<Plan> {
-  const fresh = config.listeners.map((listener) => listener.listen)
-    .filter((address) => !settled.has(formatAddress(address)));
+  const known = new Map(
+    [...settled].flatMap(([key, address]) => [[key, address], [formatAddress(address), address]] as const),
+  );
+  const fresh = config.listeners.filter((listener) => !known.has(listenKey(listener)));
   const [backendAddresses, ...resolved] = await Promise.all([
     resolveBackends(config),
-    ...fresh.map(resolveAddress),
+    ...fresh.map((listener) => resolveAddress(listener.listen)),
   ]);
   const found = settleAddresses(resolved);
-  const all = new Map(fresh.map((address, i) => [formatAddress(address), found[i] ?? address]));
-  for (const { listen } of config.listeners) {
-    const known = settled.get(formatAddress(listen));
-    if (known !== undefined) all.set(formatAddress(listen), known);
-  }
+  fresh.forEach((listener, i) => known.set(listenKey(listener), found[i] ?? listener.listen));
+  const all = new Map(config.listeners.map((listener) => {
+    return [listenKey(listener), known.get(listenKey(listener)) ?? listener.listen];
+  }));
   return layOut(config, rows, all, backendAddresses);
+}
+
+/** What was written, which means the same address wherever it stands; but every port 0 is another port. */
+function listenKey({ name, listen }: Config["listeners"][number]): string {
+  const written = formatAddress(listen);
+  return listen.transport === "tcp" && listen.port === 0 ? `${name} ${written}` : written;
 }
 
 /** Gives out the rows. A backend keeps its own for as long as its pool and it keep their names. */
@@ -83,8 +90,9 @@ function layOut(
     }));
     const listeners = config.listeners.map((listener): ListenerOptions => ({
       row: use(`listener ${listener.name}`),
+      sessionsRow: use(`sessions ${listener.name}`),
       name: listener.name,
-      address: settled.get(formatAddress(listener.listen)) ?? listener.listen,
+      address: settled.get(listenKey(listener)) ?? listener.listen,
       pool: poolNames.indexOf(listener.pool),
       maxConnections: listener.maxConnections,
       backlog: listener.backlog,
@@ -151,7 +159,7 @@ export function heldRows(plan: Plan): { readonly sessions: number[]; readonly ot
   return {
     sessions: plan.pools.flatMap((pool) => pool.backends.map((backend) => backend.row)),
     others: [
-      ...plan.listeners.map((listener) => listener.row),
+      ...plan.listeners.flatMap((listener) => [listener.row, listener.sessionsRow]),
       ...plan.pools.flatMap((pool) => pool.queue === undefined ? [pool.row] : [pool.row, pool.queue.row]),
     ],
   };

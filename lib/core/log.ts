@@ -21,6 +21,8 @@ export interface LogOptions {
   readonly format: LogFormat;
   /** Writes some of the bytes and says how many; may take as long as it likes. */
   readonly write: (bytes: Uint8Array) => Promise<number>;
+  /** The same for the records of sessions, when these go elsewhere. */
+  readonly writeSessions?: (bytes: Uint8Array) => Promise<number>;
 }
 
 /** What waits for a reader that stalls; about 4,000 session records. */
@@ -41,22 +43,29 @@ export const log: Logger = getLogger("sockbal");
 
 /** A running log. */
 export interface RunningLog {
+  /** Records that had to be dropped so far, because the reader was too slow. */
+  readonly dropped: number;
   /** Writes what is pending, for at most a second, and ends the log. May be called twice. */
   close(): Promise<void>;
 }
 
 /** Starts the log of the program, or starts it anew with other options. */
 export function startLog(options: LogOptions): RunningLog {
-  const lines = new LineWriter(options.write, (count) => {
+  const describeDrops = (count: number): string => {
     return formatRecord(
       { level: "warning", event: "log_records_dropped", count },
       Date.now(),
       options.format,
     );
-  });
+  };
+  const lines = new LineWriter(options.write, describeDrops);
+  const sessions = options.writeSessions === undefined
+    ? lines
+    : new LineWriter(options.writeSessions, describeDrops);
   const sink = (record: LogRecord): void => {
     const event = { level: record.level, event: String(record.message[0]), ...record.properties };
-    lines.push(formatRecord(event, record.timestamp, options.format));
+    const writer = event.event === "session" ? sessions : lines;
+    writer.push(formatRecord(event, record.timestamp, options.format));
   };
   configureSync({
     reset: true,
@@ -70,7 +79,14 @@ export function startLog(options: LogOptions): RunningLog {
       { category: ["logtape", "meta"], sinks: [], lowestLevel: "fatal" },
     ],
   });
-  return { close: () => lines.close() };
+  return {
+    get dropped() {
+      return sessions === lines ? lines.droppedInAll : lines.droppedInAll + sessions.droppedInAll;
+    },
+    close: async () => {
+      await Promise.all([lines.close(), sessions.close()]);
+    },
+  };
 }
 
 interface LogEvent extends Record<string, unknown> {
@@ -111,6 +127,7 @@ class LineWriter {
   #pending: string[] = [];
   #pendingChars = 0;
   #dropped = 0;
+  droppedInAll = 0;
   #writing: Promise<void> | undefined;
 
   constructor(write: LogOptions["write"], describeDrops: (count: number) => string) {
@@ -121,6 +138,7 @@ class LineWriter {
   push(line: string): void {
     if (this.#pendingChars + line.length > MAX_PENDING_CHARS) {
       this.#dropped++;
+      this.droppedInAll++;
     } else {
       this.#pending.push(line);
       this.#pendingChars += line.length;

@@ -12,6 +12,8 @@ import { overdue, type SessionLimits } from "./timeouts.ts";
 export interface Entrance {
   /** The row of the listener on the scoreboard. */
   readonly row: number;
+  /** The row for the count of its sessions. */
+  readonly sessionsRow: number;
   /** The listener's name. */
   readonly name: string;
   readonly pool: Pool;

@@ -8,8 +8,10 @@ import type { SessionLimits } from "./timeouts.ts";
 
 /** A listener as a worker needs it. */
 export interface ListenerOptions {
-  /** Its row on the scoreboard. */
+  /** Its row on the scoreboard, for the places that are taken: one also waits for the next connection in each worker. */
   readonly row: number;
+  /** Its row for the sessions that there are. */
+  readonly sessionsRow: number;
   readonly name: string;
   /** By IP address and settled port, or socket path. */
   readonly address: Address;
@@ -54,7 +56,7 @@ export interface LiveSessionFacts {
 export type ToWorker =
   | { readonly type: "start"; readonly options: PlaneOptions }
   /**
-   * Stop accepting; `drained` answers when the last session has ended. Unix sockets with these paths have been taken over
+   * Stop accepting, which `closed` answers; `drained` follows when the last session has ended. Unix sockets with these paths have been taken over
    * by other workers.
    */
   | { readonly type: "drain"; readonly takenOver: readonly string[] }
@@ -69,6 +71,8 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly type: "listening" }
+  /** Accepts no more connections. */
+  | { readonly type: "closed" }
   /** The worker is of no more use; it has ended, or could not begin. */
   | { readonly type: "died"; readonly reason: string }
   | { readonly type: "sessions"; readonly records: readonly SessionRecord[] }

@@ -91,6 +91,7 @@ export class Plane implements Watched {
     this.#stop.abort();
     await Promise.all(this.#accepting);
     await Promise.all(addresses.filter((it) => !isTakenOver(it)).map(removeSocketFile));
+    this.#tell({ type: "closed" });
     if (this.#sessions.size > 0) await new Promise<void>((resolve) => this.#onIdle = resolve);
     this.#clock.stop();
     this.#sendRecords();
@@ -146,8 +147,8 @@ export class Plane implements Watched {
     if (pool === undefined) {
       throw new RangeError(`Cannot start listener ${options.name}: there is no pool ${options.pool}`);
     }
-    const { row, name, limits } = options;
-    const entrance = { row, name, limits, pool };
+    const { row, sessionsRow, name, limits } = options;
+    const entrance = { row, sessionsRow, name, limits, pool };
     return acceptConnections(listener, {
       gate: this.#gate(options),
       serve: (conn) => this.#serve(conn, entrance),
@@ -176,12 +177,14 @@ export class Plane implements Watched {
     const earlyRead = readEarly(client, this.#tools.buffers);
     const session = new LiveSession(client, entrance, earlyRead, this.#clock);
     this.#sessions.add(session);
+    this.#ledger.take(entrance.sessionsRow, 0);
     try {
       await runSession(session, entrance.pool.keyOf(client.remoteAddr), this.#tools);
     } catch (error) {
       this.#tell({ type: "warning", event: "session_failed", fields: { reason: reasonOf(error) } });
     }
     this.#sessions.delete(session);
+    this.#ledger.giveBack(entrance.sessionsRow);
     this.#account(session);
     if (this.#sessions.size === 0) this.#onIdle?.();
   }

@@ -30,6 +30,7 @@ const OPERATOR = 4;
 const WEIGHT = 5;
 const RAMP_PERCENT = 6;
 const MAX_CONNECTIONS = 7;
+const STATE_CHANGES = 8;
 
 /** What the operator wants of a backend. */
 export const OPERATOR_STATES = ["enabled", "draining", "disabled"] as const;
@@ -151,12 +152,21 @@ export class Scoreboard {
     const set = (cell: number, value: number | undefined): void => {
       if (value !== undefined) Atomics.store(this.#cells, backend * ROW_CELLS + cell, value);
     };
-    if (facts.isUp !== undefined) set(IS_DOWN, facts.isUp ? 0 : 1);
-    if (facts.isEjected !== undefined) set(IS_EJECTED, facts.isEjected ? 1 : 0);
-    if (facts.operator !== undefined) set(OPERATOR, OPERATOR_STATES.indexOf(facts.operator));
+    const setState = (cell: number, value: number): void => {
+      const before = Atomics.exchange(this.#cells, backend * ROW_CELLS + cell, value);
+      if (before !== value) Atomics.add(this.#cells, backend * ROW_CELLS + STATE_CHANGES, 1);
+    };
+    if (facts.isUp !== undefined) setState(IS_DOWN, facts.isUp ? 0 : 1);
+    if (facts.isEjected !== undefined) setState(IS_EJECTED, facts.isEjected ? 1 : 0);
+    if (facts.operator !== undefined) setState(OPERATOR, OPERATOR_STATES.indexOf(facts.operator));
     set(WEIGHT, facts.weight);
     set(RAMP_PERCENT, facts.rampPercent);
     set(MAX_CONNECTIONS, facts.maxConnections);
+  }
+
+  /** How often health, ejection or the operator's wish have changed. */
+  stateChanges(backend: number): number {
+    return Atomics.load(this.#cells, backend * ROW_CELLS + STATE_CHANGES);
   }
 
   /** The limit of a backend alone; asked for with every pick. */

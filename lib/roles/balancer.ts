@@ -1,33 +1,27 @@
 /** The balancer role: from its flags to a configuration, and to a running balancer or a printed result. */
 
 import type { BalancerFlags } from "../cli/flags.ts";
-import { ConfigError } from "../config/parse.ts";
-import { readConfig } from "../config/read.ts";
 import { type Config, configJsonSchema } from "../config/schema.ts";
-import { configOf, sampleConfig } from "../config/sources.ts";
-import { type Balancer, startBalancer } from "../control/balancer.ts";
+import { startBalancer } from "../control/balancer.ts";
+import { BalancerOperations } from "../control/operations.ts";
 import { configAddresses } from "../control/plan.ts";
 import { permissionFlags, programPermissions } from "../control/permissions.ts";
 import { workerFlags } from "../control/worker_entry.ts";
-import { InputError, reasonOf } from "../core/errors.ts";
+import { reasonOf } from "../core/errors.ts";
 import { log } from "../core/log.ts";
+import { LogFile } from "../core/log_file.ts";
+import { AdminSide } from "./admin_side.ts";
+import { chooseConfig, type ChosenConfig } from "./chosen_config.ts";
+import { reload } from "./reload.ts";
+import { runStatus } from "./status.ts";
 import { startStderrLog, stopped, type Terminal } from "./terminal.ts";
+import { watchFile } from "./watch_file.ts";
 import { giveUpWriting } from "./write_permission.ts";
-
-/** The configuration that is used when the command line names none and this file exists. */
-const DEFAULT_FILE = "balancer.yaml";
-
-interface ChosenConfig {
-  readonly config: Config;
-  /** How messages call it. */
-  readonly name: string;
-  /** Undefined when it did not come from a file. */
-  readonly file: string | undefined;
-}
 
 /** Runs until the user stops it, or prints what was asked for. */
 export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal): Promise<void> {
   if (flags.printSchema) return await terminal.print(JSON.stringify(configJsonSchema(), null, 2) + "\n");
+  if (flags.status) return await runStatus(flags, terminal);
   const chosen = await chooseConfig(flags);
   const { config } = chosen;
   if (flags.check) {
@@ -39,7 +33,11 @@ export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal):
     const flags = [...workerFlags, ...permissionFlags(await programPermissions(config, files))];
     return await terminal.print(flags.join(" ") + "\n");
   }
-  await giveUpWriting(configAddresses(config));
+  const admin = config.admin === undefined ? [] : [config.admin.listen];
+  await giveUpWriting(
+    [...configAddresses(config), ...admin],
+    config.log.file === undefined ? [] : [config.log.file],
+  );
   await run(chosen, flags, terminal);
 }
 
@@ -48,66 +46,50 @@ async function run(
   flags: BalancerFlags,
   terminal: Terminal,
 ): Promise<void> {
-  const running = startStderrLog(flags.logLevel ?? config.log.level, flags.logFormat ?? config.log.format);
+  const sessions = config.log.file === undefined ? undefined : await LogFile.open(config.log.file);
+  const running = startStderrLog(
+    flags.logLevel ?? config.log.level,
+    flags.logFormat ?? config.log.format,
+    sessions,
+  );
   try {
     log.info("starting", { config: name });
     for (const note of config.notes) log.warn("config_note", { note });
-    const balancer = await startBalancer({ config: withFlags(config, flags), log });
-    terminal.onHangup(() => void reload(balancer, file, flags));
+    const complete = (it: Config): Config => ({ ...it, workers: flags.workers ?? it.workers });
+    const tallySessions = config.admin !== undefined;
+    const balancer = await startBalancer({ config: complete(config), log, tallySessions });
+    const admin = new AdminSide(balancer.journal);
+    const operations: BalancerOperations = new BalancerOperations({
+      balancer,
+      version: terminal.version,
+      config: name,
+      log: running,
+      reload: () =>
+        reload({ balancer, file, complete, onReloaded: (it) => admin.follow(it.admin, operations) }),
+    });
+    await admin.follow(config.admin, operations);
+    terminal.onSignal("SIGHUP", () => void operations.reload());
+    if (sessions !== undefined) terminal.onSignal("SIGUSR1", () => void reopen(sessions));
+    if (flags.watch && file !== undefined) void watchFile(file, () => operations.reload(), terminal.stop);
     await stopped(terminal.stop);
-    log.info("stopping", { shutdown_timeout_ms: config.shutdownTimeoutMs });
-    log.info("stopped", { closed_sessions: await balancer.stop() });
+    log.info("stopping", { shutdown_timeout_ms: balancer.config.shutdownTimeoutMs });
+    const closed = await balancer.stop();
+    operations.stop();
+    await admin.stop();
+    log.info("stopped", { closed_sessions: closed });
   } finally {
     await running.close();
+    sessions?.close();
   }
 }
 
-/** What the command line says holds, whatever the file says. */
-function withFlags(config: Config, flags: BalancerFlags): Config {
-  return { ...config, workers: flags.workers ?? config.workers };
-}
-
-/** Reads the file again and puts it into force; when that cannot be, nothing changes, and the log says why. */
-async function reload(balancer: Balancer, file: string | undefined, flags: BalancerFlags): Promise<void> {
-  const { journal } = balancer;
-  if (file === undefined) {
-    return journal.warn("reload_failed", { reason: "there is no configuration file to read again" });
-  }
+/** The file has been moved away, as logrotate does. */
+async function reopen(sessions: LogFile): Promise<void> {
   try {
-    const config = withFlags(await readConfig(file), flags);
-    const workers = await balancer.reload(config);
-    for (const note of config.notes) journal.warn("config_note", { note });
-    journal.info("reloaded", { config: file, workers, generation: balancer.generationNumber });
+    await sessions.reopen();
+    log.info("log_reopened", {});
   } catch (error) {
-    if (error instanceof ConfigError) {
-      for (const fault of error.message.split("\n")) journal.error("reload_failed", { reason: fault });
-    } else {
-      journal.error("reload_failed", { reason: reasonOf(error) });
-    }
-  }
-}
-
-async function chooseConfig(flags: BalancerFlags): Promise<ChosenConfig> {
-  const isShort = flags.listen !== undefined || flags.backends.length > 0 || flags.algorithm !== undefined;
-  if (isShort) {
-    if (flags.config !== undefined) {
-      throw new InputError("--config cannot be used together with --listen, --backend or --algorithm");
-    }
-    return { config: configOf(flags), name: "the command line", file: undefined };
-  }
-  const file = flags.config ?? await defaultFile();
-  if (file === undefined) return { config: sampleConfig(), name: "the built-in sample", file };
-  return { config: await readConfig(file), name: file, file };
-}
-
-async function defaultFile(): Promise<string | undefined> {
-  try {
-    await Deno.lstat(DEFAULT_FILE);
-    return DEFAULT_FILE;
-  } catch (error) {
-    // Without the permission to look, there is nothing to be seen either.
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) return undefined;
-    throw error;
+    log.error("log_not_reopened", { reason: reasonOf(error) });
   }
 }
 

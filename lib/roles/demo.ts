@@ -5,13 +5,15 @@
 import type { DemoFlags } from "../cli/flags.ts";
 import { sampleConfig } from "../config/sources.ts";
 import { type Balancer, startBalancer } from "../control/balancer.ts";
+import { BalancerOperations } from "../control/operations.ts";
 import { configAddresses } from "../control/plan.ts";
 import { parseDialAddress } from "../core/address.ts";
 import { log } from "../core/log.ts";
 import { whoamiOrHttp } from "../respond/whoami_or_http.ts";
+import { AdminSide } from "./admin_side.ts";
 import { runClient } from "./client.ts";
 import { type RunningServer, startServer } from "./server.ts";
-import { startStderrLog, stopped, type Terminal } from "./terminal.ts";
+import { startStderrLog, type Terminal } from "./terminal.ts";
 import { giveUpWriting } from "./write_permission.ts";
 
 const MESSAGES = 9;
@@ -22,6 +24,8 @@ export async function runDemo(flags: DemoFlags, terminal: Terminal): Promise<voi
   const running = startStderrLog(flags.logLevel ?? "warn", flags.logFormat);
   const servers: RunningServer[] = [];
   let balancer: Balancer | undefined;
+  let operations: BalancerOperations | undefined;
+  let admin: AdminSide | undefined;
   try {
     const config = sampleConfig();
     await giveUpWriting(configAddresses(config));
@@ -38,10 +42,26 @@ export async function runDemo(flags: DemoFlags, terminal: Terminal): Promise<voi
       );
     }
     // Nobody's work depends on a demo: whoever is still connected at the end is not waited for.
-    balancer = await startBalancer({ config: { ...config, shutdownTimeoutMs: 200 }, log });
-    await terminal.print(await show(servers, balancer.addresses[0] ?? "", terminal));
-    await stopped(terminal.stop);
+    balancer = await startBalancer({
+      config: { ...config, shutdownTimeoutMs: 200 },
+      log,
+      tallySessions: true,
+    });
+    operations = new BalancerOperations({
+      balancer,
+      version: terminal.version,
+      config: "the built-in sample",
+      log: running,
+      reload: () => Promise.resolve({ ok: false, message: "the demo has no configuration file", faults: [] }),
+    });
+    admin = new AdminSide(balancer.journal);
+    await admin.follow(config.admin, operations);
+    const front = balancer.addresses[0] ?? "";
+    await terminal.print(await show(servers, front, admin.address, terminal));
+    await keepBusy(front, terminal.stop);
   } finally {
+    operations?.stop();
+    await admin?.stop();
     await balancer?.stop();
     await Promise.all(servers.map((server) => server.stop()));
     await running.close();
@@ -52,6 +72,7 @@ export async function runDemo(flags: DemoFlags, terminal: Terminal): Promise<voi
 async function show(
   servers: readonly RunningServer[],
   balancer: string,
+  page: string | undefined,
   terminal: Terminal,
 ): Promise<string> {
   const rows: string[] = [];
@@ -63,7 +84,9 @@ async function show(
   return `sockbal demo: one port, three servers, in turn
 
   balancer   ${balancer}
-${servers.map((server, i) => `  server ${i + 1}   ${server.address}`).join("\n")}
+${page === undefined ? "" : `  page       http://${page}\n`}${
+    servers.map((server, i) => `  server ${i + 1}   ${server.address}`).join("\n")
+  }
 
   message    answered by
 ${rows.join("\n")}
@@ -75,6 +98,23 @@ It stays up. Try it from another terminal:
 
 Ctrl-C stops it.
 `;
+}
+
+/** A little traffic until the user stops it, so that the page has something to show. */
+async function keepBusy(balancer: string, stop: AbortSignal): Promise<void> {
+  for (let i = 0; !stop.aborted; i++) {
+    // A gentle swell, from two to twenty messages a second.
+    const perSecond = 11 + 9 * Math.sin(i / 40);
+    await pause(1_000 / perSecond, stop);
+    if (!stop.aborted) await ask(balancer, `hello ${i}`, stop).catch(() => {});
+  }
+}
+
+function pause(ms: number, stop: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  stop.addEventListener("abort", () => resolve(), { once: true });
+  return promise.finally(() => clearTimeout(timer));
 }
 
 /** One message through the balancer, and its answer. */

@@ -3,14 +3,16 @@
 import { writeAll } from "../core/connection.ts";
 import { reasonOf, RunError } from "../core/errors.ts";
 import { type LogFormat, type LogLevel, type RunningLog, startLog } from "../core/log.ts";
+import type { LogFile } from "../core/log_file.ts";
 
 export interface Terminal {
   /** Aborted by the first Ctrl-C or SIGTERM. */
   readonly stop: AbortSignal;
-  /** Calls `heard` at every SIGHUP from now on. */
-  onHangup(heard: () => void): void;
+  /** Calls `heard` at every such signal from now on, where the system has it. */
+  onSignal(signal: "SIGHUP" | "SIGUSR1", heard: () => void): void;
   /** Writes to stdout what the user asked for. */
   print(text: string): Promise<void>;
+  readonly version: string;
   /** How this program is started, as a user would type it. */
   readonly command: string;
 }
@@ -22,8 +24,17 @@ export function stopped(stop: AbortSignal): Promise<void> {
 }
 
 /** Starts the log of this process; every role logs to stderr. */
-export function startStderrLog(level: LogLevel = "info", format: LogFormat = "text"): RunningLog {
-  return startLog({ level, format, write: (bytes) => Deno.stderr.write(bytes) });
+export function startStderrLog(
+  level: LogLevel = "info",
+  format: LogFormat = "text",
+  sessions?: LogFile,
+): RunningLog {
+  return startLog({
+    level,
+    format,
+    write: (bytes) => Deno.stderr.write(bytes),
+    ...(sessions === undefined ? {} : { writeSessions: (bytes) => sessions.write(bytes) }),
+  });
 }
 
 /** Whoever read stdout has gone, as `head` does; there is nothing left to do, and nothing wrong. */

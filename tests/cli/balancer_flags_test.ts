@@ -12,6 +12,9 @@ Deno.test("a balancer that is told nothing leaves everything to its configuratio
     backends: [],
     algorithm: undefined,
     workers: undefined,
+    watch: false,
+    status: false,
+    admin: undefined,
     check: false,
     printSchema: false,
     printPermissions: false,
@@ -23,6 +26,7 @@ Deno.test("a balancer that is told nothing leaves everything to its configuratio
 Deno.test("each flag of the balancer is read in both forms", () => {
   const forms: [string, string, string, unknown][] = [
     ["--config", "etc/balancer.yaml", "config", "etc/balancer.yaml"],
+    ["--admin", "127.0.0.1:9901", "admin", { transport: "tcp", host: "127.0.0.1", port: 9901 }],
     ["--listen", ":80", "listen", { transport: "tcp", host: "", port: 80 }],
     ["--backend", "a:1", "backends", [{ transport: "tcp", host: "a", port: 1 }]],
     ...ALGORITHM_NAMES.map((
@@ -40,6 +44,8 @@ Deno.test("each flag of the balancer is read in both forms", () => {
 Deno.test("what only prints or checks is a flag without a value", () => {
   const switches: [string, string][] = [
     ["--check", "check"],
+    ["--watch", "watch"],
+    ["--status", "status"],
     ["--print-schema", "printSchema"],
     ["--print-permissions", "printPermissions"],
   ];

@@ -39,6 +39,7 @@ Deno.test("a minimal file gives the documented defaults", () => {
         onBackendDown: "keep",
       },
     },
+    admin: undefined,
     log: { level: "info", format: "text", sessions: true },
     workers: "auto",
     shutdownTimeoutMs: 30_000,
@@ -67,7 +68,8 @@ pools:
     slow_start: 20s
     when_all_down: ignore_health
     on_backend_down: close
-log: { level: error, format: json, sessions: false }
+admin: { listen: ":9000", token_file: secret.token }
+log: { level: error, format: json, sessions: false, file: s.log }
 workers: 3
 shutdown_timeout: 0s
 reload_drain_timeout: 1m30s
@@ -115,7 +117,8 @@ reload_drain_timeout: 1m30s
         onBackendDown: "close",
       },
     },
-    log: { level: "error", format: "json", sessions: false },
+    admin: { listen: { transport: "tcp", host: "", port: 9000 }, tokenFile: "secret.token" },
+    log: { level: "error", format: "json", sessions: false, file: "s.log" },
     workers: 3,
     shutdownTimeoutMs: 0,
     reloadDrainTimeoutMs: 90_000,
@@ -123,12 +126,13 @@ reload_drain_timeout: 1m30s
   });
 });
 
-Deno.test("the sample says nothing but the defaults, and checks its backends", async () => {
+Deno.test("the sample says nothing but the defaults, checks its backends, and has a page", async () => {
   const minimal = `listeners: [{ name: web, listen: 127.0.0.1:5678, pool: web }]
 pools:
   web:
     backends: [127.0.0.1:8001, 127.0.0.1:8002, { address: 127.0.0.1:8003, name: third }]
     health_check: {}
+admin: { listen: 127.0.0.1:9901 }
 `;
   assert.deepEqual(await readConfig(SAMPLE_FILE), parseConfig(minimal, "f"));
 });

@@ -12,7 +12,7 @@ Deno.test("a document without anything in it is empty", () => {
 });
 
 Deno.test("a document that is no map is told what a configuration is", () => {
-  const wanted = "is not a map; the configuration is a map of listeners, pools, log, …";
+  const wanted = "is not a map; the configuration is a map of listeners, pools, admin, …";
   assertFaults("hello\n", ["1:1", `"hello" ${wanted}`]);
   assertFaults("\n  42\n", ["2:3", `42 ${wanted}`]);
   assertFaults("true\n", ["1:1", `true ${wanted}`]);

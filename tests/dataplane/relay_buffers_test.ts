@@ -99,7 +99,7 @@ async function startRelay(client: Pair): Promise<Relayed> {
   const backend = await pair();
   const buffers = new CountedBuffers();
   const none = { idleTimeoutMs: 0, halfCloseTimeoutMs: 0, maxSessionDurationMs: 0 };
-  const entrance = { row: 0, name: "web", pool: poolOfOne(), limits: none };
+  const entrance = { row: 0, sessionsRow: 3, name: "web", pool: poolOfOne(), limits: none };
   const session = new LiveSession(client.end, entrance, readEarly(client.end, buffers), new CoarseClock());
   session.connected(BACKEND, backend.end);
   const done = relay(session, backend.end, buffers);

@@ -182,7 +182,7 @@ Deno.test("--check, --print-schema and --print-permissions print their result to
   const flags = await sockbal("--role", "balancer", "--config", sample, "--print-permissions");
   assert.match(
     flags.stdout,
-    /^--allow-net=127.0.0.1:5678,127.0.0.1:8001,127.0.0.1:8002,127.0.0.1:8003 --allow-read=\S+balancer.yaml,\S+\n$/,
+    /^--allow-net=127.0.0.1:5678,127.0.0.1:8001,127.0.0.1:8002,127.0.0.1:8003,127.0.0.1:9901 --allow-read=\S+balancer.yaml,\S+\n$/,
   );
 });
 

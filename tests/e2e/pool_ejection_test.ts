@@ -34,7 +34,10 @@ Deno.test("dial failures in a row eject a backend, and it returns after the ejec
   assert.equal(await visits(balancer.port, 6), "aaaaaa");
   const { level, fields } = await balancer.log.waitFor("backend_ejected");
   assert.equal(level, "warning");
-  assert.deepEqual([fields.pool, fields.backend, fields.for_ms], ["web", "b", 1_000]);
+  assert.deepEqual([fields.pool, fields.backend], ["web", "b"]);
+  const forMs = Number(fields.for_ms);
+  // It is a difference of two clock readings, rounded up.
+  assert.ok(forMs === 1_000 || forMs === 1_001, `ejected for ${forMs} ms`);
   assert.match(String(fields.reason), /\w/);
   // Nobody dials it meanwhile.
   const before = (await balancer.waitForRecords(6)).length;

@@ -70,7 +70,7 @@ Deno.test("the record says how long a session waited, apart from its dial, and n
     await balancer.recordOf(localPort(guest.conn)),
   ];
   assert.equal(first.queue_ms, undefined);
-  assert.ok((second.queue_ms ?? 0) >= heldMs - 1, `waited for ${second.queue_ms} ms of ${heldMs}`);
+  assert.ok((second.queue_ms ?? 0) >= heldMs - 50, `waited for ${second.queue_ms} ms of ${heldMs}`);
   assert.ok(second.duration_ms >= (second.queue_ms ?? 0));
   assert.ok(second.dial_ms < heldMs, `dialled for ${second.dial_ms} ms`);
 });

@@ -1,0 +1,53 @@
+// @ts-check
+
+/** The table of listeners. */
+
+import { byId, partsOf, setOrder, stamp } from "./dom.js";
+import { formatCount } from "./format.js";
+import { showTraffic } from "./traffic.js";
+
+/** @import { Listener, Status } from "./api.js" */
+/** @import { Parts } from "./dom.js" */
+/** @import { followRates, Rates } from "./rates.js" */
+
+export function createListeners() {
+  const body = byId("listener-rows");
+  /** @type {Map<string, Parts>} */
+  const rows = new Map();
+
+  return {
+    /**
+     * @param {Status} status
+     * @param {ReturnType<typeof followRates>} rates
+     */
+    update({ listeners }, rates) {
+      const names = new Set(listeners.map((listener) => listener.name));
+      for (const [name, row] of rows) {
+        if (names.has(name)) continue;
+        row.root.remove();
+        rows.delete(name);
+      }
+      const elements = listeners.map((listener) => {
+        let row = rows.get(listener.name);
+        if (row === undefined) rows.set(listener.name, row = partsOf(stamp("listener-row")));
+        updateRow(row, listener, rates.listener(listener.name));
+        return row.root;
+      });
+      setOrder(body, elements);
+    },
+  };
+}
+
+/**
+ * @param {Parts} row
+ * @param {Listener} listener
+ * @param {Rates} rates
+ */
+function updateRow(row, listener, rates) {
+  row.put("name", listener.name);
+  row.put("address", listener.address === listener.name ? "" : listener.address);
+  row.put("pool", listener.pool);
+  row.putFigure("active", formatCount(listener.active), listener.active);
+  row.put("limit", listener.max_connections === 0 ? "" : ` / ${formatCount(listener.max_connections)}`);
+  showTraffic(row, listener, rates);
+}

@@ -1,0 +1,138 @@
+/** The paths of the admin side, which are promises to users, and what is done there. */
+
+import { type Context, Hono } from "hono";
+import { encodeBase64 } from "hono/utils/encode";
+import { readJson } from "./body.ts";
+import type { EventStreams } from "./event_streams.ts";
+import { EXPOSITION_TYPE } from "./exposition.ts";
+import { renderMetrics } from "./metrics.ts";
+import type { Operations, Order, Status } from "./operations.ts";
+import { type Action, ACTIONS, readOrder, readWeight, refuseContent, singleParameter } from "./orders.ts";
+import { problem, Refusal } from "./problem.ts";
+import { targetOf } from "./target.ts";
+
+/** What the routes are told about a request beside itself. */
+export interface RequestFacts {
+  /** Settles when the response has been sent, or cannot be any more. */
+  readonly completed: Promise<void>;
+}
+
+export interface RoutesOptions {
+  readonly operations: Operations;
+  readonly streams: EventStreams;
+  /** The page, whose scripts and styles carry the nonce. */
+  readonly page: (nonce: string) => string;
+  /** Hears of faults of our own; the client is told only that there was one. */
+  readonly onFault: (request: Request, error: unknown) => void;
+}
+
+/** Whoever guards against too much work has these open: they say one word and take no token. */
+export const HEALTH_PATHS: readonly string[] = ["/healthz", "/readyz"];
+
+type App = Hono<{ Bindings: RequestFacts }>;
+type Handler = (context: Context<{ Bindings: RequestFacts }>) => Response | Promise<Response>;
+
+const MAX_SESSIONS = 10_000;
+const DEFAULT_SESSIONS = 100;
+
+/** Answers a request; what it throws has become a problem. */
+export type Routes = (request: Request, facts: RequestFacts) => Response | Promise<Response>;
+
+export function adminRoutes({ operations, streams, page, onFault }: RoutesOptions): Routes {
+  const app: App = new Hono({ getPath: (request) => targetOf(request.url).path });
+  const backend = "/api/pools/:pool/backends/:backend";
+  route(app, "GET", "/", () => answerPage(page));
+  route(app, "GET", "/api/status", (c) => c.json(operations.status()));
+  route(app, "GET", "/api/sessions", async (c) => c.json(await operations.sessions(readLimit(queryOf(c)))));
+  route(app, "GET", "/api/config", (c) => c.json(operations.config() ?? null));
+  // Whoever asks for the head alone would leave the stream unread.
+  route(
+    app,
+    "GET",
+    "/api/events",
+    (c) => c.req.method === "HEAD" ? new Response() : streams.open(c.env.completed),
+  );
+  route(app, "GET", "/metrics", (c) => {
+    const text = renderMetrics(operations.status(), operations.counts());
+    return c.body(text, 200, { "content-type": EXPOSITION_TYPE });
+  });
+  route(app, "GET", "/healthz", (c) => c.text("ok"));
+  route(app, "GET", "/readyz", (c) => answerReady(c, operations.status()));
+  route(app, "POST", `${backend}/:action{${ACTIONS.join("|")}}`, async (c) => {
+    const body = await readJson(c.req.raw);
+    return steer(c, operations, readOrder(c.req.param("action") as Action, queryOf(c), body));
+  });
+  route(app, "PUT", `${backend}/weight`, async (c) => {
+    return steer(c, operations, readWeight(await readJson(c.req.raw)));
+  });
+  route(app, "POST", "/api/reload", async (c) => {
+    refuseContent(await readJson(c.req.raw));
+    const done = await operations.reload();
+    return done.ok ? c.json({ message: done.message }) : problem(422, done.message, done.faults);
+  });
+  app.notFound(() => problem(404, "There is nothing at this path."));
+  app.onError((error, c) => {
+    if (error instanceof Refusal) return problem(error.status, error.message);
+    onFault(c.req.raw, error);
+    return problem(500, "This is a fault of sockbal; its log says more.");
+  });
+  return (request, facts) => app.fetch(request, facts);
+}
+
+/** One method of a path, and what the others are answered. Hono answers HEAD as it does GET, without the body. */
+function route(app: App, method: "GET" | "POST" | "PUT", path: string, handle: Handler): void {
+  app.on(method, path, handle);
+  const allow = method === "GET" ? "GET, HEAD" : method;
+  app.all(path, () => {
+    const refused = problem(405, `This path takes ${allow.replace(", ", " and ")} only.`);
+    refused.headers.set("allow", allow);
+    return refused;
+  });
+}
+
+/** The page may run what carries its nonce and talk to this server; a browser refuses it everything else. */
+function answerPage(page: (nonce: string) => string): Response {
+  const nonce = encodeBase64(crypto.getRandomValues(new Uint8Array(16)).buffer);
+  const policy = [
+    "default-src 'none'",
+    `script-src 'nonce-${nonce}'`,
+    `style-src 'nonce-${nonce}'`,
+    "connect-src 'self'",
+    "img-src data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ];
+  return new Response(page(nonce), {
+    headers: { "content-type": "text/html; charset=utf-8", "content-security-policy": policy.join("; ") },
+  });
+}
+
+/** Says no names: it is open to everybody. */
+function answerReady(c: Context, { ready, workers, pools }: Status): Response {
+  if (ready) return c.text("ready");
+  const empty = pools.filter((pool) => pool.available === 0).length;
+  if (workers.length === 0) return problem(503, "Not ready: no worker runs.");
+  if (empty === 0) return problem(503, "Not ready: the balancer starts or stops.");
+  return problem(503, `Not ready: ${empty} of ${pools.length} pools have no backend that may be picked.`);
+}
+
+function steer(c: Context, operations: Operations, order: Order): Response {
+  const { pool = "", backend = "" } = c.req.param();
+  const message = operations.steer(pool, backend, order);
+  if (message !== undefined) return c.json({ message });
+  return problem(404, `There is no backend ${JSON.stringify(backend)} in a pool ${JSON.stringify(pool)}.`);
+}
+
+function readLimit(query: URLSearchParams): number {
+  const text = singleParameter(query, "limit") ?? String(DEFAULT_SESSIONS);
+  const limit = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (limit < 1 || limit > MAX_SESSIONS) {
+    throw new Refusal(400, `limit has to be a whole number from 1 to ${MAX_SESSIONS}.`);
+  }
+  return limit;
+}
+
+function queryOf(c: Context): URLSearchParams {
+  return new URLSearchParams(targetOf(c.req.url).query);
+}

@@ -1,0 +1,179 @@
+// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
+
+/** The page in a real browser, with a real balancer behind it. */
+
+import assert from "node:assert/strict";
+import axe from "axe-core";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { refusedPort, startNamedBackend } from "../support/backend.ts";
+import { type RunningCommand, startSockbal } from "../support/command.ts";
+import { findProgram } from "../support/packages.ts";
+
+const found = await findProgram("chromium", "chromium");
+const skipped = "missing" in found ? ` (skipped: ${found.missing})` : "";
+
+interface Setting {
+  readonly page: Page;
+  /** Of the admin side. */
+  readonly origin: string;
+  /** What the browser complained about, and requests to anybody else. */
+  readonly complaints: string[];
+}
+
+/** Runs a test with a browser that has the page open. */
+async function withPage(
+  origin: string,
+  test: (setting: Setting) => Promise<void>,
+  width = 1280,
+): Promise<void> {
+  let browser: Browser | undefined;
+  try {
+    browser = await chromium.launch({
+      executablePath: "path" in found ? found.path : "",
+      args: ["--no-sandbox"],
+    });
+    const page = await browser.newPage({ viewport: { width, height: 900 } });
+    const complaints: string[] = [];
+    page.on("pageerror", (error) => complaints.push(error.message));
+    page.on("console", (message) => {
+      // While the balancer is away the browser says so itself.
+      const isOwn = !/Failed to load resource|ERR_CONNECTION|ERR_INCOMPLETE/.test(message.text());
+      if (message.type() === "error" && isOwn) complaints.push(message.text());
+    });
+    page.on("request", (request) => {
+      const { protocol, origin: to } = new URL(request.url());
+      if (protocol !== "data:" && to !== origin) complaints.push(request.url());
+    });
+    await page.goto(origin);
+    await test({ page, origin, complaints });
+    assert.deepEqual(complaints, []);
+  } finally {
+    await browser?.close();
+  }
+}
+
+async function writeConfig(
+  backends: readonly string[],
+  ports: { web: number; admin: number },
+): Promise<string> {
+  const file = await Deno.makeTempFile({ suffix: ".yaml" });
+  await Deno.writeTextFile(
+    file,
+    `listeners: [{ name: web, listen: 127.0.0.1:${ports.web}, pool: web }]
+pools:
+  web:
+    backends: [${backends.join(", ")}]
+    health_check: { interval: 100ms, rise: 1, fall: 1 }
+admin: { listen: 127.0.0.1:${ports.admin} }
+workers: 1
+`,
+  );
+  return file;
+}
+
+async function start(file: string): Promise<RunningCommand> {
+  const balancer = startSockbal("--role", "balancer", "--config", file);
+  await balancer.sees(/admin_listening/);
+  return balancer;
+}
+
+/** The row of a backend in the table of its pool. */
+function row(page: Page, backend: string): ReturnType<Page["locator"]> {
+  return page.locator("#pools tbody tr").filter({ hasText: backend });
+}
+
+Deno.test({
+  name:
+    `the page shows a backend going down and back, drains one, and survives a restart of the balancer${skipped}`,
+  ignore: skipped !== "",
+  // The browser's driver keeps timers and pipes of its own.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const ports = { web: refusedPort(), admin: refusedPort() };
+    await using a = startNamedBackend("a");
+    await using b = startNamedBackend("b");
+    await using flaky = startNamedBackend("flaky");
+    const members = [a, b, flaky].map((it) => `{ address: ${it.member.address}, name: ${it.member.name} }`);
+    const file = await writeConfig(members, ports);
+    let balancer = await start(file);
+    try {
+      await withPage(`http://127.0.0.1:${ports.admin}`, async ({ page }) => {
+        const flakyRow = row(page, "flaky");
+        await flakyRow.getByText("up", { exact: true }).waitFor();
+        await flaky.goDown();
+        await flakyRow.getByText("down", { exact: true }).waitFor();
+        await page.locator("#events").getByText(/flaky/).first().waitFor();
+        flaky.comeUp();
+        await flakyRow.getByText("up", { exact: true }).waitFor();
+
+        await flakyRow.getByRole("button").click();
+        await page.getByRole("menuitem", { name: "Drain…" }).click();
+        await page.getByRole("dialog").getByRole("button", { name: "Drain" }).click();
+        await flakyRow.getByText("draining", { exact: true }).waitFor();
+
+        balancer.kill("SIGTERM");
+        await balancer.finished;
+        await page.getByText("reconnecting…").waitFor();
+        balancer = await start(file);
+        await flakyRow.getByText("up", { exact: true }).waitFor();
+        assert.deepEqual(await violations(page), []);
+      });
+    } finally {
+      await balancer[Symbol.asyncDispose]();
+      await Deno.remove(file);
+    }
+  },
+});
+
+Deno.test({
+  name: `a thousand backends can be searched on the page, at the width of a phone too${skipped}`,
+  ignore: skipped !== "",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const ports = { web: refusedPort(), admin: refusedPort() };
+    const nobody = refusedPort();
+    const many = Array.from(
+      { length: 1_000 },
+      (_, i) => `{ address: "127.0.${1 + i % 250}.${1 + Math.floor(i / 250)}:${nobody}", name: b${i} }`,
+    );
+    const file = await writeConfig(many, ports);
+    const text = (await Deno.readTextFile(file)).replace(/ +health_check.*\n/, "");
+    await Deno.writeTextFile(file, text);
+    await using _balancer = await start(file);
+    for (const width of [1280, 360]) {
+      await withPage(`http://127.0.0.1:${ports.admin}`, async ({ page }) => {
+        await row(page, "b999").first().waitFor({ state: "attached" });
+        await page.locator("#search").fill("b77");
+        await page.waitForFunction(
+          `[...document.querySelectorAll("#pools tbody tr")].filter((it) => it.offsetParent !== null).length === 11`,
+        );
+        const overflow: unknown = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+        assert.ok(
+          typeof overflow === "number" && overflow <= 0,
+          `the page is ${overflow} pixels too wide at ${width}`,
+        );
+        assert.deepEqual(await violations(page), []);
+      }, width);
+    }
+    await Deno.remove(file);
+  },
+});
+
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+/** What axe finds about contrast, labels and the rest of WCAG 2 AA, in the light and in the dark. */
+async function violations(page: Page): Promise<string[]> {
+  const all: string[] = [];
+  await page.evaluate(axe.source);
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    const found = await page.evaluate(
+      `axe.run(document, { runOnly: { type: "tag", values: ${JSON.stringify(TAGS)} } })
+        .then(({ violations }) => violations.map((it) => it.id + ": " + it.nodes[0].html))`,
+    ) as string[];
+    all.push(...found.map((it) => `${colorScheme} ${it}`));
+  }
+  return all;
+}
