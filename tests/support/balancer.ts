@@ -16,6 +16,7 @@ export interface TestBalancerOptions {
   readonly workers?: number;
   readonly shutdownTimeout?: string;
   readonly workerEntry?: string;
+  readonly tallySessions?: boolean;
 }
 
 export interface TestBalancer extends AsyncDisposable {
@@ -52,6 +53,7 @@ export async function startTestBalancer(options: TestBalancerOptions): Promise<T
   const balancer = await startBalancer({
     config: testConfig(options),
     log: log.log,
+    tallySessions: options.tallySessions ?? false,
     ...(workerEntry === undefined ? {} : { workerEntry }),
   });
   let stopping: Promise<number> | undefined;

@@ -1,0 +1,110 @@
+// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
+
+/** What the operator wants of backends, and what becomes of it. */
+
+import assert from "node:assert/strict";
+import { BalancerOperations } from "../../lib/control/operations.ts";
+import { startNamedBackend, visit } from "../support/backend.ts";
+import { startTestBalancer, type TestBalancer, testConfig } from "../support/balancer.ts";
+import { readExactly, text } from "../support/bytes.ts";
+
+function operationsOf(balancer: TestBalancer): BalancerOperations {
+  return new BalancerOperations({
+    balancer: balancer.balancer,
+    version: "0",
+    config: "test",
+    log: { dropped: 0 },
+    reload: () => Promise.resolve({ ok: true, message: "" }),
+  });
+}
+
+async function names(port: number, count: number): Promise<string[]> {
+  const found: string[] = [];
+  for (let i = 0; i < count; i++) found.push(await visit(port));
+  return found;
+}
+
+Deno.test("enable, drain, disable, weight and kill do what they say, for one backend or all of a pool", async () => {
+  await using a = startNamedBackend("a");
+  await using b = startNamedBackend("b");
+  await using balancer = await startTestBalancer({ backends: [a.member, b.member] });
+  const { port } = balancer;
+  const operations = operationsOf(balancer);
+  const state = (i: number): string | undefined => operations.status().pools[0]?.backends[i]?.state;
+
+  assert.equal(operations.steer("nope", "a", { do: "enable" }), undefined);
+  assert.equal(operations.steer("web", "nope", { do: "enable" }), undefined);
+
+  assert.match(operations.steer("web", "a", { do: "drain", deadlineMs: undefined }) ?? "", /^a: draining/);
+  assert.equal(state(0), "draining");
+  assert.deepEqual(new Set(await names(port, 4)), new Set(["b"]));
+  operations.steer("web", "a", { do: "enable" });
+  assert.equal(state(0), "up");
+  assert.deepEqual(new Set(await names(port, 4)), new Set(["a", "b"]));
+
+  operations.steer("web", "*", { do: "disable" });
+  assert.equal(operations.status().ready, false);
+  assert.equal(await visit(port), "");
+  operations.steer("web", "*", { do: "enable" });
+
+  operations.steer("web", "a", { do: "weight", weight: 0 });
+  assert.deepEqual(new Set(await names(port, 4)), new Set(["b"]));
+  operations.steer("web", "a", { do: "weight", weight: 3 });
+  assert.equal((await names(port, 8)).filter((name) => name === "a").length, 6);
+
+  operations.steer("web", "b", { do: "disable" });
+  using held = await Deno.connect({ hostname: "127.0.0.1", port });
+  assert.equal(text(await readExactly(held, 1)), "a");
+  operations.steer("web", "a", { do: "kill" });
+  await held.read(new Uint8Array(8));
+  assert.equal(await held.read(new Uint8Array(8)), null);
+  assert.equal((await balancer.recordOf(held.localAddr.port)).end, "killed");
+
+  // The file has not changed the weight: what the operator has set outlives a reload, as his wish does.
+  const config = testConfig({
+    backends: [a.member, b.member],
+    listener: { listen: `127.0.0.1:${port}` },
+    workers: 1,
+  });
+  await balancer.balancer.reload(config);
+  const [first, second] = operations.status().pools[0]?.backends ?? [];
+  assert.deepEqual([first?.weight, second?.operator], [3, "disabled"]);
+  operations.stop();
+});
+
+Deno.test("drain with a deadline ends what is left then", async () => {
+  await using a = startNamedBackend("a");
+  await using balancer = await startTestBalancer({ backends: [a.member] });
+  const operations = operationsOf(balancer);
+  using held = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+  await readExactly(held, 2);
+  operations.steer("web", "a", { do: "drain", deadlineMs: 50 });
+  assert.equal(await held.read(new Uint8Array(8)), null);
+  assert.equal((await balancer.recordOf(held.localAddr.port)).end, "killed");
+  operations.stop();
+});
+
+Deno.test("the status, live sessions and counts are those of the sessions that there were", async () => {
+  await using a = startNamedBackend("a");
+  await using balancer = await startTestBalancer({ backends: [a.member], tallySessions: true });
+  const operations = operationsOf(balancer);
+  await names(balancer.port, 5);
+  using held = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+  await readExactly(held, 2);
+  const [live] = await operations.sessions(10);
+  assert.equal(live?.backend, "a");
+  assert.equal(live?.client, `127.0.0.1:${held.localAddr.port}`);
+  assert.equal(live?.bytes_out, 2);
+  for (let i = 0; i < 200 && (operations.counts().totals[0]?.ends.done ?? 0) < 5; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const [total] = operations.counts().totals;
+  assert.equal(total?.ends.done, 5);
+  assert.equal(total?.session_seconds.count, 5);
+  const { listeners, pools } = operations.status();
+  assert.equal(listeners[0]?.active, 1);
+  assert.equal(listeners[0]?.sessions_total, 5);
+  assert.equal(pools[0]?.backends[0]?.active, 1);
+  assert.deepEqual(Object.keys(operations.config() as object).includes("pools"), true);
+  operations.stop();
+});
