@@ -51,7 +51,7 @@ Deno.test("every command of the documents has flags that sockbal knows, or is a 
         if (task !== undefined) assert.ok(tasks.includes(task), line);
         else if (args !== undefined) {
           assert.notEqual(parseCommandLine(args.split(" "), "0").run, "show", line);
-        } else assert.match(line, /^(npm install -g dist\/npm\/sockbal-|apt-get install )/);
+        } else assert.match(line, /^(npm install -g dist\/npm\/sockbal-|apt-get install |curl )/);
       }
     }
   }

@@ -1,13 +1,12 @@
 /** The paths of the admin side, which are promises to users, and what is done there. */
 
 import { type Context, Hono } from "hono";
-import { encodeBase64 } from "hono/utils/encode";
 import { readJson } from "./body.ts";
 import type { EventStreams } from "./event_streams.ts";
 import { EXPOSITION_TYPE } from "./exposition.ts";
 import { renderMetrics } from "./metrics.ts";
 import type { Operations, Order, Status } from "./operations.ts";
-import { type Action, ACTIONS, readOrder, readWeight, refuseContent, singleParameter } from "./orders.ts";
+import { ACTIONS, readOrder, readWeight, refuseContent, singleParameter } from "./orders.ts";
 import { problem, Refusal } from "./problem.ts";
 import { targetOf } from "./target.ts";
 
@@ -26,7 +25,7 @@ export interface RoutesOptions {
   readonly onFault: (request: Request, error: unknown) => void;
 }
 
-/** Whoever guards against too much work has these open: they say one word and take no token. */
+/** Open to everybody: whoever watches over the program asks here, without a token and by whatever name. */
 export const HEALTH_PATHS: readonly string[] = ["/healthz", "/readyz"];
 
 type App = Hono<{ Bindings: RequestFacts }>;
@@ -45,23 +44,23 @@ export function adminRoutes({ operations, streams, page, onFault }: RoutesOption
   route(app, "GET", "/api/status", (c) => c.json(operations.status()));
   route(app, "GET", "/api/sessions", async (c) => c.json(await operations.sessions(readLimit(queryOf(c)))));
   route(app, "GET", "/api/config", (c) => c.json(operations.config() ?? null));
-  // Whoever asks for the head alone would leave the stream unread.
-  route(
-    app,
-    "GET",
-    "/api/events",
-    (c) => c.req.method === "HEAD" ? new Response() : streams.open(c.env.completed),
-  );
+  route(app, "GET", "/api/events", (c) => {
+    // Whoever asks for the head alone would leave a stream unread.
+    if (c.req.method === "HEAD") return c.body(null, 200, { "content-type": "text/event-stream" });
+    return streams.open(c.env.completed);
+  });
   route(app, "GET", "/metrics", (c) => {
     const text = renderMetrics(operations.status(), operations.counts());
     return c.body(text, 200, { "content-type": EXPOSITION_TYPE });
   });
   route(app, "GET", "/healthz", (c) => c.text("ok"));
   route(app, "GET", "/readyz", (c) => answerReady(c, operations.status()));
-  route(app, "POST", `${backend}/:action{${ACTIONS.join("|")}}`, async (c) => {
-    const body = await readJson(c.req.raw);
-    return steer(c, operations, readOrder(c.req.param("action") as Action, queryOf(c), body));
-  });
+  // One path each: an alternative in a pattern of Hono would match the end of a longer path, too.
+  for (const action of ACTIONS) {
+    route(app, "POST", `${backend}/${action}`, async (c) => {
+      return steer(c, operations, readOrder(action, queryOf(c), await readJson(c.req.raw)));
+    });
+  }
   route(app, "PUT", `${backend}/weight`, async (c) => {
     return steer(c, operations, readWeight(await readJson(c.req.raw)));
   });
@@ -92,7 +91,7 @@ function route(app: App, method: "GET" | "POST" | "PUT", path: string, handle: H
 
 /** The page may run what carries its nonce and talk to this server; a browser refuses it everything else. */
 function answerPage(page: (nonce: string) => string): Response {
-  const nonce = encodeBase64(crypto.getRandomValues(new Uint8Array(16)).buffer);
+  const nonce = crypto.getRandomValues(new Uint8Array(16)).toBase64();
   const policy = [
     "default-src 'none'",
     `script-src 'nonce-${nonce}'`,

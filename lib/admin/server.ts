@@ -1,146 +1,134 @@
-/** The admin side: a small HTTP server beside the traffic, which it never touches. */
+/** The admin side as a running server: who may come in, what is said in common of every answer, and how it ends. */
 
-import { type Address, formatAddress, isLocal } from "../core/address.ts";
-import { reasonOf, RunError } from "../core/errors.ts";
+import type { Address } from "../core/address.ts";
+import { reasonOf } from "../core/errors.ts";
 import type { Recorder } from "../core/log.ts";
-import { CHALLENGES, type TokenCheck, tokenCheck } from "./auth.ts";
+import { CHALLENGES, tokenCheck } from "./auth.ts";
 import { EventStreams } from "./event_streams.ts";
 import { refuseForeign } from "./guard.ts";
+import { boundAddress, listenHttp, removeSocketFile } from "./listen.ts";
 import type { Operations } from "./operations.ts";
 import { problem } from "./problem.ts";
 import { adminRoutes, HEALTH_PATHS } from "./routes.ts";
 import { isWellEncoded, targetOf } from "./target.ts";
 
 export interface AdminOptions {
+  /** Port 0 lets the system choose. */
   readonly listen: Address;
-  /** Undefined: nobody is asked for one. */
+  /** What everybody has to show, but at the health paths; undefined asks for nothing. */
   readonly token: string | undefined;
   readonly operations: Operations;
-  /** The page, whose script and style carry this nonce. */
+  /** The page, whose scripts and styles have to carry the nonce. */
   readonly page: (nonce: string) => string;
-  readonly log: Pick<Recorder, "warn">;
+  readonly log: Pick<Recorder, "warn" | "info">;
 }
 
 /** An admin side that runs. */
 export interface RunningAdmin {
   /** Where it listens, with the port that the system chose if 0 was asked for. */
   readonly address: string;
-  /** Ends open streams and requests; resolves within about a second. */
+  /**
+   * Ends the streams of events, lets requests under way finish for at most a second, and closes everything. May be
+   * called twice.
+   */
   stop(): Promise<void>;
 }
 
-/** Nothing here is for caches, for other sites to know of, or to be taken for something else. */
-const SAFE_HEADERS = [
-  ["cache-control", "no-store"],
-  ["referrer-policy", "no-referrer"],
-  ["x-content-type-options", "nosniff"],
-] as const;
-
-/** How long a request may go on when the admin side is stopped. */
+/** How long {@linkcode RunningAdmin.stop} waits for requests under way. */
 const STOP_TIMEOUT_MS = 1_000;
+
+/**
+ * What connections get to write out the last answers. The runtime calls a response completed when a connection has taken
+ * it, and its own way to end gently waits without bound for those who do not read, after which nothing can hurry it.
+ */
+const FLUSH_MS = 50;
+
+/** Answers are of now and of nobody else's business. */
+const COMMON_HEADERS = {
+  "cache-control": "no-store",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+} as const;
 
 /**
  * Starts the admin side.
  *
- * @throws {RunError} in one sentence, when it cannot listen, or would be open to others without a token.
+ * @throws {RunError} when it cannot listen, which need not keep a balancer from its traffic.
+ * @throws {RangeError} for an empty token.
  */
 export async function startAdmin(options: AdminOptions): Promise<RunningAdmin> {
-  const { listen, token, log } = options;
-  if (token === undefined && !isLocal(listen)) {
-    throw new RunError(`other machines can reach ${formatAddress(listen)}; a token is needed`);
-  }
-  const streams = new EventStreams(options.operations);
-  const check = token === undefined ? undefined : tokenCheck(token);
-  const onFault = (error: unknown): void => log.warn("admin_request_failed", { reason: reasonOf(error) });
-  const routes = adminRoutes({ ...options, streams, onFault: (_request, error) => onFault(error) });
-  const handle = async (
-    request: Request,
-    { completed }: Deno.ServeHandlerInfo<Deno.Addr>,
-  ): Promise<Response> => {
-    const response = refuse(request, listen, check) ?? await routes(request, { completed });
-    for (const [name, value] of SAFE_HEADERS) response.headers.set(name, value);
+  const { listen, operations, page, log } = options;
+  const refuse = gate(options);
+  const streams = new EventStreams(operations);
+  const onFault = (request: Request, error: unknown): void => {
+    const { method, url } = request;
+    log.warn("admin_request_failed", { method, path: targetOf(url).path, reason: reasonOf(error) });
+  };
+  const routes = adminRoutes({ operations, streams, page, onFault });
+  const underWay = new Set<Promise<void>>();
+  const closing = new AbortController();
+  let isStopping = false;
+
+  const answer = async (request: Request, completed: Promise<void>): Promise<Response> => {
+    const gone = completed.catch(() => {}).finally(() => underWay.delete(gone));
+    underWay.add(gone);
+    const response = (isStopping ? problem(503, "The admin server stops.") : refuse(request)) ??
+      await routes(request, { completed });
+    for (const [name, value] of Object.entries(COMMON_HEADERS)) response.headers.set(name, value);
     return response;
   };
-  const abort = new AbortController();
-  const server = await serve(listen, abort.signal, handle, (error) => {
-    onFault(error);
+  const onError = (error: unknown): Response => {
+    log.warn("admin_request_failed", { reason: reasonOf(error) });
     return problem(500, "This is a fault of sockbal; its log says more.");
-  });
-  return {
-    address: formatServed(server.addr),
-    stop: async () => {
-      streams.close();
-      const timer = setTimeout(() => abort.abort(), STOP_TIMEOUT_MS);
-      await server.shutdown();
-      clearTimeout(timer);
-      if (listen.transport === "unix") await Deno.remove(listen.path).catch(() => {});
-    },
+  };
+
+  const server = await listenHttp(listen, { answer, onError, signal: closing.signal });
+  const address = boundAddress(listen, server);
+  log.info("admin_listening", { address });
+  const stop = async (): Promise<void> => {
+    isStopping = true;
+    streams.close();
+    await settled(underWay, STOP_TIMEOUT_MS);
+    await new Promise((resolve) => setTimeout(resolve, FLUSH_MS));
+    closing.abort();
+    await server.finished;
+    await removeSocketFile(listen);
+  };
+  let stopped: Promise<void> | undefined;
+  return { address, stop: () => stopped ??= stop() };
+}
+
+/** What stands before the routes: gives the answer to those who may not come in, undefined to those who may. */
+function gate({ listen, token }: AdminOptions): (request: Request) => Response | undefined {
+  const isTokenShown = token === undefined ? undefined : tokenCheck(token);
+  return ({ method, url, headers }) => {
+    const target = targetOf(url);
+    if (!isWellEncoded(target)) {
+      return problem(400, "The path or the query is not well percent-encoded UTF-8.");
+    }
+    if (HEALTH_PATHS.includes(target.path)) return undefined;
+    const origins = {
+      method,
+      authority: headers.get("host") || target.authority,
+      origin: headers.get("origin"),
+      secFetchSite: headers.get("sec-fetch-site"),
+    };
+    const refused = refuseForeign(origins, listen, token !== undefined);
+    if (refused !== undefined) return problem(403, refused);
+    return isTokenShown?.(headers.get("authorization")) === false ? unauthorized() : undefined;
   };
 }
 
-/** What is to be answered instead of the answer, if anything. */
-function refuse(request: Request, listen: Address, check: TokenCheck | undefined): Response | undefined {
-  const { headers, method } = request;
-  const target = targetOf(request.url);
-  const why = refuseForeign(
-    {
-      method,
-      authority: target.authority,
-      origin: headers.get("origin"),
-      secFetchSite: headers.get("sec-fetch-site"),
-    },
-    listen,
-    check !== undefined,
-  );
-  if (why !== undefined) return problem(403, why);
-  if (!isWellEncoded(target)) return problem(400, "The path is not percent-encoded UTF-8.");
-  if (check === undefined || HEALTH_PATHS.includes(target.path) || check(headers.get("authorization"))) {
-    return undefined;
-  }
-  const refused = problem(401, "Send the token as Authorization: Bearer TOKEN, or as a password.");
+function unauthorized(): Response {
+  const refused = problem(401, "This needs the admin token, as a Bearer or as the password of any user.");
   for (const challenge of CHALLENGES) refused.headers.append("www-authenticate", challenge);
   return refused;
 }
 
-type Server = Deno.HttpServer<Deno.NetAddr> | Deno.HttpServer<Deno.UnixAddr>;
-
-async function serve(
-  listen: Address,
-  signal: AbortSignal,
-  handle: (request: Request, info: Deno.ServeHandlerInfo<Deno.Addr>) => Promise<Response>,
-  onError: (error: unknown) => Response,
-): Promise<Server> {
-  const quietly = { signal, onListen: () => {}, onError };
-  try {
-    if (listen.transport === "unix") {
-      await removeStale(listen.path);
-      return Deno.serve({ path: listen.path, ...quietly }, handle);
-    }
-    const hostname = listen.host === "" ? "::" : listen.host;
-    return Deno.serve({ hostname, port: listen.port, ...quietly }, handle);
-  } catch (error) {
-    throw new RunError(`cannot listen on ${formatAddress(listen)}: ${whyNot(error)}`, { cause: error });
-  }
-}
-
-/** A socket that a crashed program left behind, where nobody answers, is removed. */
-async function removeStale(path: string): Promise<void> {
-  try {
-    if (!(await Deno.lstat(path)).isSocket) return;
-    (await Deno.connect({ transport: "unix", path })).close();
-  } catch (error) {
-    if (error instanceof Deno.errors.ConnectionRefused) await Deno.remove(path);
-  }
-}
-
-function whyNot(error: unknown): string {
-  if (error instanceof Deno.errors.AddrInUse) return "the address is in use";
-  if (error instanceof Deno.errors.AddrNotAvailable) return "this machine has no such address";
-  if (error instanceof Deno.errors.NotCapable) return "sockbal was started without permission to do so";
-  return reasonOf(error).toLowerCase();
-}
-
-function formatServed(address: Deno.NetAddr | Deno.UnixAddr): string {
-  if ("path" in address) return `unix:${address.path}`;
-  return formatAddress({ transport: "tcp", host: address.hostname, port: address.port });
+/** Waits until all of them have settled, or for so long. */
+async function settled(promises: Iterable<Promise<void>>, timeoutMs: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, timeoutMs));
+  await Promise.race([Promise.all(promises), timeout]);
+  clearTimeout(timer);
 }

@@ -35,7 +35,9 @@ const backend = z.union([
       .prefault(backendDefaults.weight),
     max_connections: count(0, 1_000_000, "Sessions at once, over all workers; 0 is no limit.")
       .prefault(backendDefaults.max_connections),
-    backup: flag("Whether it is picked only when no other backend is up.").prefault(backendDefaults.backup),
+    backup: flag(
+      "Whether it is picked only when no other backend can be: all are down, full or already tried.",
+    ).prefault(backendDefaults.backup),
   }),
 ]).transform((it) => ({
   name: it.name ?? formatAddress(it.address),

@@ -60,7 +60,7 @@ const log = section("log", {
   format: choice("format", LOG_FORMATS, "Text for people, JSON for programs.").prefault("text"),
   sessions: flag("Whether each session leaves a record when it ends.").prefault(true),
   file: filePath(
-    "Where the records of sessions go, instead of stderr; SIGUSR1 opens the file again. Everything else stays on stderr.",
+    "Where the records of sessions go, instead of stderr; SIGUSR2 opens the file again. Everything else stays on stderr.",
   ).optional(),
 }).meta({ description: "The log, on stderr." });
 

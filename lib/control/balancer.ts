@@ -21,8 +21,6 @@ import { WorkerNumbers } from "./worker_numbers.ts";
 export interface BalancerOptions {
   readonly config: Config;
   readonly log: Logger;
-  /** Whether what sessions add up to is counted, for the admin side. */
-  readonly tallySessions?: boolean;
   /** The module that workers start from; a test may put another one in its place. */
   readonly workerEntry?: string;
 }
@@ -134,9 +132,10 @@ export class Balancer {
     if (this.#isStopping || current === undefined) return "kept";
     const plan = await makePlan(config, this.#rows, current.plan.settled);
     const isSame = structureOf(plan) === structureOf(current.plan) &&
-      workersOf(config) === workersOf(before) && recordsOf(config) === recordsOf(before);
+      workersOf(config) === workersOf(before) && recordsOf(config) === recordsOf(before) &&
+      (config.admin === undefined) === (before.admin === undefined);
     if (isSame) {
-      current.adjust(plan.pools);
+      current.adjust(plan);
       // The current plan has the same rows.
       this.#rows.drop(plan.rows);
     } else {
@@ -153,17 +152,18 @@ export class Balancer {
 
   /** Starts the next generation. Its plan's rows are dropped when it has ended, or cannot begin. */
   async #startGeneration(plan: Plan, config: Config): Promise<Generation> {
-    const { log, tallySessions = false } = this.#options;
+    const { log } = this.#options;
     try {
       const generation = await Generation.start({
         number: this.generationNumber + 1,
         plan,
+        before: this.#current?.plan,
         workerEntry: this.#options.workerEntry ?? workerEntry,
         workers: workersOf(config),
         numbers: this.#numbers,
         scoreboard: this.scoreboard,
         recordSessions: recordsOf(config) && log.isEnabledFor("warning"),
-        tallySessions,
+        tallySessions: config.admin !== undefined,
         hears: {
           onFailing: (backend) => this.health.failing(backend),
           onTally: (entries) => this.totals.add(plan, entries),

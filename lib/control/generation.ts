@@ -7,13 +7,13 @@
  * its generation.
  */
 
-import type { Address } from "../core/address.ts";
+import { formatAddress, type UnixAddress } from "../core/address.ts";
 import type { Recorder } from "../core/log.ts";
-import { TAKE_OVER_SUFFIX } from "../dataplane/listen.ts";
+import { RunError } from "../core/errors.ts";
+import { checkSocketPath, removeSocketFile, stepInAddress } from "../dataplane/listen.ts";
 import type { LiveSessionFacts } from "../dataplane/messages.ts";
 import type { EndReason } from "../dataplane/record.ts";
 import { Ledger } from "../pool/ledger.ts";
-import type { PoolTuning } from "../pool/pool.ts";
 import type { Scoreboard } from "../pool/scoreboard.ts";
 import { DataWorker, type WorkerEnd, type WorkerNews } from "./data_worker.ts";
 import type { Journal } from "./journal.ts";
@@ -25,6 +25,8 @@ export interface GenerationOptions {
   /** Counts generations, from 1. */
   readonly number: number;
   readonly plan: Plan;
+  /** What the generation runs whose place it takes. */
+  readonly before: Plan | undefined;
   /** The module that workers start from. */
   readonly workerEntry: string;
   readonly workers: number;
@@ -51,9 +53,18 @@ const CLOSE_GRACE_MS = 2_000;
 /** A worker that lived as long as this did not die of its start. */
 const HEALTHY_LIFE_MS = 10_000;
 
+function isNotAllowed(error: unknown): boolean {
+  return error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied;
+}
+
+/** A permission that was not given, or was given up, cannot be had again. */
+const NOT_ALLOWED = "sockbal was started without permission for it, or has given it up; this needs a restart";
+
 export class Generation {
   readonly #options: GenerationOptions;
-  readonly #members: Member[];
+  readonly #sockets: readonly UnixAddress[];
+  readonly #members: Member[] = [];
+  #plan: Plan;
   readonly #draining = new AbortController();
   /** Sessions of workers that died while they drained. */
   #lost = 0;
@@ -65,14 +76,22 @@ export class Generation {
    */
   static async start(options: GenerationOptions): Promise<Generation> {
     const generation = new Generation(options);
+    const held = new Set(options.before?.listeners.map(({ address }) => formatAddress(address)));
+    const fresh = generation.#sockets.filter((address) => !held.has(formatAddress(address)));
     try {
+      await Promise.all(fresh.map(checkSocketPath));
+      for (let column = 0; column < options.workers; column++) {
+        generation.#members.push(generation.#spawn(column));
+      }
       await Promise.all(generation.#members.map(({ worker }) => worker.listening));
+      await generation.#stepIn();
     } catch (error) {
       for (const member of generation.#members) {
         member.worker.terminate();
         generation.#settle(member);
       }
-      throw error;
+      await Promise.all(generation.#sockets.map((address) => removeSocketFile(stepInAddress(address))));
+      throw isNotAllowed(error) ? new RunError(NOT_ALLOWED, { cause: error }) : error;
     }
     for (const member of generation.#members) void generation.#keepAlive(member);
     return generation;
@@ -80,7 +99,10 @@ export class Generation {
 
   private constructor(options: GenerationOptions) {
     this.#options = options;
-    this.#members = Array.from({ length: options.workers }, (_, column) => this.#spawn(column));
+    this.#plan = options.plan;
+    this.#sockets = options.plan.listeners.flatMap(({ address }) =>
+      address.transport === "unix" ? [address] : []
+    );
   }
 
   get number(): number {
@@ -88,7 +110,7 @@ export class Generation {
   }
 
   get plan(): Plan {
-    return this.#options.plan;
+    return this.#plan;
   }
 
   /**
@@ -123,9 +145,10 @@ export class Generation {
     return closed + this.#lost;
   }
 
-  /** Goes by other rules from now on; as many as there are pools, in their order. */
-  adjust(pools: readonly PoolTuning[]): void {
-    for (const { worker } of this.#members) worker.adjust(pools);
+  /** Goes by a plan of the same structure from now on. */
+  adjust(plan: Plan): void {
+    this.#plan = plan;
+    for (const { worker } of this.#members) worker.adjust(plan.pools);
   }
 
   /** Sessions that go on, the oldest of each worker first, at most so many of each. */
@@ -143,30 +166,40 @@ export class Generation {
     for (const { worker } of this.#members) worker.endSessions(backend, reason);
   }
 
+  /** Gives the Unix sockets, which are ready, the paths that they are for. */
+  async #stepIn(): Promise<void> {
+    await Promise.all(this.#sockets.map((address) => Deno.rename(stepInAddress(address).path, address.path)));
+  }
+
   #spawn(column: number): Member {
-    const { plan, numbers, scoreboard, workerEntry: entry, recordSessions, tallySessions, hears, log } =
+    const { numbers, scoreboard, workerEntry: entry, recordSessions, tallySessions, hears, log } =
       this.#options;
+    const plan = this.#plan;
     const number = numbers.take();
     const ledger = new Ledger(scoreboard);
-    const worker = new DataWorker({
-      entry,
-      plane: {
-        worker: number,
-        sessionIdPrefix: numbers.sessionIdPrefix(),
-        // A Unix socket cannot be shared between threads: the first worker has it.
-        listeners: plan.listeners.filter(({ address }) => address.transport === "tcp" || column === 0),
-        pools: plan.pools,
-        scoreboard: scoreboard.buffer,
-        ledger: ledger.buffer,
-        recordSessions,
-        tallySessions,
-        takesOver: this.number > 1,
-      },
-      permissions: socketPermissions([...planAddresses(plan), ...(this.number > 1 ? stepsIn(plan) : [])]),
-      hears,
-      log,
-    });
-    return { column, number, ledger, worker };
+    try {
+      const worker = new DataWorker({
+        entry,
+        plane: {
+          worker: number,
+          sessionIdPrefix: numbers.sessionIdPrefix(),
+          // A Unix socket cannot be shared between threads: the first worker has it.
+          listeners: plan.listeners.filter(({ address }) => address.transport === "tcp" || column === 0),
+          pools: plan.pools,
+          scoreboard: scoreboard.buffer,
+          ledger: ledger.buffer,
+          recordSessions,
+          tallySessions,
+        },
+        permissions: socketPermissions([...planAddresses(plan), ...this.#sockets.map(stepInAddress)]),
+        hears,
+        log,
+      });
+      return { column, number, ledger, worker };
+    } catch (error) {
+      numbers.giveBack(number);
+      throw error;
+    }
   }
 
   /** Replaces a worker that has died for as long as the generation has not been told to drain. */
@@ -189,7 +222,7 @@ export class Generation {
       member = this.#spawn(member.column);
       this.#members[member.column] = member;
       const { column, worker } = member;
-      worker.listening.then(
+      worker.listening.then(() => column === 0 ? this.#stepIn() : undefined).then(
         () => this.#options.journal.info("worker_restarted", { worker: column }),
         () => {},
       );
@@ -198,7 +231,8 @@ export class Generation {
 
   /** Gives back what a worker that has ended held; says how many sessions that were. */
   #settle({ number, ledger }: Member): number {
-    const { plan, scoreboard, numbers } = this.#options;
+    const { scoreboard, numbers } = this.#options;
+    const plan = this.#plan;
     const rows = heldRows(plan);
     const sessions = ledger.settle(rows.sessions);
     ledger.settle(rows.others);
@@ -230,13 +264,6 @@ interface Member {
   readonly number: number;
   readonly ledger: Ledger;
   readonly worker: DataWorker;
-}
-
-/** Where Unix sockets are listened on before they take the place of older ones. */
-function stepsIn(plan: Plan): Address[] {
-  return plan.listeners.flatMap(({ address }) => {
-    return address.transport === "unix" ? [{ ...address, path: address.path + TAKE_OVER_SUFFIX }] : [];
-  });
 }
 
 /** Waits; false when the signal came first. */

@@ -179,12 +179,15 @@ export class BalancerOperations implements Operations {
     const { name, row, address, isBackup } = backend;
     const facts = scoreboard.facts(row);
     const known = health.of(row);
+    const healthMs = known?.sinceMs ?? this.#startedMs;
+    const isSteered = facts.operator !== "enabled";
+    const sinceMs = isSteered ? this.#operator.changedMs(row) ?? healthMs : healthMs;
     return {
       name,
       address: formatAddress(address),
       state: stateOf(facts),
-      reason: known?.reason ?? "",
-      since: new Date(known?.sinceMs ?? this.#startedMs).toISOString(),
+      reason: isSteered ? "as the operator wishes" : known?.reason ?? "",
+      since: new Date(sinceMs).toISOString(),
       health: known?.isChecked ? (facts.isUp ? "up" : "down") : "unchecked",
       ejected: facts.isEjected,
       operator: facts.operator,

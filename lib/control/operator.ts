@@ -11,6 +11,8 @@ const ALL = "*";
 
 export class Operator {
   readonly #balancer: Balancer;
+  /** When the operator's wish was last changed, by row; milliseconds since 1970. */
+  readonly #changedMs = new Map<number, number>();
   /** Ends the sessions of backends that are drained, by row. */
   readonly #deadlines = new Map<number, ReturnType<typeof setTimeout>>();
 
@@ -33,16 +35,32 @@ export class Operator {
     return describe(order, whom);
   }
 
+  /** When the operator's wish for a backend, by its row, was last changed; undefined when it never was. */
+  changedMs(row: number): number | undefined {
+    return this.#changedMs.get(row);
+  }
+
   /** Forgets all deadlines. */
   stop(): void {
     for (const timer of this.#deadlines.values()) clearTimeout(timer);
   }
 
+  /** The backend that has a row, in whatever generation. */
+  #holderOf(row: number): string | undefined {
+    const backends = this.#balancer.generations.flatMap(({ plan }) =>
+      plan.pools.flatMap((pool) => pool.backends)
+    );
+    return backends.find((backend) => backend.row === row)?.name;
+  }
+
   #obey(pool: PoolOptions, backend: Backend, order: Order): void {
     const { scoreboard, journal } = this.#balancer;
     const { row } = backend;
-    clearTimeout(this.#deadlines.get(row));
-    this.#deadlines.delete(row);
+    if (order.do !== "weight" && order.do !== "kill") {
+      clearTimeout(this.#deadlines.get(row));
+      this.#deadlines.delete(row);
+      this.#changedMs.set(row, Date.now());
+    }
     const fields: Record<string, unknown> = { pool: pool.name, backend: backend.name };
     switch (order.do) {
       case "enable":
@@ -61,7 +79,10 @@ export class Operator {
         scoreboard.setFacts(row, { operator: "draining" });
         const { deadlineMs } = order;
         if (deadlineMs === undefined) return journal.info("backend_draining", fields);
-        const timer = setTimeout(() => this.#balancer.endSessions(row, "killed"), deadlineMs);
+        const timer = setTimeout(() => {
+          // A row may belong to another backend by then.
+          if (this.#holderOf(row) === backend.name) this.#balancer.endSessions(row, "killed");
+        }, deadlineMs);
         this.#deadlines.set(row, timer);
         return journal.info("backend_draining", { ...fields, deadline_ms: deadlineMs });
       }

@@ -1,7 +1,9 @@
 /** The least that a configuration needs to be allowed, for the workers and for the whole program. */
 
+import { dirname, resolve } from "node:path";
 import type { Config } from "../config/schema.ts";
 import { type Address, formatAddress, hasName } from "../core/address.ts";
+import { stepInAddress } from "../dataplane/listen.ts";
 import { PROBE_ADDRESS } from "./open_files.ts";
 import { checkAddresses, configAddresses } from "./plan.ts";
 import { resolveAddress } from "./resolve.ts";
@@ -64,10 +66,20 @@ function unique(list: readonly string[]): string[] {
  * What the whole program needs for a configuration: its sockets, the names it looks up, its files, its own modules.
  *
  * @param files The configuration, if it is a file.
+ * @param isWatched Whether it is read again when it changes, for which its folder is watched.
  */
-export async function programPermissions(config: Config, files: readonly string[]): Promise<Permissions> {
+export async function programPermissions(
+  config: Config,
+  files: readonly string[],
+  isWatched = false,
+): Promise<Permissions> {
   const admin = config.admin === undefined ? [] : [config.admin.listen];
-  const written = [...configAddresses(config), ...checkAddresses(config), ...admin].flatMap(forms);
+  const stepsIn = config.listeners.flatMap(({ listen }) => {
+    return listen.transport === "unix" ? [stepInAddress(listen)] : [];
+  });
+  const written = [...configAddresses(config), ...stepsIn, ...checkAddresses(config), ...admin].flatMap(
+    forms,
+  );
   const sockets = socketPermissions(await Promise.all(written.map(resolveAddress)));
   const names = written.filter(hasName).map((address) => address.host);
   // To see at the start whether the limit of open files carries what the configuration promises.
@@ -78,7 +90,13 @@ export async function programPermissions(config: Config, files: readonly string[
   const logFiles = config.log.file === undefined ? [] : [config.log.file];
   return {
     net: unique([...sockets.net, ...names, ...probes]),
-    read: unique([...files, ...tokenFiles, workerModules, ...sockets.read]),
+    read: unique([
+      ...files,
+      ...isWatched ? files.map((file) => dirname(resolve(file))) : [],
+      ...tokenFiles,
+      workerModules,
+      ...sockets.read,
+    ]),
     write: unique([...sockets.write, ...logFiles]),
   };
 }

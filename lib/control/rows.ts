@@ -16,8 +16,8 @@ export type RowKey = string;
 export class RowBook {
   readonly #scoreboard: Scoreboard;
   readonly #rows = new Map<RowKey, Rows>();
-  /** Given back, to be used one by one; what needs several rows beside each other takes new ones. */
-  readonly #free: number[] = [];
+  /** The first rows of what was given back, by how many they are. */
+  readonly #free = new Map<number, number[]>();
   #next = 0;
 
   constructor(scoreboard: Scoreboard) {
@@ -50,15 +50,15 @@ export class RowBook {
       const rows = this.#rows.get(key);
       if (rows === undefined || --rows.users > 0) continue;
       this.#rows.delete(key);
-      for (let row = rows.first; row < rows.first + rows.count; row++) {
-        this.#scoreboard.clear(row);
-        this.#free.push(row);
-      }
+      for (let row = rows.first; row < rows.first + rows.count; row++) this.#scoreboard.clear(row);
+      const free = this.#free.get(rows.count) ?? [];
+      free.push(rows.first);
+      this.#free.set(rows.count, free);
     }
   }
 
   #take(count: number): number {
-    const free = count === 1 ? this.#free.pop() : undefined;
+    const free = this.#free.get(count)?.pop();
     if (free !== undefined) return free;
     if (this.#next + count > MAX_ROWS) {
       throw new RunError("the configuration has too many listeners, pools and backends");

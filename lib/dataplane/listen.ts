@@ -1,6 +1,6 @@
 /** Listening sockets: bound once, then shared by every thread of the process. */
 
-import { type Address, formatAddress, type TcpAddress } from "../core/address.ts";
+import { type Address, formatAddress, type TcpAddress, type UnixAddress } from "../core/address.ts";
 import { reasonOf, RunError } from "../core/errors.ts";
 
 /** TCP: the option that the type definitions leave out. */
@@ -13,19 +13,11 @@ type SharedListenOptions = Deno.TcpListenOptions & { loadBalanced: true };
  * lost as long as one of them is open. The runtime knows the sockets by the address asked for: settle it before, with
  * {@linkcode settleAddresses}. A Unix socket cannot be shared so; only one caller may listen on it. The caller closes
  * the listener.
- *
- * @param takesOver Whether a Unix socket takes the place of one that somebody listens on.
  * @throws {RunError} that says in one sentence why it cannot be done.
  */
-export async function listenShared(
-  address: Address,
-  backlog: number,
-  takesOver = false,
-): Promise<Deno.Listener> {
+export async function listenShared(address: Address, backlog: number): Promise<Deno.Listener> {
   try {
-    if (address.transport === "unix") {
-      return takesOver ? await takeOverUnix(address.path) : await listenUnix(address.path);
-    }
+    if (address.transport === "unix") return await listenUnix(address.path);
     const { host: hostname, port } = address;
     const options: SharedListenOptions = { hostname, port, tcpBacklog: backlog, loadBalanced: true };
     return Deno.listen(options);
@@ -91,22 +83,22 @@ async function listenUnix(path: string): Promise<Deno.UnixListener> {
   }
 }
 
-/** Added to a path until the new socket takes the place of the old one. */
-export const TAKE_OVER_SUFFIX = ".new";
+/**
+ * Where a Unix socket is bound until it is renamed to its path: so it takes the place of an older one without a moment in
+ * which nobody listens there (rename(2) is atomic). And what the runtime removes when it closes a listener is the path
+ * that it was bound to, which is not the one that a newer listener has by then.
+ */
+export function stepInAddress(address: UnixAddress): UnixAddress {
+  return { ...address, path: `${address.path}.new` };
+}
 
 /**
- * Listens on a path in place of whoever listens there, without a moment in which nobody does: the new socket is renamed
- * to the path (rename(2) is atomic), and the old listener gets no more connections.
+ * Makes sure that a socket may take this path.
+ *
+ * @throws {RunError} when somebody listens there, or it is the path of something else.
  */
-async function takeOverUnix(path: string): Promise<Deno.UnixListener> {
-  const listener = await listenUnix(path + TAKE_OVER_SUFFIX);
-  try {
-    await Deno.rename(path + TAKE_OVER_SUFFIX, path);
-    return listener;
-  } catch (error) {
-    listener.close();
-    throw error;
-  }
+export async function checkSocketPath(address: UnixAddress): Promise<void> {
+  if (await isAnswered(address.path)) throw describeListenError(address, new Deno.errors.AddrInUse());
 }
 
 /** Whether somebody listens on a path. What is no socket at all counts as answered: it is not ours to remove. */
@@ -116,7 +108,7 @@ async function isAnswered(path: string): Promise<boolean> {
     (await Deno.connect({ transport: "unix", path })).close();
     return true;
   } catch (error) {
-    return !(error instanceof Deno.errors.ConnectionRefused);
+    return !(error instanceof Deno.errors.ConnectionRefused || error instanceof Deno.errors.NotFound);
   }
 }
 

@@ -186,6 +186,8 @@ export class LiveSession {
    * connection, and what it has not read yet would be lost (RFC 1122, 4.2.2.13); the half-close timeout is the bound.
    */
   backendGone(): void {
+    // What was closed here is no fault of the backend.
+    if (this.#closed) return;
     if (this.bytesOut === 0 && this.#backend !== undefined) this.entrance.pool.failed(this.#backend);
     this.#endReason ??= "backend_reset";
     this.#isBackendGone = true;

@@ -35,8 +35,6 @@ export interface PlaneOptions {
   readonly ledger: SharedArrayBuffer;
   /** Whether sessions leave records. */
   readonly recordSessions: boolean;
-  /** Whether Unix sockets take the place of those that other workers have. */
-  readonly takesOver: boolean;
   /** Whether the control plane wants to know what sessions add up to. */
   readonly tallySessions: boolean;
 }

@@ -12,7 +12,7 @@ import { acceptConnections, type Gate } from "./accept.ts";
 import { Buffers } from "./buffers.ts";
 import { DescriptorShortage } from "./descriptor_shortage.ts";
 import { readEarly } from "./early_read.ts";
-import { listenShared, removeSocketFile } from "./listen.ts";
+import { listenShared, removeSocketFile, stepInAddress } from "./listen.ts";
 import { type Entrance, LiveSession } from "./live_session.ts";
 import type { FromWorker, ListenerOptions, LiveSessionFacts, PlaneOptions } from "./messages.ts";
 import type { EndReason, SessionRecord } from "./record.ts";
@@ -65,10 +65,10 @@ export class Plane implements Watched {
   /** Begins to accept. Throws when an address cannot be listened on. */
   async start(): Promise<void> {
     const listeners = await Promise.all(this.#options.listeners.map(async (options) => {
-      return {
-        options,
-        listener: await listenShared(options.address, options.backlog, this.#options.takesOver),
-      };
+      const { address, backlog } = options;
+      // The control plane renames a Unix socket as soon as all workers are ready.
+      const place = address.transport === "unix" ? stepInAddress(address) : address;
+      return { options, listener: await listenShared(place, backlog) };
     }));
     this.#clock.start();
     this.#clock.watch(this);

@@ -105,12 +105,13 @@ export class BackendHealth {
     if (history === undefined) return;
     this.#history = history;
     this.ejections++;
-    const forMs = Math.ceil(history.untilMs - nowMs);
+    // Whole milliseconds, whatever the clock's fractions make of the difference.
+    const forMs = Math.round(history.untilMs - nowMs);
     scoreboard.clearFailures(this.#backend.row);
     this.#change({ isEjected: true }, "sessions with it failed");
     this.#say("warn", "backend_ejected", { for_ms: forMs });
     clearTimeout(this.#returnTimer);
-    this.#returnTimer = setTimeout(() => this.#return(), forMs);
+    this.#returnTimer = setTimeout(() => this.#return(), forMs + 1);
   }
 
   /** Ends checks and timers; resolves when no check is under way. What was found stays on the scoreboard. */

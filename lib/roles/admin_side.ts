@@ -3,19 +3,36 @@
 import type { Operations } from "../admin/operations.ts";
 import type { RunningAdmin } from "../admin/server.ts";
 import type { Config } from "../config/schema.ts";
-import { formatAddress } from "../core/address.ts";
+import { type Address, formatAddress } from "../core/address.ts";
 import { reasonOf, RunError } from "../core/errors.ts";
 import type { Recorder } from "../core/log.ts";
-
-type AdminConfig = NonNullable<Config["admin"]>;
 
 /** A token shorter than this could be guessed. */
 const MIN_TOKEN_CHARS = 16;
 
+/** What the admin side needs, read and ready. */
+export interface AdminPlan {
+  readonly listen: Address;
+  readonly token: string | undefined;
+}
+
+/**
+ * Reads what a configuration says about the admin side.
+ *
+ * @throws {RunError} when the token cannot be read, or is none.
+ */
+export async function planAdmin(config: Config): Promise<AdminPlan | undefined> {
+  if (config.admin === undefined) return undefined;
+  const { listen, tokenFile } = config.admin;
+  return { listen, token: tokenFile === undefined ? undefined : await readToken(tokenFile) };
+}
+
 export class AdminSide {
   readonly #log: Recorder;
-  #config: AdminConfig | undefined;
+  #plan: AdminPlan | undefined;
   #running: RunningAdmin | undefined;
+  /** Changes follow one another. */
+  #changing: Promise<void> = Promise.resolve();
 
   constructor(log: Recorder) {
     this.#log = log;
@@ -26,34 +43,38 @@ export class AdminSide {
     return this.#running?.address;
   }
 
-  /** Runs as this configuration says from now on. What goes wrong is logged; traffic goes on in any case. */
-  async follow(config: AdminConfig | undefined, operations: Operations): Promise<void> {
-    if (this.#running !== undefined && isSame(config, this.#config)) return;
-    await this.stop();
-    this.#config = config;
-    if (config === undefined) return;
-    try {
-      this.#running = await start(config, operations, this.#log);
-      this.#log.info("admin_listening", { address: this.#running.address });
-    } catch (error) {
-      this.#log.error("admin_failed", { address: formatAddress(config.listen), reason: reasonOf(error) });
-    }
+  /** Runs as this plan says from now on. What goes wrong is logged; traffic goes on in any case. Never rejects. */
+  follow(plan: AdminPlan | undefined, operations: Operations): Promise<void> {
+    return this.#changing = this.#changing.then(() => this.#change(plan, operations));
   }
 
   async stop(): Promise<void> {
+    await this.#changing;
     await this.#running?.stop();
     this.#running = undefined;
+  }
+
+  async #change(plan: AdminPlan | undefined, operations: Operations): Promise<void> {
+    if (this.#running !== undefined && isSame(plan, this.#plan)) return;
+    try {
+      await this.#running?.stop();
+      this.#running = undefined;
+      this.#plan = plan;
+      if (plan !== undefined) this.#running = await start(plan, operations, this.#log);
+    } catch (error) {
+      const address = plan === undefined ? undefined : formatAddress(plan.listen);
+      this.#log.error("admin_failed", { address, reason: reasonOf(error) });
+    }
   }
 }
 
 /** Loaded only when it is wanted: nobody else should pay for it. */
-async function start(config: AdminConfig, operations: Operations, log: Recorder): Promise<RunningAdmin> {
-  const token = config.tokenFile === undefined ? undefined : await readToken(config.tokenFile);
+async function start(plan: AdminPlan, operations: Operations, log: Recorder): Promise<RunningAdmin> {
   const [{ startAdmin }, { pageHtml }] = await Promise.all([
     import("../admin/server.ts"),
     import("../admin/page/page.ts"),
   ]);
-  return await startAdmin({ listen: config.listen, token, operations, page: pageHtml, log });
+  return await startAdmin({ ...plan, operations, page: pageHtml, log });
 }
 
 /**

@@ -3,6 +3,7 @@
 import type { BalancerFlags } from "../cli/flags.ts";
 import { type Config, configJsonSchema } from "../config/schema.ts";
 import { startBalancer } from "../control/balancer.ts";
+import type { Journal } from "../control/journal.ts";
 import { BalancerOperations } from "../control/operations.ts";
 import { configAddresses } from "../control/plan.ts";
 import { permissionFlags, programPermissions } from "../control/permissions.ts";
@@ -10,7 +11,7 @@ import { workerFlags } from "../control/worker_entry.ts";
 import { reasonOf } from "../core/errors.ts";
 import { log } from "../core/log.ts";
 import { LogFile } from "../core/log_file.ts";
-import { AdminSide } from "./admin_side.ts";
+import { type AdminPlan, AdminSide, planAdmin } from "./admin_side.ts";
 import { chooseConfig, type ChosenConfig } from "./chosen_config.ts";
 import { reload } from "./reload.ts";
 import { runStatus } from "./status.ts";
@@ -30,8 +31,8 @@ export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal):
   }
   if (flags.printPermissions) {
     const files = chosen.file === undefined ? [] : [chosen.file];
-    const flags = [...workerFlags, ...permissionFlags(await programPermissions(config, files))];
-    return await terminal.print(flags.join(" ") + "\n");
+    const needed = await programPermissions(config, files, flags.watch);
+    return await terminal.print([...workerFlags, ...permissionFlags(needed)].join(" ") + "\n");
   }
   const admin = config.admin === undefined ? [] : [config.admin.listen];
   await giveUpWriting(
@@ -56,8 +57,11 @@ async function run(
     log.info("starting", { config: name });
     for (const note of config.notes) log.warn("config_note", { note });
     const complete = (it: Config): Config => ({ ...it, workers: flags.workers ?? it.workers });
-    const tallySessions = config.admin !== undefined;
-    const balancer = await startBalancer({ config: complete(config), log, tallySessions });
+    // A signal that comes before there is anything to reload is not lost, and ends nothing.
+    let reloadNow = (): void => void (isReloadWanted = true);
+    let isReloadWanted = false;
+    terminal.onSignal("SIGHUP", () => reloadNow());
+    const balancer = await startBalancer({ config: complete(config), log });
     const admin = new AdminSide(balancer.journal);
     const operations: BalancerOperations = new BalancerOperations({
       balancer,
@@ -65,12 +69,22 @@ async function run(
       config: name,
       log: running,
       reload: () =>
-        reload({ balancer, file, complete, onReloaded: (it) => admin.follow(it.admin, operations) }),
+        reload({
+          balancer,
+          file,
+          complete,
+          // The request that has asked for it is answered by the admin side as it was.
+          onReloaded: (plan) => void admin.follow(plan, operations),
+        }),
     });
-    await admin.follow(config.admin, operations);
-    terminal.onSignal("SIGHUP", () => void operations.reload());
-    if (sessions !== undefined) terminal.onSignal("SIGUSR1", () => void reopen(sessions));
-    if (flags.watch && file !== undefined) void watchFile(file, () => operations.reload(), terminal.stop);
+    await admin.follow(await adminPlan(config, balancer.journal), operations);
+    reloadNow = () => void operations.reload();
+    if (isReloadWanted) reloadNow();
+    if (sessions !== undefined) {
+      terminal.onSignal("SIGUSR1", () => void reopen(sessions));
+      terminal.onSignal("SIGUSR2", () => void reopen(sessions));
+    }
+    if (flags.watch && file !== undefined) void watchFile(file, reloadNow, terminal.stop);
     await stopped(terminal.stop);
     log.info("stopping", { shutdown_timeout_ms: balancer.config.shutdownTimeoutMs });
     const closed = await balancer.stop();
@@ -80,6 +94,16 @@ async function run(
   } finally {
     await running.close();
     sessions?.close();
+  }
+}
+
+/** Traffic does not wait for a token. */
+async function adminPlan(config: Config, journal: Journal): Promise<AdminPlan | undefined> {
+  try {
+    return await planAdmin(config);
+  } catch (error) {
+    journal.error("admin_failed", { reason: reasonOf(error) });
+    return undefined;
   }
 }
 

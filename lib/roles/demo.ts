@@ -10,7 +10,7 @@ import { configAddresses } from "../control/plan.ts";
 import { parseDialAddress } from "../core/address.ts";
 import { log } from "../core/log.ts";
 import { whoamiOrHttp } from "../respond/whoami_or_http.ts";
-import { AdminSide } from "./admin_side.ts";
+import { AdminSide, planAdmin } from "./admin_side.ts";
 import { runClient } from "./client.ts";
 import { type RunningServer, startServer } from "./server.ts";
 import { startStderrLog, type Terminal } from "./terminal.ts";
@@ -45,7 +45,6 @@ export async function runDemo(flags: DemoFlags, terminal: Terminal): Promise<voi
     balancer = await startBalancer({
       config: { ...config, shutdownTimeoutMs: 200 },
       log,
-      tallySessions: true,
     });
     operations = new BalancerOperations({
       balancer,
@@ -55,7 +54,7 @@ export async function runDemo(flags: DemoFlags, terminal: Terminal): Promise<voi
       reload: () => Promise.resolve({ ok: false, message: "the demo has no configuration file", faults: [] }),
     });
     admin = new AdminSide(balancer.journal);
-    await admin.follow(config.admin, operations);
+    await admin.follow(await planAdmin(config), operations);
     const front = balancer.addresses[0] ?? "";
     await terminal.print(await show(servers, front, admin.address, terminal));
     await keepBusy(front, terminal.stop);

@@ -5,6 +5,7 @@ import { ConfigError } from "../config/parse.ts";
 import { readConfig } from "../config/read.ts";
 import type { Config } from "../config/schema.ts";
 import type { Balancer } from "../control/balancer.ts";
+import { type AdminPlan, planAdmin } from "./admin_side.ts";
 import { reasonOf } from "../core/errors.ts";
 
 export interface ReloadOptions {
@@ -13,8 +14,8 @@ export interface ReloadOptions {
   readonly file: string | undefined;
   /** Adds what the command line says. */
   readonly complete: (config: Config) => Config;
-  /** Told when a new configuration is in force. */
-  readonly onReloaded: (config: Config) => Promise<void>;
+  /** Told, and not waited for, when a new configuration is in force. */
+  readonly onReloaded: (admin: AdminPlan | undefined) => void;
 }
 
 /** Reads the file again; when it cannot be put into force, nothing changes. The log says what became of it either way. */
@@ -27,11 +28,12 @@ export async function reload({ balancer, file, complete, onReloaded }: ReloadOpt
   }
   try {
     const config = complete(await readConfig(file));
+    const admin = await planAdmin(config);
     const workers = await balancer.reload(config);
     for (const note of config.notes) journal.warn("config_note", { note });
     const { generationNumber: generation } = balancer;
     journal.info("reloaded", { config: file, workers, generation });
-    await onReloaded(config);
+    onReloaded(admin);
     return { ok: true, message: `${file} is in force; workers ${workers}, generation ${generation}` };
   } catch (error) {
     const faults = error instanceof ConfigError ? error.message.split("\n") : [reasonOf(error)];

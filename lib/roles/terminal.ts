@@ -9,7 +9,7 @@ export interface Terminal {
   /** Aborted by the first Ctrl-C or SIGTERM. */
   readonly stop: AbortSignal;
   /** Calls `heard` at every such signal from now on, where the system has it. */
-  onSignal(signal: "SIGHUP" | "SIGUSR1", heard: () => void): void;
+  onSignal(signal: "SIGHUP" | "SIGUSR1" | "SIGUSR2", heard: () => void): void;
   /** Writes to stdout what the user asked for. */
   print(text: string): Promise<void>;
   readonly version: string;

@@ -8,20 +8,28 @@ import { reasonOf } from "../core/errors.ts";
 const SETTLE_MS = 150;
 
 /**
- * Calls `changed` whenever the file has changed, until `stop`.
+ * Calls `changed` whenever the text of the file has changed, until `stop`.
  *
- * The folder is watched rather than the file: an editor that writes a new file and renames it would be lost otherwise.
+ * Folders are watched rather than the file, that of its name and that of the file it stands for: an editor that writes a
+ * new file and renames it would be lost otherwise, and so would a symbolic link that is set to another file.
  */
 export async function watchFile(file: string, changed: () => void, stop: AbortSignal): Promise<void> {
-  const path = resolve(file);
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {
-    const watcher = Deno.watchFs(dirname(path), { recursive: false });
+    let text = await Deno.readTextFile(file);
+    const folders = new Set([dirname(resolve(file)), dirname(await Deno.realPath(file))]);
+    const watcher = Deno.watchFs([...folders], { recursive: false });
     stop.addEventListener("abort", () => watcher.close(), { once: true });
+    const look = async (): Promise<void> => {
+      const before = text;
+      // Gone for a moment, perhaps; the reload would say so.
+      text = await Deno.readTextFile(file).catch(() => before);
+      if (text !== before) changed();
+    };
     for await (const event of watcher) {
-      if (event.kind === "access" || !event.paths.some((it) => resolve(it) === path)) continue;
+      if (event.kind === "access") continue;
       clearTimeout(timer);
-      timer = setTimeout(changed, SETTLE_MS);
+      timer = setTimeout(() => void look(), SETTLE_MS);
     }
   } catch (error) {
     if (!stop.aborted) log.error("watch_failed", { file, reason: reasonOf(error) });

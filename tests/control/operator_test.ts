@@ -79,6 +79,8 @@ Deno.test("drain with a deadline ends what is left then", async () => {
   using held = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
   await readExactly(held, 2);
   operations.steer("web", "a", { do: "drain", deadlineMs: 50 });
+  // Another order about it does not take the deadline back.
+  operations.steer("web", "a", { do: "weight", weight: 2 });
   assert.equal(await held.read(new Uint8Array(8)), null);
   assert.equal((await balancer.recordOf(held.localAddr.port)).end, "killed");
   operations.stop();
@@ -106,5 +108,48 @@ Deno.test("the status, live sessions and counts are those of the sessions that t
   assert.equal(listeners[0]?.sessions_total, 5);
   assert.equal(pools[0]?.backends[0]?.active, 1);
   assert.deepEqual(Object.keys(operations.config() as object).includes("pools"), true);
+  operations.stop();
+});
+
+Deno.test("a deadline does not outlive its backend, whoever has its place by then", async () => {
+  await using a = startNamedBackend("a");
+  await using b = startNamedBackend("b");
+  await using c = startNamedBackend("c");
+  await using balancer = await startTestBalancer({ backends: [a.member, b.member] });
+  const { port } = balancer;
+  const operations = operationsOf(balancer);
+  const reload = (...members: { name: string; address: string }[]): Promise<unknown> => {
+    return balancer.balancer.reload(
+      testConfig({ backends: members, listener: { listen: `127.0.0.1:${port}` } }),
+    );
+  };
+  operations.steer("web", "b", { do: "drain", deadlineMs: 300 });
+  await reload(a.member);
+  await balancer.log.waitFor("generation_drained");
+  await reload(c.member);
+  using held = await Deno.connect({ hostname: "127.0.0.1", port });
+  assert.equal(text(await readExactly(held, 2)), "c\n");
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  held.closeWrite();
+  assert.equal(await held.read(new Uint8Array(1)), null);
+  assert.equal((await balancer.recordOf(held.localAddr.port)).end, "done");
+  operations.stop();
+});
+
+Deno.test("what a reload that keeps the workers has changed is what the status goes by", async () => {
+  await using a = startNamedBackend("a");
+  await using balancer = await startTestBalancer({ backends: [a.member] });
+  const operations = operationsOf(balancer);
+  const { row } = balancer.balancer.plan.pools[0]?.backends[0] ?? assert.fail();
+  balancer.balancer.scoreboard.setFacts(row, { isUp: false });
+  assert.equal(operations.status().ready, false);
+  const config = testConfig({
+    backends: [a.member],
+    pool: { when_all_down: "ignore_health" },
+    listener: { listen: `127.0.0.1:${balancer.port}` },
+  });
+  assert.equal(await balancer.balancer.reload(config), "kept");
+  assert.equal(operations.status().ready, true);
+  assert.equal(await visit(balancer.port), "a");
   operations.stop();
 });

@@ -6,12 +6,14 @@ import assert from "node:assert/strict";
 import {
   enterToReset,
   refusedPort,
+  startBackend,
   startNamedBackend,
   startResettingBackend,
   startSilentBackend,
   visit,
 } from "../support/backend.ts";
-import { startTestBalancer, type TestBalancer, until } from "../support/balancer.ts";
+import { localPort, startTestBalancer, type TestBalancer, until } from "../support/balancer.ts";
+import { readAll } from "../support/bytes.ts";
 
 function ejected(balancer: TestBalancer): unknown[] {
   return balancer.log.events.filter((it) => it.event === "backend_ejected").map((it) => it.fields.backend);
@@ -146,4 +148,21 @@ Deno.test("clients that leave while a backend is dialled are no failures of the 
   assert.deepEqual(ejected(balancer), []);
   await balancer.stop();
   silent.stop();
+});
+
+Deno.test("sessions that end before the backend has answered, for another reason, do not count against it", async () => {
+  const silent = startBackend(async (conn) => void await readAll(conn).catch(() => {}));
+  await using balancer = await startTestBalancer({
+    backends: [silent.address],
+    listener: { idle_timeout: "100ms" },
+    pool: { outlier_detection: { consecutive_failures: 1, max_ejected_percent: 100 } },
+  });
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+  assert.equal(await conn.read(new Uint8Array(1)), null);
+  assert.equal((await balancer.recordOf(localPort(conn))).end, "idle_timeout");
+  using next = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+  assert.equal(await next.read(new Uint8Array(1)), null);
+  assert.equal((await balancer.recordOf(localPort(next))).backend, silent.address);
+  assert.deepEqual(balancer.log.events.filter((it) => it.event === "backend_ejected"), []);
+  await silent.stop();
 });

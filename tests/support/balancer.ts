@@ -7,6 +7,8 @@ import { type Config, configSchema } from "../../lib/config/schema.ts";
 import type { SessionRecord } from "../../lib/dataplane/record.ts";
 import { type MemoryLog, memoryLog } from "./memory_log.ts";
 
+const ADMIN = { transport: "tcp", host: "127.0.0.1", port: 0 } as const;
+
 export interface TestBalancerOptions {
   readonly backends: readonly (string | Record<string, unknown>)[];
   /** Keys of the listener, as in balancer.yaml. */
@@ -51,9 +53,12 @@ export async function startTestBalancer(options: TestBalancerOptions): Promise<T
   const log = memoryLog();
   const { workerEntry } = options;
   const balancer = await startBalancer({
-    config: testConfig(options),
+    config: {
+      ...testConfig(options),
+      // Sessions are counted for the admin side alone; it need not run.
+      ...(options.tallySessions ? { admin: { listen: ADMIN, tokenFile: undefined } } : {}),
+    },
     log: log.log,
-    tallySessions: options.tallySessions ?? false,
     ...(workerEntry === undefined ? {} : { workerEntry }),
   });
   let stopping: Promise<number> | undefined;

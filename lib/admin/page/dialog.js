@@ -48,8 +48,9 @@ export function createDialog({ onDone, onProblem }) {
     if (event.target === dialog) dialog.close(); // beside the box
   });
   dialog.addEventListener("close", () => {
+    if (dialog.open) return; // the event comes late: another proposal is shown by now
     current = null;
-    if (opener?.isConnected) opener.focus();
+    if (document.activeElement === document.body && opener?.isConnected) opener.focus();
   });
 
   return {

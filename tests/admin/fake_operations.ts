@@ -1,0 +1,168 @@
+/** A balancer that does nothing but remember what it was told. */
+
+import type {
+  BackendStatus,
+  Change,
+  Counts,
+  Operations,
+  Order,
+  Reloaded,
+  SessionStatus,
+  Status,
+  Summary,
+  Totals,
+} from "../../lib/admin/operations.ts";
+import { HISTOGRAM_CELLS, type HistogramView, observe, viewHistogram } from "../../lib/pool/histogram.ts";
+
+type News = { summary: Summary } | { change: Change };
+
+/** An order as it arrived. */
+export interface Steered {
+  readonly pool: string;
+  readonly backend: string;
+  readonly order: Order;
+}
+
+export class FakeOperations implements Operations {
+  /** Orders, followed or not. */
+  readonly orders: Steered[] = [];
+  reloads = 0;
+  /** How many sessions were asked for, each time. */
+  readonly limits: number[] = [];
+  readonly hearers = new Set<(news: News) => void>();
+  statusNow: Status = fakeStatus();
+  countsNow: Counts = fakeCounts();
+  past: Summary[] = [fakeSummary(1), fakeSummary(2, { "web/a": 0.5 }), fakeSummary(3, { "web/a": null })];
+  changesPast: Change[] = [fakeChange("backend_down")];
+  reloaded: Reloaded = { ok: true, message: "Reloaded." };
+
+  status(): Status {
+    return this.statusNow;
+  }
+
+  counts(): Counts {
+    return this.countsNow;
+  }
+
+  sessions(limit: number): Promise<readonly SessionStatus[]> {
+    this.limits.push(limit);
+    const session = { listener: "in", pool: "web", client: "127.0.0.1:5", backend: null, age_ms: 5 };
+    return Promise.resolve([{ ...session, bytes_in: 1, bytes_out: 2 }]);
+  }
+
+  config(): unknown {
+    return { listeners: [] };
+  }
+
+  history(): readonly Summary[] {
+    return this.past;
+  }
+
+  changes(): readonly Change[] {
+    return this.changesPast;
+  }
+
+  subscribe(hear: (news: News) => void): () => void {
+    this.hearers.add(hear);
+    return () => this.hearers.delete(hear);
+  }
+
+  publish(news: News): void {
+    for (const hear of this.hearers) hear(news);
+  }
+
+  steer(pool: string, backend: string, order: Order): string | undefined {
+    this.orders.push({ pool, backend, order });
+    const backends = this.statusNow.pools.find((it) => it.name === pool)?.backends;
+    if (backends === undefined || (backend !== "*" && !backends.some((it) => it.name === backend))) {
+      return undefined;
+    }
+    return `${order.do} ${pool} ${backend}`;
+  }
+
+  reload(): Promise<Reloaded> {
+    this.reloads++;
+    return Promise.resolve(this.reloaded);
+  }
+
+  /** Whether anything was to be changed. */
+  get isTouched(): boolean {
+    return this.orders.length > 0 || this.reloads > 0;
+  }
+}
+
+export function fakeBackend(name: string, facts: Partial<BackendStatus> = {}): BackendStatus {
+  return {
+    ...{ name, address: "127.0.0.1:8001", state: "up", reason: "", since: "2026-11-23T18:57:02.216Z" },
+    ...{ health: "up", ejected: false, operator: "enabled", weight: 1, effective_weight: 1, backup: false },
+    ...{
+      active: 2,
+      max_connections: 10,
+      sessions_total: 7,
+      dial_failures_total: 1,
+      bytes_in: 5,
+      bytes_out: 6,
+    },
+    dial_ms: 0.4,
+    ...facts,
+  };
+}
+
+export function fakeStatus(facts: Partial<Status> = {}): Status {
+  const backends = [fakeBackend("a"), fakeBackend("unix:/run/b.sock", { health: "down", state: "down" })];
+  return {
+    ...{
+      version: "0.1.0",
+      started_at: "2026-11-23T18:57:02.500Z",
+      uptime_s: 60,
+      now: "2026-11-23T18:58:02.500Z",
+    },
+    ...{ generation: 3, config: "balancer.yaml", ready: true, log_records_dropped: 4 },
+    workers: [{ id: 0, generation: 3, lag_ms: 1.5 }],
+    process: { memory_bytes: 50_000_000, cpu_seconds: 1.25, open_files: 20 },
+    listeners: [fakeListener("in", "web")],
+    pools: [{ name: "web", algorithm: "round_robin", queued: 1, queue_size: 5, available: 1, backends }],
+    ...facts,
+  };
+}
+
+export function fakeListener(name: string, pool: string): Status["listeners"][number] {
+  return {
+    ...{ name, address: "127.0.0.1:5678", pool, active: 3, max_connections: 0 },
+    ...{ sessions_total: 9, bytes_in: 5, bytes_out: 6 },
+  };
+}
+
+export function fakeTotals(listener: string, pool: string, backend: string | null): Totals {
+  return {
+    ...{ listener, pool, backend, ends: { done: 5, dial_failed: 1 }, bytes_in: 100, bytes_out: 200 },
+    ...{ dial_failures: 1, retries: 2 },
+    dial_seconds: histogramOf(0.0001, 0.002, 7_200),
+    session_seconds: histogramOf(1, 2),
+    queue_seconds: histogramOf(),
+  };
+}
+
+export function fakeCounts(facts: Partial<Counts> = {}): Counts {
+  const checks = { checks_ok: 8, checks_failed: 2, ejections: 1, state_changes: 3 };
+  return {
+    totals: [fakeTotals("in", "web", "a"), fakeTotals("in", "web", null)],
+    backends: [{ pool: "web", backend: "a", ...checks }],
+    ...{ reloads_ok: 1, reloads_failed: 2 },
+    ...facts,
+  };
+}
+
+export function histogramOf(...seconds: number[]): HistogramView {
+  const cells = new Float64Array(HISTOGRAM_CELLS);
+  for (const value of seconds) observe(cells, 0, value);
+  return viewHistogram(cells, 0);
+}
+
+export function fakeSummary(time: number, dial_ms: Summary["dial_ms"] = {}): Summary {
+  return { time, active: 1, sessions_per_s: 2, bytes_in_per_s: 3, bytes_out_per_s: 4, dial_ms };
+}
+
+export function fakeChange(event: string, fields: Change["fields"] = { backend: "a" }): Change {
+  return { time: "2026-11-23T18:57:02.216Z", level: "warn", event, fields };
+}

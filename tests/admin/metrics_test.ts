@@ -1,0 +1,196 @@
+import assert from "node:assert/strict";
+import { Exposition, labels } from "../../lib/admin/exposition.ts";
+import { renderMetrics } from "../../lib/admin/metrics.ts";
+import { BOUNDS_SECONDS } from "../../lib/pool/histogram.ts";
+import {
+  fakeBackend,
+  fakeCounts,
+  fakeListener,
+  fakeStatus,
+  fakeTotals,
+  histogramOf,
+} from "./fake_operations.ts";
+
+/** The lines of a metric, without those of others that begin with the same letters. */
+function samples(text: string, name: string): string[] {
+  return text.split("\n").filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+}
+
+Deno.test("every metric shows what the snapshots say", () => {
+  const text = renderMetrics(fakeStatus(), fakeCounts());
+  const a = 'pool="web",backend="a"';
+  const b = 'pool="web",backend="unix:/run/b.sock"';
+  const expected: Record<string, string[]> = {
+    sockbal_build_info: ['{version="0.1.0"} 1'],
+    sockbal_generation: [" 3"],
+    sockbal_log_records_dropped_total: [" 4"],
+    sockbal_worker_loop_lag_seconds: ['{worker="0"} 0.0015'],
+    sockbal_reloads_total: ['{result="ok"} 1', '{result="failed"} 2'],
+    sockbal_process_resident_memory_bytes: [" 50000000"],
+    sockbal_process_cpu_seconds_total: [" 1.25"],
+    sockbal_process_open_fds: [" 20"],
+    sockbal_process_start_time_seconds: [` ${Date.parse("2026-11-23T18:57:02.500Z") / 1_000}`],
+    sockbal_sessions_active: ['{listener="in"} 3'],
+    sockbal_pool_available_backends: ['{pool="web"} 1'],
+    sockbal_queue_length: ['{pool="web"} 1'],
+    sockbal_retries_total: ['{pool="web"} 4'],
+    sockbal_backend_up: [`{${a}} 1`, `{${b}} 0`],
+    sockbal_backend_weight: [`{${a}} 1`, `{${b}} 1`],
+    sockbal_backend_active_sessions: [`{${a}} 2`, `{${b}} 2`],
+    sockbal_backend_max_sessions: [`{${a}} 10`, `{${b}} 10`],
+    sockbal_dial_failures_total: [`{${a}} 1`, `{${b}} 1`],
+    sockbal_health_checks_total: [`{${a},result="ok"} 8`, `{${a},result="failed"} 2`],
+    sockbal_backend_ejections_total: [`{${a}} 1`],
+    sockbal_backend_state_changes_total: [`{${a}} 3`],
+    sockbal_bytes_in_total: [`{listener="in",${a}} 100`, '{listener="in",pool="web",backend=""} 100'],
+    sockbal_bytes_out_total: [`{listener="in",${a}} 200`, '{listener="in",pool="web",backend=""} 200'],
+    sockbal_sessions_total: [
+      `{listener="in",${a},end="done"} 5`,
+      `{listener="in",${a},end="dial_failed"} 1`,
+      '{listener="in",pool="web",backend="",end="done"} 5',
+      '{listener="in",pool="web",backend="",end="dial_failed"} 1',
+    ],
+    sockbal_session_seconds_count: ['{listener="in",pool="web"} 4'],
+    sockbal_session_seconds_sum: ['{listener="in",pool="web"} 6'],
+    sockbal_queue_wait_seconds_count: ['{pool="web"} 0'],
+    sockbal_dial_seconds_count: [`{${a}} 3`, `{${b}} 0`],
+  };
+  for (const [name, lines] of Object.entries(expected)) {
+    assert.deepEqual(samples(text, name), lines.map((line) => name + line));
+    const family = name.replace(/_(count|sum)$/, "");
+    assert.equal(text.split("\n").filter((line) => line.startsWith(`# TYPE ${family} `)).length, 1);
+  }
+  const families = text.split("\n").filter((line) => line.startsWith("# TYPE ")).map((line) =>
+    line.split(" ")[2]
+  );
+  const tested = new Set(Object.keys(expected).map((name) => name.replace(/_(count|sum)$/, "")));
+  assert.deepEqual(families.filter((name) => !tested.has(name ?? "")), ["sockbal_backend_state"]);
+});
+
+Deno.test("a backend is in one state, and each state has a line", () => {
+  for (const state of ["up", "down", "ejected", "draining", "disabled"] as const) {
+    const [pool] = fakeStatus().pools;
+    assert.ok(pool !== undefined);
+    const status = fakeStatus({ pools: [{ ...pool, backends: [fakeBackend("a", { state })] }] });
+    const lines = samples(renderMetrics(status, fakeCounts()), "sockbal_backend_state");
+    assert.equal(lines.length, 5);
+    const current = lines.filter((line) => line.endsWith(" 1"));
+    assert.deepEqual(current, [`sockbal_backend_state{pool="web",backend="a",state="${state}"} 1`]);
+  }
+});
+
+Deno.test("a histogram counts up to +Inf, which is all, and is added up over listeners", () => {
+  const totals = [
+    fakeTotals("in", "web", "a"),
+    fakeTotals("other", "web", "a"),
+    fakeTotals("in", "web", "a"),
+  ];
+  const text = renderMetrics(fakeStatus(), fakeCounts({ totals }));
+  const lines = samples(text, "sockbal_dial_seconds_bucket").filter((line) => line.includes('backend="a"'));
+  const bounds = lines.map((line) => /le="([^"]+)"/.exec(line)?.[1]);
+  assert.deepEqual(bounds, [...BOUNDS_SECONDS.map(String), "+Inf"]);
+  const counts = lines.map((line) => Number(line.split(" ").at(-1)));
+  // 0.1 ms, 2 ms and two hours, three times.
+  const expected = BOUNDS_SECONDS.map((bound) => bound < 0.002 ? 3 : 6);
+  assert.deepEqual(counts, [...expected, 9]);
+  assert.deepEqual(samples(text, "sockbal_dial_seconds_count")[0]?.split(" ")[1], "9");
+  const sum = Number(samples(text, "sockbal_dial_seconds_sum")[0]?.split(" ")[1]);
+  assert.ok(Math.abs(sum - 3 * 7_200.0021) < 1e-6);
+  assert.match(text, /^sockbal_session_seconds_count\{listener="other",pool="web"\} 2$/m);
+});
+
+Deno.test("what nobody has used yet has histograms of zeros, and what is gone keeps its counts", () => {
+  const text = renderMetrics(fakeStatus(), fakeCounts({ totals: [fakeTotals("gone", "old", "x")] }));
+  assert.equal(samples(text, "sockbal_dial_seconds_bucket").length, 3 * (BOUNDS_SECONDS.length + 1));
+  assert.match(text, /^sockbal_session_seconds_bucket\{listener="in",pool="web",le="\+Inf"\} 0$/m);
+  assert.match(text, /^sockbal_session_seconds_sum\{listener="in",pool="web"\} 0$/m);
+  assert.match(text, /^sockbal_retries_total\{pool="old"\} 2$/m);
+  assert.match(text, /^sockbal_dial_seconds_count\{pool="old",backend="x"\} 3$/m);
+});
+
+Deno.test("open file descriptors are left out where they are not known", () => {
+  const status = fakeStatus({ process: { memory_bytes: 1, cpu_seconds: 1, open_files: null } });
+  assert.ok(!renderMetrics(status, fakeCounts()).includes("open_fds"));
+});
+
+Deno.test("label values are escaped, and numbers are written as Prometheus reads them", () => {
+  assert.equal(labels({ a: 'x"y\\z\nü', b: "" }), 'a="x\\"y\\\\z\\nü",b=""');
+  assert.equal(labels({}), "");
+  const to = new Exposition();
+  to.family("m", "gauge", "Help.");
+  for (const value of [0, -1.5, 1e21, 1e-7, Infinity, -Infinity, NaN]) to.sample("", value);
+  to.histogram('a="b"', histogramOf(0.2));
+  const [help, type, ...lines] = String(to).split("\n");
+  assert.deepEqual([help, type], ["# HELP m Help.", "# TYPE m gauge"]);
+  assert.deepEqual(lines.slice(0, 7), ["m 0", "m -1.5", "m 1e+21", "m 1e-7", "m +Inf", "m -Inf", "m NaN"]);
+  assert.deepEqual(lines.slice(-4), [
+    'm_bucket{a="b",le="+Inf"} 1',
+    'm_sum{a="b"} 0.2',
+    'm_count{a="b"} 1',
+    "",
+  ]);
+});
+
+/** How long rendering takes is bounded loosely, for machines that are slow or busy; bench it to know. */
+Deno.test("a thousand backends behind twenty listeners are rendered in little time", () => {
+  const pools = Array.from({ length: 20 }, (_, i) => `pool-${i}`);
+  const names = Array.from({ length: 50 }, (_, i) => `10.0.0.${i}:8080`);
+  const checks = { checks_ok: 1, checks_failed: 2, ejections: 3, state_changes: 4 };
+  const pool = { algorithm: "round_robin", queued: 0, queue_size: 0, available: 50 };
+  const status = fakeStatus({
+    listeners: pools.map((name) => fakeListener(`in-${name}`, name)),
+    pools: pools.map((name) => ({ ...pool, name, backends: names.map((it) => fakeBackend(it)) })),
+  });
+  const counts = fakeCounts({
+    totals: pools.flatMap((name) => names.map((it) => fakeTotals(`in-${name}`, name, it))),
+    backends: pools.flatMap((name) => names.map((backend) => ({ pool: name, backend, ...checks }))),
+  });
+  const timesMs = Array.from({ length: 15 }, () => {
+    const begin = performance.now();
+    const { length } = new TextEncoder().encode(renderMetrics(status, counts));
+    assert.ok(length > 3_000_000);
+    return performance.now() - begin;
+  }).toSorted((a, b) => a - b);
+  assert.ok((timesMs[7] ?? 0) < 200, `${timesMs[7]} ms`);
+});
+
+async function findPromtool(): Promise<boolean> {
+  try {
+    return (await new Deno.Command("promtool", { args: ["--version"] }).output()).success;
+  } catch {
+    return false;
+  }
+}
+
+const hasPromtool = await findPromtool();
+
+Deno.test({
+  name: "promtool has no complaint" +
+    (hasPromtool ? "" : " (skipped: no promtool; apt-get install prometheus)"),
+  ignore: !hasPromtool,
+  fn: async () => {
+    const hostile = fakeTotals('in"\\\n', "web", "a{}");
+    const cases = [
+      renderMetrics(fakeStatus(), fakeCounts()),
+      renderMetrics(fakeStatus(), fakeCounts({ totals: [hostile] })),
+      renderMetrics(
+        fakeStatus({ listeners: [], pools: [], workers: [] }),
+        fakeCounts({ totals: [], backends: [] }),
+      ),
+    ];
+    await Promise.all(cases.map(async (text) => {
+      const child = new Deno.Command("promtool", {
+        args: ["check", "metrics"],
+        stdin: "piped",
+        stdout: "piped",
+        stderr: "piped",
+      }).spawn();
+      const writer = child.stdin.getWriter();
+      await writer.write(new TextEncoder().encode(text));
+      await writer.close();
+      const { code, stdout, stderr } = await child.output();
+      const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+      assert.deepEqual([code, said], [0, ""]);
+    }));
+  },
+});

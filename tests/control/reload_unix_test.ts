@@ -1,0 +1,72 @@
+// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
+
+/** Unix sockets through reloads: a path that is ours is handed over, any other is left alone. */
+
+import assert from "node:assert/strict";
+import { startNamedBackend } from "../support/backend.ts";
+import { startTestBalancer, testConfig } from "../support/balancer.ts";
+import { readExactly, text } from "../support/bytes.ts";
+
+async function nameAt(path: string): Promise<string> {
+  using conn = await Deno.connect({ transport: "unix", path });
+  return text(await readExactly(conn, 1));
+}
+
+Deno.test("a Unix socket is handed over without a moment in which nobody listens, and removed when it is not wanted", async () => {
+  const folder = await Deno.makeTempDir();
+  await using a = startNamedBackend("a");
+  const path = `${folder}/web.sock`;
+  const listener = { listen: `unix:${path}` };
+  await using balancer = await startTestBalancer({ backends: [a.member], listener });
+  let isOver = false;
+  let served = 0;
+  const load = (async () => {
+    while (!isOver) {
+      assert.equal(await nameAt(path), "a");
+      served++;
+    }
+  })();
+  for (let i = 1; i <= 5; i++) {
+    const config = testConfig({ backends: [a.member], listener: { ...listener, idle_timeout: `${i}s` } });
+    assert.equal(await balancer.balancer.reload(config), "replaced");
+  }
+  isOver = true;
+  await load;
+  assert.ok(served > 5, `${served} sessions`);
+  assert.deepEqual([...Deno.readDirSync(folder)].map((it) => it.name), ["web.sock"]);
+  await balancer.balancer.reload(testConfig({ backends: [a.member] }));
+  assert.deepEqual([...Deno.readDirSync(folder)], []);
+  await balancer.stop();
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a reload neither takes the socket of another program nor overwrites a file, and leaves its own sockets alone", async () => {
+  const folder = await Deno.makeTempDir();
+  await using a = startNamedBackend("a");
+  const own = `${folder}/own.sock`;
+  await using balancer = await startTestBalancer({
+    backends: [a.member],
+    listener: { listen: `unix:${own}` },
+  });
+  const other = `${folder}/other.sock`;
+  const stranger = Deno.listen({ transport: "unix", path: other });
+  const precious = `${folder}/precious.txt`;
+  await Deno.writeTextFile(precious, "precious");
+  const config = testConfig({ backends: [a.member], listener: { listen: `unix:${own}`, backlog: 7 } });
+  const [web] = config.listeners;
+  assert.ok(web !== undefined);
+  for (const path of [other, precious, `${folder}/nowhere/x.sock`]) {
+    const more = { ...web, name: "more", listen: { transport: "unix", path } as const };
+    await assert.rejects(balancer.balancer.reload({ ...config, listeners: [web, more] }), /cannot listen on/);
+    assert.equal(await nameAt(own), "a");
+  }
+  assert.equal(await Deno.readTextFile(precious), "precious");
+  assert.deepEqual([...Deno.readDirSync(folder)].map((it) => it.name).sort(), [
+    "other.sock",
+    "own.sock",
+    "precious.txt",
+  ]);
+  stranger.close();
+  await balancer.stop();
+  await Deno.remove(folder, { recursive: true });
+});
