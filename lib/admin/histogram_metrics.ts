@@ -4,54 +4,59 @@ import type { HistogramView } from "../pool/histogram.ts";
 import { type Exposition, labels } from "./exposition.ts";
 import type { Counts, Status } from "./operations.ts";
 
-const EMPTY: HistogramView = { cumulative: [], count: 0, sumSeconds: 0 };
-
 /** Adds the histograms. Whoever is known has one, if only of zeros, so that its first observation counts as a rise. */
 export function addHistograms(to: Exposition, { listeners, pools }: Status, { totals }: Counts): void {
-  const dials = new Sums(
-    pools.flatMap(({ name: pool, backends }) =>
-      backends.map(({ name: backend }) => labels({ pool, backend }))
-    ),
-  );
-  const sessions = new Sums(listeners.map(({ name, pool }) => labels({ listener: name, pool })));
-  const waits = new Sums(pools.map(({ name }) => labels({ pool: name })));
+  const dials = new Sums();
+  const sessions = new Sums();
+  const waits = new Sums();
+  for (const { name, pool } of listeners) sessions.of(name, pool);
+  for (const { name, backends } of pools) {
+    waits.of(name, "");
+    for (const backend of backends) dials.of(name, backend.name);
+  }
   for (const { listener, pool, backend, dial_seconds, session_seconds, queue_seconds } of totals) {
-    if (backend !== null) dials.add(labels({ pool, backend }), dial_seconds);
-    sessions.add(labels({ listener, pool }), session_seconds);
-    waits.add(labels({ pool }), queue_seconds);
+    if (backend !== null) addTo(dials.of(pool, backend), dial_seconds);
+    addTo(sessions.of(listener, pool), session_seconds);
+    addTo(waits.of(pool, ""), queue_seconds);
   }
   to.family("sockbal_dial_seconds", "histogram", "How long it took to connect to the backend.");
-  dials.addTo(to);
+  dials.each((pool, backend, sum) => to.histogram(labels({ pool, backend }), sum));
   to.family("sockbal_session_seconds", "histogram", "How long sessions took, from accept to the end.");
-  sessions.addTo(to);
+  sessions.each((listener, pool, sum) => to.histogram(labels({ listener, pool }), sum));
   to.family("sockbal_queue_wait_seconds", "histogram", "How long sessions waited for a free backend.");
-  waits.addTo(to);
+  waits.each((pool, _, sum) => to.histogram(labels({ pool }), sum));
 }
 
-/** Histograms by their labels. */
+interface Sum {
+  readonly cumulative: number[];
+  count: number;
+  sumSeconds: number;
+}
+
+function addTo(sum: Sum, { cumulative, count, sumSeconds }: HistogramView): void {
+  for (let i = 0; i < cumulative.length; i++) {
+    sum.cumulative[i] = (sum.cumulative[i] ?? 0) + (cumulative[i] ?? 0);
+  }
+  sum.count += count;
+  sum.sumSeconds += sumSeconds;
+}
+
+/** Histograms by two names. They are no text of labels yet, which would be put together anew for each that is added. */
 class Sums {
-  readonly #byLabels: Map<string, HistogramView>;
+  readonly #sums = new Map<string, Map<string, Sum>>();
 
-  constructor(known: readonly string[]) {
-    this.#byLabels = new Map(known.map((labels) => [labels, EMPTY]));
+  /** The sum of these names, of nothing when it is new. */
+  of(one: string, other: string): Sum {
+    let sums = this.#sums.get(one);
+    if (sums === undefined) this.#sums.set(one, sums = new Map());
+    let sum = sums.get(other);
+    if (sum === undefined) sums.set(other, sum = { cumulative: [], count: 0, sumSeconds: 0 });
+    return sum;
   }
 
-  add(labels: string, view: HistogramView): void {
-    const sum = this.#byLabels.get(labels) ?? EMPTY;
-    // Most are the only ones with their labels; then there is nothing to add up.
-    this.#byLabels.set(labels, sum.count === 0 ? view : added(sum, view));
+  each(visit: (one: string, other: string, sum: Sum) => void): void {
+    for (const [one, sums] of this.#sums) {
+      for (const [other, sum] of sums) visit(one, other, sum);
+    }
   }
-
-  addTo(to: Exposition): void {
-    for (const [labels, view] of this.#byLabels) to.histogram(labels, view);
-  }
-}
-
-function added(a: HistogramView, b: HistogramView): HistogramView {
-  if (b.count === 0) return a;
-  return {
-    cumulative: a.cumulative.map((count, i) => count + (b.cumulative[i] ?? 0)),
-    count: a.count + b.count,
-    sumSeconds: a.sumSeconds + b.sumSeconds,
-  };
 }

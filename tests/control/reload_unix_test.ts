@@ -12,6 +12,10 @@ async function nameAt(path: string): Promise<string> {
   return text(await readExactly(conn, 1));
 }
 
+async function namesIn(folder: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(folder), (it) => it.name)).sort();
+}
+
 Deno.test("a Unix socket is handed over without a moment in which nobody listens, and removed when it is not wanted", async () => {
   const folder = await Deno.makeTempDir();
   await using a = startNamedBackend("a");
@@ -33,9 +37,9 @@ Deno.test("a Unix socket is handed over without a moment in which nobody listens
   isOver = true;
   await load;
   assert.ok(served > 5, `${served} sessions`);
-  assert.deepEqual([...Deno.readDirSync(folder)].map((it) => it.name), ["web.sock"]);
+  assert.deepEqual(await namesIn(folder), ["web.sock"]);
   await balancer.balancer.reload(testConfig({ backends: [a.member] }));
-  assert.deepEqual([...Deno.readDirSync(folder)], []);
+  assert.deepEqual(await namesIn(folder), []);
   await balancer.stop();
   await Deno.remove(folder, { recursive: true });
 });
@@ -61,7 +65,7 @@ Deno.test("a reload neither takes the socket of another program nor overwrites a
     assert.equal(await nameAt(own), "a");
   }
   assert.equal(await Deno.readTextFile(precious), "precious");
-  assert.deepEqual([...Deno.readDirSync(folder)].map((it) => it.name).sort(), [
+  assert.deepEqual(await namesIn(folder), [
     "other.sock",
     "own.sock",
     "precious.txt",
