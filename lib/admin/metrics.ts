@@ -1,13 +1,13 @@
 /** What a scrape shows, made of snapshots each time: nothing is counted here, and a scrape changes nothing. */
 
 import { Exposition, labels } from "./exposition.ts";
-import type { BackendState, BackendStatus, Counts, Status } from "./operations.ts";
+import type { BackendState, Counts, Status } from "./operations.ts";
 import { addHistograms } from "./histogram_metrics.ts";
 
 const STATES: readonly BackendState[] = ["up", "down", "ejected", "draining", "disabled"];
 
-/** All metrics in the text format of Prometheus. */
-export function renderMetrics(status: Status, counts: Counts): string {
+/** All metrics in the text format of Prometheus, in UTF-8. */
+export function renderMetrics(status: Status, counts: Counts): Uint8Array<ArrayBuffer> {
   const to = new Exposition();
   addProgram(to, status);
   addReloads(to, counts);
@@ -18,7 +18,7 @@ export function renderMetrics(status: Status, counts: Counts): string {
   addBackendCounts(to, counts);
   addSessions(to, counts);
   addHistograms(to, status, counts);
-  return to.toString();
+  return to.bytes();
 }
 
 function addProgram(to: Exposition, status: Status): void {
@@ -70,57 +70,59 @@ function addPools(to: Exposition, { pools }: Status, counts: Counts): void {
 }
 
 function addBackends(to: Exposition, { pools }: Status): void {
-  const backends: [string, BackendStatus][] = pools.flatMap(({ name: pool, backends }) =>
-    backends.map((it): [string, BackendStatus] => [labels({ pool, backend: it.name }), it])
+  const names = pools.flatMap((pool) =>
+    pool.backends.map((it) => labels({ pool: pool.name, backend: it.name }))
   );
-  const gauge = (name: string, help: string, value: (backend: BackendStatus) => number): void => {
-    to.family(name, "gauge", help);
-    for (const [labels, backend] of backends) to.sample(labels, value(backend));
-  };
-  gauge("sockbal_backend_up", "0 when health checks found it down.", (it) => it.health === "down" ? 0 : 1);
+  const backends = pools.flatMap((pool) => pool.backends);
+  to.family("sockbal_backend_up", "gauge", "0 when health checks found it down.");
+  addEach(to, names, backends, (it) => it.health === "down" ? 0 : 1);
   to.family("sockbal_backend_state", "gauge", "1 for the state that the backend is in, 0 for the others.");
-  for (const [labels, backend] of backends) {
-    for (const state of STATES) to.sample(`${labels},state="${state}"`, backend.state === state ? 1 : 0);
+  for (const state of STATES) {
+    addEach(to, names, backends, (it) => it.state === state ? 1 : 0, `,state="${state}"`);
   }
-  gauge("sockbal_backend_weight", "Weight, without what a slow start takes from it.", (it) => it.weight);
-  gauge("sockbal_backend_active_sessions", "Sessions that hold a slot.", (it) => it.active);
-  gauge("sockbal_backend_max_sessions", "Slots; 0 is no limit.", (it) => it.max_connections);
+  to.family("sockbal_backend_weight", "gauge", "Weight, without what a slow start takes from it.");
+  addEach(to, names, backends, (it) => it.weight);
+  to.family("sockbal_backend_active_sessions", "gauge", "Sessions that hold a slot.");
+  addEach(to, names, backends, (it) => it.active);
+  to.family("sockbal_backend_max_sessions", "gauge", "Slots; 0 is no limit.");
+  addEach(to, names, backends, (it) => it.max_connections);
   to.family("sockbal_dial_failures_total", "counter", "Dials that failed.");
-  for (const [labels, { dial_failures_total }] of backends) to.sample(labels, dial_failures_total);
+  addEach(to, names, backends, (it) => it.dial_failures_total);
 }
 
-function addBackendCounts(to: Exposition, counts: Counts): void {
-  const backends = counts.backends.map((it) => ({
-    ...it,
-    labels: labels({ pool: it.pool, backend: it.backend }),
-  }));
+function addBackendCounts(to: Exposition, { backends }: Counts): void {
+  const names = backends.map(({ pool, backend }) => labels({ pool, backend }));
   to.family("sockbal_health_checks_total", "counter", "Health checks by result.");
-  for (const { labels, checks_ok, checks_failed } of backends) {
-    to.sample(`${labels},result="ok"`, checks_ok);
-    to.sample(`${labels},result="failed"`, checks_failed);
-  }
-  to.family(
-    "sockbal_backend_ejections_total",
-    "counter",
-    "How often it was ejected for failing its sessions.",
-  );
-  for (const { labels, ejections } of backends) to.sample(labels, ejections);
+  addEach(to, names, backends, (it) => it.checks_ok, ',result="ok"');
+  addEach(to, names, backends, (it) => it.checks_failed, ',result="failed"');
+  to.family("sockbal_backend_ejections_total", "counter", "How often it was ejected for failing sessions.");
+  addEach(to, names, backends, (it) => it.ejections);
   to.family("sockbal_backend_state_changes_total", "counter", "Changes of state, of whatever kind.");
-  for (const { labels, state_changes } of backends) to.sample(labels, state_changes);
+  addEach(to, names, backends, (it) => it.state_changes);
 }
 
 /** Sessions that reached no backend have an empty label, which to Prometheus is none. */
-function addSessions(to: Exposition, counts: Counts): void {
-  const totals = counts.totals.map(({ listener, pool, backend, ...rest }) => ({
-    ...rest,
-    labels: labels({ listener, pool, backend: backend ?? "" }),
-  }));
+function addSessions(to: Exposition, { totals }: Counts): void {
+  const names = totals.map(({ listener, pool, backend }) =>
+    labels({ listener, pool, backend: backend ?? "" })
+  );
   to.family("sockbal_sessions_total", "counter", "Sessions that have ended, by how.");
-  for (const { labels: where, ends } of totals) {
-    for (const [end, count] of Object.entries(ends)) to.sample(`${where},${labels({ end })}`, count);
-  }
+  totals.forEach(({ ends }, i) => {
+    for (const end in ends) to.sample(`${names[i]},${labels({ end })}`, ends[end] ?? 0);
+  });
   to.family("sockbal_bytes_in_total", "counter", "Bytes relayed from client to backend.");
-  for (const { labels, bytes_in } of totals) to.sample(labels, bytes_in);
+  addEach(to, names, totals, (it) => it.bytes_in);
   to.family("sockbal_bytes_out_total", "counter", "Bytes relayed from backend to client.");
-  for (const { labels, bytes_out } of totals) to.sample(labels, bytes_out);
+  addEach(to, names, totals, (it) => it.bytes_out);
+}
+
+/** A sample for each thing, whose labels are at the same place in `names`, and `more` behind them. */
+function addEach<T>(
+  to: Exposition,
+  names: readonly string[],
+  things: readonly T[],
+  value: (thing: T) => number,
+  more = "",
+): void {
+  things.forEach((thing, i) => to.sample(names[i] + more, value(thing)));
 }

@@ -37,6 +37,7 @@ const DEFAULT_SESSIONS = 100;
 /** Answers a request; what it throws has become a problem. */
 export type Routes = (request: Request, facts: RequestFacts) => Response | Promise<Response>;
 
+/** The routes over a balancer. They guard nothing: who may come in has been decided before. */
 export function adminRoutes({ operations, streams, page, onFault }: RoutesOptions): Routes {
   const app: App = new Hono({ getPath: (request) => targetOf(request.url).path });
   const backend = "/api/pools/:pool/backends/:backend";
@@ -50,8 +51,8 @@ export function adminRoutes({ operations, streams, page, onFault }: RoutesOption
     return streams.open(c.env.completed);
   });
   route(app, "GET", "/metrics", (c) => {
-    const text = renderMetrics(operations.status(), operations.counts());
-    return c.body(text, 200, { "content-type": EXPOSITION_TYPE });
+    const metrics = renderMetrics(operations.status(), operations.counts());
+    return c.body(metrics, 200, { "content-type": EXPOSITION_TYPE });
   });
   route(app, "GET", "/healthz", (c) => c.text("ok"));
   route(app, "GET", "/readyz", (c) => answerReady(c, operations.status()));

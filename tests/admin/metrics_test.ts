@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { Exposition, labels } from "../../lib/admin/exposition.ts";
 import { renderMetrics } from "../../lib/admin/metrics.ts";
+import type { Counts, Status } from "../../lib/admin/operations.ts";
 import { BOUNDS_SECONDS } from "../../lib/pool/histogram.ts";
+import { text } from "../support/bytes.ts";
 import {
   fakeBackend,
   fakeCounts,
@@ -11,13 +13,17 @@ import {
   histogramOf,
 } from "./fake_operations.ts";
 
+function rendered(status: Status, counts: Counts): string {
+  return text(renderMetrics(status, counts));
+}
+
 /** The lines of a metric, without those of others that begin with the same letters. */
 function samples(text: string, name: string): string[] {
   return text.split("\n").filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
 }
 
 Deno.test("every metric shows what the snapshots say", () => {
-  const text = renderMetrics(fakeStatus(), fakeCounts());
+  const shown = rendered(fakeStatus(), fakeCounts());
   const a = 'pool="web",backend="a"';
   const b = 'pool="web",backend="unix:/run/b.sock"';
   const expected: Record<string, string[]> = {
@@ -56,11 +62,11 @@ Deno.test("every metric shows what the snapshots say", () => {
     sockbal_dial_seconds_count: [`{${a}} 3`, `{${b}} 0`],
   };
   for (const [name, lines] of Object.entries(expected)) {
-    assert.deepEqual(samples(text, name), lines.map((line) => name + line));
+    assert.deepEqual(samples(shown, name), lines.map((line) => name + line));
     const family = name.replace(/_(count|sum)$/, "");
-    assert.equal(text.split("\n").filter((line) => line.startsWith(`# TYPE ${family} `)).length, 1);
+    assert.equal(shown.split("\n").filter((line) => line.startsWith(`# TYPE ${family} `)).length, 1);
   }
-  const families = text.split("\n").filter((line) => line.startsWith("# TYPE ")).map((line) =>
+  const families = shown.split("\n").filter((line) => line.startsWith("# TYPE ")).map((line) =>
     line.split(" ")[2]
   );
   const tested = new Set(Object.keys(expected).map((name) => name.replace(/_(count|sum)$/, "")));
@@ -72,7 +78,7 @@ Deno.test("a backend is in one state, and each state has a line", () => {
     const [pool] = fakeStatus().pools;
     assert.ok(pool !== undefined);
     const status = fakeStatus({ pools: [{ ...pool, backends: [fakeBackend("a", { state })] }] });
-    const lines = samples(renderMetrics(status, fakeCounts()), "sockbal_backend_state");
+    const lines = samples(rendered(status, fakeCounts()), "sockbal_backend_state");
     assert.equal(lines.length, 5);
     const current = lines.filter((line) => line.endsWith(" 1"));
     assert.deepEqual(current, [`sockbal_backend_state{pool="web",backend="a",state="${state}"} 1`]);
@@ -85,32 +91,32 @@ Deno.test("a histogram counts up to +Inf, which is all, and is added up over lis
     fakeTotals("other", "web", "a"),
     fakeTotals("in", "web", "a"),
   ];
-  const text = renderMetrics(fakeStatus(), fakeCounts({ totals }));
-  const lines = samples(text, "sockbal_dial_seconds_bucket").filter((line) => line.includes('backend="a"'));
+  const shown = rendered(fakeStatus(), fakeCounts({ totals }));
+  const lines = samples(shown, "sockbal_dial_seconds_bucket").filter((line) => line.includes('backend="a"'));
   const bounds = lines.map((line) => /le="([^"]+)"/.exec(line)?.[1]);
   assert.deepEqual(bounds, [...BOUNDS_SECONDS.map(String), "+Inf"]);
   const counts = lines.map((line) => Number(line.split(" ").at(-1)));
   // 0.1 ms, 2 ms and two hours, three times.
   const expected = BOUNDS_SECONDS.map((bound) => bound < 0.002 ? 3 : 6);
   assert.deepEqual(counts, [...expected, 9]);
-  assert.deepEqual(samples(text, "sockbal_dial_seconds_count")[0]?.split(" ")[1], "9");
-  const sum = Number(samples(text, "sockbal_dial_seconds_sum")[0]?.split(" ")[1]);
+  assert.deepEqual(samples(shown, "sockbal_dial_seconds_count")[0]?.split(" ")[1], "9");
+  const sum = Number(samples(shown, "sockbal_dial_seconds_sum")[0]?.split(" ")[1]);
   assert.ok(Math.abs(sum - 3 * 7_200.0021) < 1e-6);
-  assert.match(text, /^sockbal_session_seconds_count\{listener="other",pool="web"\} 2$/m);
+  assert.match(shown, /^sockbal_session_seconds_count\{listener="other",pool="web"\} 2$/m);
 });
 
 Deno.test("what nobody has used yet has histograms of zeros, and what is gone keeps its counts", () => {
-  const text = renderMetrics(fakeStatus(), fakeCounts({ totals: [fakeTotals("gone", "old", "x")] }));
-  assert.equal(samples(text, "sockbal_dial_seconds_bucket").length, 3 * (BOUNDS_SECONDS.length + 1));
-  assert.match(text, /^sockbal_session_seconds_bucket\{listener="in",pool="web",le="\+Inf"\} 0$/m);
-  assert.match(text, /^sockbal_session_seconds_sum\{listener="in",pool="web"\} 0$/m);
-  assert.match(text, /^sockbal_retries_total\{pool="old"\} 2$/m);
-  assert.match(text, /^sockbal_dial_seconds_count\{pool="old",backend="x"\} 3$/m);
+  const shown = rendered(fakeStatus(), fakeCounts({ totals: [fakeTotals("gone", "old", "x")] }));
+  assert.equal(samples(shown, "sockbal_dial_seconds_bucket").length, 3 * (BOUNDS_SECONDS.length + 1));
+  assert.match(shown, /^sockbal_session_seconds_bucket\{listener="in",pool="web",le="\+Inf"\} 0$/m);
+  assert.match(shown, /^sockbal_session_seconds_sum\{listener="in",pool="web"\} 0$/m);
+  assert.match(shown, /^sockbal_retries_total\{pool="old"\} 2$/m);
+  assert.match(shown, /^sockbal_dial_seconds_count\{pool="old",backend="x"\} 3$/m);
 });
 
 Deno.test("open file descriptors are left out where they are not known", () => {
   const status = fakeStatus({ process: { memory_bytes: 1, cpu_seconds: 1, open_files: null } });
-  assert.ok(!renderMetrics(status, fakeCounts()).includes("open_fds"));
+  assert.ok(!rendered(status, fakeCounts()).includes("open_fds"));
 });
 
 Deno.test("label values are escaped, and numbers are written as Prometheus reads them", () => {
@@ -120,7 +126,7 @@ Deno.test("label values are escaped, and numbers are written as Prometheus reads
   to.family("m", "gauge", "Help.");
   for (const value of [0, -1.5, 1e21, 1e-7, Infinity, -Infinity, NaN]) to.sample("", value);
   to.histogram('a="b"', histogramOf(0.2));
-  const [help, type, ...lines] = String(to).split("\n");
+  const [help, type, ...lines] = text(to.bytes()).split("\n");
   assert.deepEqual([help, type], ["# HELP m Help.", "# TYPE m gauge"]);
   assert.deepEqual(lines.slice(0, 7), ["m 0", "m -1.5", "m 1e+21", "m 1e-7", "m +Inf", "m -Inf", "m NaN"]);
   assert.deepEqual(lines.slice(-4), [
@@ -147,8 +153,7 @@ Deno.test("a thousand backends behind twenty listeners are rendered in little ti
   });
   const timesMs = Array.from({ length: 15 }, () => {
     const begin = performance.now();
-    const { length } = new TextEncoder().encode(renderMetrics(status, counts));
-    assert.ok(length > 3_000_000);
+    assert.ok(renderMetrics(status, counts).length > 3_000_000);
     return performance.now() - begin;
   }).toSorted((a, b) => a - b);
   assert.ok((timesMs[7] ?? 0) < 200, `${timesMs[7]} ms`);
@@ -171,9 +176,9 @@ Deno.test({
   fn: async () => {
     const hostile = fakeTotals('in"\\\n', "web", "a{}");
     const cases = [
-      renderMetrics(fakeStatus(), fakeCounts()),
-      renderMetrics(fakeStatus(), fakeCounts({ totals: [hostile] })),
-      renderMetrics(
+      rendered(fakeStatus(), fakeCounts()),
+      rendered(fakeStatus(), fakeCounts({ totals: [hostile] })),
+      rendered(
         fakeStatus({ listeners: [], pools: [], workers: [] }),
         fakeCounts({ totals: [], backends: [] }),
       ),
