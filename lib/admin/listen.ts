@@ -8,7 +8,8 @@ import {
   type TcpAddress,
   type UnixAddress,
 } from "../core/address.ts";
-import { reasonOf, RunError } from "../core/errors.ts";
+import { RunError } from "../core/errors.ts";
+import { isAnswered, whyNotListening } from "../core/listening.ts";
 
 export type HttpServer = Deno.HttpServer<Deno.NetAddr> | Deno.HttpServer<Deno.UnixAddr>;
 
@@ -51,7 +52,7 @@ async function tryListening(address: Address, handlers: HttpHandlers): Promise<H
     if (address.transport === "unix") return await listenUnix(address, handlers);
     return listenTcp(address, handlers);
   } catch (error) {
-    throw cannotListen(address, describeReason(address, error), error);
+    throw cannotListen(address, whyNotListening(address, error, "a listener"), error);
   }
 }
 
@@ -116,37 +117,10 @@ function common(
   return { onListen: () => {}, onError, signal };
 }
 
-/** Whether somebody listens on a path. What is no socket at all counts as answered: it is not ours to remove. */
-async function isAnswered(path: string): Promise<boolean> {
-  try {
-    if (!(await Deno.lstat(path)).isSocket) return true;
-    (await Deno.connect({ transport: "unix", path })).close();
-    return true;
-  } catch (error) {
-    return !(error instanceof Deno.errors.ConnectionRefused);
-  }
-}
-
 async function remove(path: string): Promise<void> {
   try {
     await Deno.remove(path);
   } catch {
     // Somebody was faster; gone is gone.
   }
-}
-
-function describeReason(address: Address, error: unknown): string {
-  const isTcp = address.transport === "tcp";
-  if (error instanceof Deno.errors.AddrInUse) {
-    if (isTcp) return `port ${address.port} is in use, by another program or by a listener`;
-    return "the path is in use: another program listens there, or it is no socket";
-  }
-  if (error instanceof Deno.errors.AddrNotAvailable) return "this machine has no such address";
-  if (error instanceof Deno.errors.PermissionDenied) {
-    return isTcp && address.port < 1024 ? "this user may not use ports below 1024" : "this user may not";
-  }
-  if (error instanceof Deno.errors.NotFound) return "there is no such folder";
-  if (error instanceof Deno.errors.NotCapable) return "sockbal was started without permission to do so";
-  if (/sun_len/i.test(reasonOf(error))) return "the path is too long for a socket";
-  return reasonOf(error).toLowerCase();
 }

@@ -1,15 +1,7 @@
 /** What happens to the balancer, as told to the log, and the last of it remembered for those who look at it. */
 
+import type { Change } from "../admin/operations.ts";
 import type { Logger } from "../core/log.ts";
-
-/** Something that has changed: a record about a backend, a reload, a worker or an operator. */
-export interface Change {
-  /** ISO 8601. */
-  readonly time: string;
-  readonly level: "info" | "warn" | "error";
-  readonly event: string;
-  readonly fields: Readonly<Record<string, unknown>>;
-}
 
 /** As many as a page shows. */
 const REMEMBERED = 100;

@@ -1,7 +1,8 @@
 /** Listening sockets: bound once, then shared by every thread of the process. */
 
 import { type Address, formatAddress, type TcpAddress, type UnixAddress } from "../core/address.ts";
-import { reasonOf, RunError } from "../core/errors.ts";
+import { RunError } from "../core/errors.ts";
+import { isAnswered, whyNotListening } from "../core/listening.ts";
 
 /** TCP: the option that the type definitions leave out. */
 type SharedListenOptions = Deno.TcpListenOptions & { loadBalanced: true };
@@ -101,35 +102,8 @@ export async function checkSocketPath(address: UnixAddress): Promise<void> {
   if (await isAnswered(address.path)) throw describeListenError(address, new Deno.errors.AddrInUse());
 }
 
-/** Whether somebody listens on a path. What is no socket at all counts as answered: it is not ours to remove. */
-async function isAnswered(path: string): Promise<boolean> {
-  try {
-    if (!(await Deno.lstat(path)).isSocket) return true;
-    (await Deno.connect({ transport: "unix", path })).close();
-    return true;
-  } catch (error) {
-    return !(error instanceof Deno.errors.ConnectionRefused || error instanceof Deno.errors.NotFound);
-  }
-}
-
 function describeListenError(address: Address, error: unknown): RunError {
-  return new RunError(`cannot listen on ${formatAddress(address)}: ${describeReason(address, error)}`, {
+  return new RunError(`cannot listen on ${formatAddress(address)}: ${whyNotListening(address, error)}`, {
     cause: error,
   });
-}
-
-function describeReason(address: Address, error: unknown): string {
-  const isTcp = address.transport === "tcp";
-  if (error instanceof Deno.errors.AddrInUse) {
-    if (isTcp) return `port ${address.port} is in use, by another program or by another listener`;
-    return "the path is in use: another program listens there, or it is no socket";
-  }
-  if (error instanceof Deno.errors.AddrNotAvailable) return "this machine has no such address";
-  if (error instanceof Deno.errors.PermissionDenied) {
-    return isTcp && address.port < 1024 ? "this user may not use ports below 1024" : "this user may not";
-  }
-  if (error instanceof Deno.errors.NotFound) return "there is no such folder";
-  if (/sun_len/i.test(reasonOf(error))) return "the path is too long for a socket";
-  if (error instanceof Deno.errors.NotCapable) return "sockbal was started without permission to do so";
-  return reasonOf(error).toLowerCase();
 }
