@@ -28,3 +28,9 @@ export class DescriptorShortage {
     return new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
 }
+
+/** Whether a dial failed because this process, or the system, has no file descriptor left; the backend was not even asked. */
+export function isDescriptorShortage(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return code === "EMFILE" || code === "ENFILE";
+}

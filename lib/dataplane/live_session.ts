@@ -44,6 +44,8 @@ export class LiveSession {
   isDirectionEnded = false;
   /** When a byte last moved, or a little later: never so early that a timeout would come too soon. */
   lastActiveMs = Infinity;
+  /** Where it stands among the sessions of its worker; theirs to set. */
+  place = 0;
 
   readonly #clock: CoarseClock;
   #earlyRead: EarlyRead | undefined;
@@ -82,9 +84,14 @@ export class LiveSession {
     return this.#closed;
   }
 
-  /** Whom it is relayed to; undefined before that. */
+  /** Whom it is relayed to, and has a slot at; undefined before that. */
   get backend(): Backend | undefined {
     return this.#backend;
+  }
+
+  /** Its connection to {@linkcode backend}; the session closes it. */
+  get backendConn(): Deno.Conn | undefined {
+    return this.#backendConn;
   }
 
   get earlyRead(): EarlyRead | undefined {

@@ -14,8 +14,9 @@ import { DescriptorShortage } from "./descriptor_shortage.ts";
 import { readEarly } from "./early_read.ts";
 import { listenShared, removeSocketFile, stepInAddress } from "./listen.ts";
 import { type Entrance, LiveSession } from "./live_session.ts";
-import type { FromWorker, ListenerOptions, LiveSessionFacts, PlaneOptions } from "./messages.ts";
+import type { FromWorker, ListenerOptions, PlaneOptions } from "./messages.ts";
 import type { EndReason, SessionRecord } from "./record.ts";
+import { Roster } from "./roster.ts";
 import { runSession, type SessionTools } from "./session.ts";
 
 /** Records go to the control plane in batches: one a tick, or as soon as there are this many. */
@@ -37,7 +38,7 @@ export class Plane implements Watched {
   };
   readonly #stop = new AbortController();
   readonly #accepting: Promise<void>[] = [];
-  readonly #sessions = new Set<LiveSession>();
+  readonly #sessions = new Roster<LiveSession>();
   /** Called when the last session has ended. */
   #onIdle: (() => void) | undefined;
   #records: SessionRecord[] = [];
@@ -119,11 +120,8 @@ export class Plane implements Watched {
 
   /** Tells which sessions go on, the oldest first. */
   listSessions(request: number, limit: number): void {
-    const sessions: LiveSessionFacts[] = [];
-    for (const session of this.#sessions) {
-      if (sessions.length === limit) break;
-      sessions.push(session.facts(formatPeer(session.client.remoteAddr)));
-    }
+    const oldest = [...this.#sessions].sort((a, b) => a.startedMs - b.startedMs).slice(0, limit);
+    const sessions = oldest.map((session) => session.facts(formatPeer(session.client.remoteAddr)));
     this.#tell({ type: "live_sessions", request, sessions });
   }
 
@@ -183,7 +181,7 @@ export class Plane implements Watched {
     } catch (error) {
       this.#tell({ type: "warning", event: "session_failed", fields: { reason: reasonOf(error) } });
     }
-    this.#sessions.delete(session);
+    this.#sessions.remove(session);
     this.#ledger.giveBack(entrance.sessionsRow);
     this.#account(session);
     if (this.#sessions.size === 0) this.#onIdle?.();

@@ -13,6 +13,11 @@ import type { Buffers } from "./buffers.ts";
 import { dropEarly } from "./early_read.ts";
 import type { LiveSession } from "./live_session.ts";
 
+/** What relays of one worker share. */
+export interface RelayTools {
+  readonly buffers: Buffers;
+}
+
 /**
  * What one direction moves before it lets all others have their turn. Reads and writes that need not wait are done within
  * one turn of the event loop, so that a direction whose bytes keep coming would have the thread for itself.
@@ -20,14 +25,18 @@ import type { LiveSession } from "./live_session.ts";
 const FAIR_SHARE_BYTES = 128 * 1024;
 
 /**
- * Relays until both directions have ended or the session is.
+ * Relays in both directions; each of the two resolves when its direction has ended, or the session.
  *
  * A read or write that finds the client gone ends the session at once: there is nobody left to serve. When the backend is
  * gone, the client still gets every byte that the backend had sent, and time to go by itself. Never rejects; the session
  * closes both connections when it ends.
  */
-export function relay(session: LiveSession, backend: Deno.Conn, buffers: Buffers): Promise<unknown> {
-  return Promise.all([pump(session, "in", backend, buffers), pump(session, "out", backend, buffers)]);
+export function relay(
+  session: LiveSession,
+  backend: Deno.Conn,
+  tools: RelayTools,
+): [inwards: Promise<void>, outwards: Promise<void>] {
+  return [pump(session, "in", backend, tools), pump(session, "out", backend, tools)];
 }
 
 /**
@@ -39,7 +48,7 @@ async function pump(
   session: LiveSession,
   direction: "in" | "out",
   backend: Deno.Conn,
-  buffers: Buffers,
+  { buffers }: RelayTools,
 ): Promise<void> {
   const isIn = direction === "in";
   const source = isIn ? session.client : backend;
