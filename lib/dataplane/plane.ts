@@ -18,6 +18,7 @@ import type { FromWorker, ListenerOptions, PlaneOptions } from "./messages.ts";
 import type { EndReason, SessionRecord } from "./record.ts";
 import { Roster } from "./roster.ts";
 import { runSession, type SessionTools } from "./session.ts";
+import { Turnstile } from "./turnstile.ts";
 
 /** Records go to the control plane in batches: one a tick, or as soon as there are this many. */
 const MAX_RECORD_BATCH = 512;
@@ -32,13 +33,14 @@ export class Plane implements Watched {
   readonly #ledger: Ledger;
   readonly #pools: readonly Pool[];
   readonly #clock = new CoarseClock();
+  readonly #sessions = new Roster<LiveSession>();
   readonly #tools: SessionTools = {
     buffers: new Buffers(),
+    turnstile: new Turnstile(this.#sessions),
     shortage: new DescriptorShortage(),
   };
   readonly #stop = new AbortController();
   readonly #accepting: Promise<void>[] = [];
-  readonly #sessions = new Roster<LiveSession>();
   /** Called when the last session has ended. */
   #onIdle: (() => void) | undefined;
   #records: SessionRecord[] = [];

@@ -12,10 +12,12 @@ import { setImmediate } from "node:timers";
 import type { Buffers } from "./buffers.ts";
 import { dropEarly } from "./early_read.ts";
 import type { LiveSession } from "./live_session.ts";
+import type { Turnstile } from "./turnstile.ts";
 
 /** What relays of one worker share. */
 export interface RelayTools {
   readonly buffers: Buffers;
+  readonly turnstile: Turnstile;
 }
 
 /**
@@ -48,7 +50,7 @@ async function pump(
   session: LiveSession,
   direction: "in" | "out",
   backend: Deno.Conn,
-  { buffers }: RelayTools,
+  { buffers, turnstile }: RelayTools,
 ): Promise<void> {
   const isIn = direction === "in";
   const source = isIn ? session.client : backend;
@@ -65,6 +67,8 @@ async function pump(
       const filled = await reading;
       failed = "sink";
       if (filled === null) break;
+      const turn = turnstile.enter();
+      if (turn !== undefined) await turn;
       if (++writes === 2) sendAtOnce(sink);
       let written = await sink.write(filled === buffer.length ? buffer : buffer.subarray(0, filled));
       while (written < filled) written += await sink.write(buffer.subarray(written, filled));

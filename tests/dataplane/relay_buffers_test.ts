@@ -11,6 +11,7 @@ import { Buffers, MEDIUM_BUFFER_BYTES, SMALL_BUFFER_BYTES } from "../../lib/data
 import { readEarly } from "../../lib/dataplane/early_read.ts";
 import { LiveSession } from "../../lib/dataplane/live_session.ts";
 import { relay } from "../../lib/dataplane/relay.ts";
+import { Turnstile } from "../../lib/dataplane/turnstile.ts";
 import { Ledger } from "../../lib/pool/ledger.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { Scoreboard } from "../../lib/pool/scoreboard.ts";
@@ -102,7 +103,7 @@ async function startRelay(client: Pair): Promise<Relayed> {
   const entrance = { row: 0, sessionsRow: 3, name: "web", pool: poolOfOne(), limits: none };
   const session = new LiveSession(client.end, entrance, readEarly(client.end, buffers), new CoarseClock());
   session.connected(BACKEND, backend.end);
-  const done = Promise.all(relay(session, backend.end, { buffers }));
+  const done = Promise.all(relay(session, backend.end, { buffers, turnstile: new Turnstile({ size: 1 }) }));
   return { client: client.peer, backend: backend.peer, buffers, session, done };
 }
 
