@@ -27,18 +27,14 @@ export interface RelayTools {
 const FAIR_SHARE_BYTES = 128 * 1024;
 
 /**
- * Relays in both directions; each of the two resolves when its direction has ended, or the session.
+ * Relays until both directions have ended or the session is.
  *
  * A read or write that finds the client gone ends the session at once: there is nobody left to serve. When the backend is
  * gone, the client still gets every byte that the backend had sent, and time to go by itself. Never rejects; the session
  * closes both connections when it ends.
  */
-export function relay(
-  session: LiveSession,
-  backend: Deno.Conn,
-  tools: RelayTools,
-): [inwards: Promise<void>, outwards: Promise<void>] {
-  return [pump(session, "in", backend, tools), pump(session, "out", backend, tools)];
+export function relay(session: LiveSession, backend: Deno.Conn, tools: RelayTools): Promise<unknown> {
+  return Promise.all([pump(session, "in", backend, tools), pump(session, "out", backend, tools)]);
 }
 
 /**

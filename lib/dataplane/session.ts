@@ -32,11 +32,7 @@ export async function runSession(session: LiveSession, key: number, tools: Sessi
   session.earlyRead?.filled.catch(() => session.end("client_reset"));
   try {
     await reachBackend(session, pool, key, tools);
-    if (!session.ended && session.backendConn !== undefined) {
-      const [inwards, outwards] = relay(session, session.backendConn, tools);
-      await inwards;
-      await outwards;
-    }
+    if (!session.ended && session.backendConn !== undefined) await relay(session, session.backendConn, tools);
     session.end("done");
   } finally {
     // Only a fault of our own gets here without an end.

@@ -103,7 +103,7 @@ async function startRelay(client: Pair): Promise<Relayed> {
   const entrance = { row: 0, sessionsRow: 3, name: "web", pool: poolOfOne(), limits: none };
   const session = new LiveSession(client.end, entrance, readEarly(client.end, buffers), new CoarseClock());
   session.connected(BACKEND, backend.end);
-  const done = Promise.all(relay(session, backend.end, { buffers, turnstile: new Turnstile({ size: 1 }) }));
+  const done = relay(session, backend.end, { buffers, turnstile: new Turnstile({ size: 1 }) });
   return { client: client.peer, backend: backend.peer, buffers, session, done };
 }
 
