@@ -2,6 +2,7 @@
 
 import type { CoarseClock, Watched } from "../core/coarse_clock.ts";
 import type { Connection } from "../core/connection.ts";
+import type { Turnstile } from "../dataplane/turnstile.ts";
 
 /** How long a peer that has had its answer may take to go. */
 const LINGER_MS = 2_000;
@@ -9,6 +10,7 @@ const LINGER_MS = 2_000;
 export class ServedConnection implements Connection, Watched {
   readonly #conn: Deno.Conn;
   readonly #clock: CoarseClock;
+  readonly #turnstile: Turnstile;
   readonly #idleTimeoutMs: number;
   /** Whether bytes have moved since the last tick, which takes note of it. */
   #hasMoved = false;
@@ -17,9 +19,10 @@ export class ServedConnection implements Connection, Watched {
   #closed = false;
 
   /** @param idleTimeoutMs 0 is none. */
-  constructor(conn: Deno.Conn, clock: CoarseClock, idleTimeoutMs: number) {
+  constructor(conn: Deno.Conn, clock: CoarseClock, turnstile: Turnstile, idleTimeoutMs: number) {
     this.#conn = conn;
     this.#clock = clock;
+    this.#turnstile = turnstile;
     this.#idleTimeoutMs = idleTimeoutMs === 0 ? Infinity : idleTimeoutMs;
     this.#lastActiveMs = clock.exactMs();
     clock.watch(this);
@@ -28,6 +31,8 @@ export class ServedConnection implements Connection, Watched {
   async read(buffer: Uint8Array): Promise<number | null> {
     const filled = await this.#conn.read(buffer);
     this.#hasMoved = true;
+    const turn = this.#turnstile.enter();
+    if (turn !== undefined) await turn;
     return filled;
   }
 

@@ -9,6 +9,7 @@ import { log, type Logger } from "../core/log.ts";
 import { resolveAddress } from "../control/resolve.ts";
 import { acceptConnections, type Gate } from "../dataplane/accept.ts";
 import { listenShared, removeSocketFile, settleAddresses } from "../dataplane/listen.ts";
+import { Turnstile } from "../dataplane/turnstile.ts";
 import type { Handler } from "../respond/handler.ts";
 import { handlers } from "../respond/handlers.ts";
 import { ServedConnection } from "./served_connection.ts";
@@ -50,10 +51,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const context = { name: options.name ?? address, now: () => new Date() };
   const clock = new CoarseClock();
   const open = new Set<ServedConnection>();
+  const turnstile = new Turnstile(open);
   const stop = new AbortController();
 
   const serve = async (conn: Deno.Conn): Promise<void> => {
-    const connection = new ServedConnection(conn, clock, options.idleTimeoutMs);
+    const connection = new ServedConnection(conn, clock, turnstile, options.idleTimeoutMs);
     if (stop.signal.aborted) return connection.close();
     open.add(connection);
     try {

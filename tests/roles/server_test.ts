@@ -6,6 +6,7 @@ import { writeAll } from "../../lib/core/connection.ts";
 import type { Handler } from "../../lib/respond/handler.ts";
 import { handlers } from "../../lib/respond/handlers.ts";
 import { type RunningServer, startServer } from "../../lib/roles/server.ts";
+import { leastShare } from "../support/busy_clients.ts";
 import { ask, bytes, readAll, readExactly, text } from "../support/bytes.ts";
 import { RunningCommand, SOCKBAL } from "../support/command.ts";
 import { memoryLog } from "../support/memory_log.ts";
@@ -119,4 +120,11 @@ Deno.test("when file descriptors run out accepting pauses, says so once, and goe
   server.kill("SIGTERM");
   const { stderr } = await server.finished;
   assert.equal(stderr.match(/accept_failing/g)?.length, 1);
+});
+
+Deno.test("of hundreds of connections that are busy at once each has its share", async () => {
+  await using server = new RunningCommand([...SOCKBAL, "--role", "server", "--listen", "127.0.0.1:0"]);
+  const [, port = ""] = await server.sees(/listening address=127.0.0.1:(\d+)/);
+  const share = await leastShare(Number(port));
+  assert.ok(share >= 0.85, `one had ${share} of its share`);
 });
