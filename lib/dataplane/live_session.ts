@@ -32,15 +32,13 @@ export class LiveSession {
   /** How it came in. */
   readonly entrance: Entrance;
   readonly startedMs: number;
-  /** Relayed so far; the relay counts here. */
+  /** Relayed so far. */
   bytesIn = 0;
   bytesOut = 0;
   /** Of these, what has been accounted for. */
   countedIn = 0;
   countedOut = 0;
-  /** Set by the relay whenever bytes have moved; the next tick takes note of it. */
-  hasMoved = false;
-  /** Whether one direction has come to its end; the relay sets it. */
+  /** Whether one direction has come to its end. */
   isDirectionEnded = false;
   /** When a byte last moved, or a little later: never so early that a timeout would come too soon. */
   lastActiveMs = Infinity;
@@ -62,6 +60,8 @@ export class LiveSession {
   #queuedMs: number | undefined;
   /** Ends the wait in the queue; set while it waits. */
   #leaveQueue: (() => void) | undefined;
+  /** Whether bytes have moved since the last tick, which takes note of it. */
+  #hasMoved = false;
   #isBackendGone = false;
   #endReason: EndReason | undefined;
   #closed = false;
@@ -167,15 +167,27 @@ export class LiveSession {
     if (this.#closed) closeQuietly(conn);
   }
 
-  /** The backend has sent its first bytes. */
-  backendAnswered(): void {
-    if (this.#backend !== undefined) this.entrance.pool.answered(this.#backend);
+  /** The relay has passed bytes on, from the client or else to it. */
+  moved(direction: "in" | "out", bytes: number): void {
+    this.#hasMoved = true;
+    if (direction === "in") {
+      this.bytesIn += bytes;
+      return;
+    }
+    if (this.bytesOut === 0 && this.#backend !== undefined) this.entrance.pool.answered(this.#backend);
+    this.bytesOut += bytes;
+  }
+
+  /** The relay has passed on the end of one direction, which counts as a byte that moved. */
+  directionEnded(): void {
+    this.isDirectionEnded = true;
+    this.#hasMoved = true;
   }
 
   /** Asks, often, whether the session's time has come. */
   onTick(nowMs: number): void {
-    if (this.hasMoved) {
-      this.hasMoved = false;
+    if (this.#hasMoved) {
+      this.#hasMoved = false;
       this.lastActiveMs = nowMs;
     }
     if (nowMs >= this.#dialDeadlineMs) this.#dialAbort?.abort(new DOMException("timed out", "TimeoutError"));

@@ -1,5 +1,3 @@
-// deno-lint-ignore-file no-await-in-loop -- a relay is a loop of reads and writes, one after the other
-
 /**
  * The relay: bytes from client to backend and from backend to client until both directions have ended.
  *
@@ -30,86 +28,126 @@ const FAIR_SHARE_BYTES = 128 * 1024;
  * Relays until both directions have ended or the session is.
  *
  * A read or write that finds the client gone ends the session at once: there is nobody left to serve. When the backend is
- * gone, the client still gets every byte that the backend had sent, and time to go by itself. Never rejects; the session
- * closes both connections when it ends.
+ * gone, the client still gets every byte that the backend had sent, and time to go by itself. Rejects only with a fault of
+ * our own; the session closes both connections when it ends.
  */
-export function relay(session: LiveSession, backend: Deno.Conn, tools: RelayTools): Promise<unknown> {
-  return Promise.all([pump(session, "in", backend, tools), pump(session, "out", backend, tools)]);
+export function relay(session: LiveSession, backend: Deno.Conn, tools: RelayTools): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let going = 2;
+    const onOver: OnOver = (fault) => {
+      if (fault !== undefined) reject(fault);
+      else if (--going === 0) resolve();
+    };
+    pump(session, "in", backend, tools, onOver);
+    pump(session, "out", backend, tools, onOver);
+  });
 }
+
+/** Told once when a direction will read and write no more: because it is over, or with a fault of our own. */
+type OnOver = (fault?: unknown) => void;
 
 /**
  * Moves the bytes of one direction until its source ends, then ends the sending side of its sink.
  *
- * Thousands of these wait at once: one function, because each async function that waits keeps half a kilobyte.
+ * It goes round by callbacks that are made once. Awaiting makes two closures and a context for each read and each write,
+ * a twelfth of the processor time with many sessions. None of the callbacks throws: nobody would hear of it.
  */
-async function pump(
+function pump(
   session: LiveSession,
   direction: "in" | "out",
   backend: Deno.Conn,
   { buffers, turnstile }: RelayTools,
-): Promise<void> {
+  onOver: OnOver,
+): void {
   const isIn = direction === "in";
   const source = isIn ? session.client : backend;
   const sink = isIn ? backend : session.client;
   // The client's first read was begun before there was a backend.
   let early = isIn ? session.takeEarlyRead() : undefined;
   let buffer = early?.buffer ?? buffers.small();
-  let failed: "source" | "sink" | undefined = "source";
-  let writes = 0;
+  /** What was read last. Kept for the next read, which often brings as much: a view costs more than it looks. */
+  let chunk = buffer;
+  let written = 0;
+  let chunks = 0;
   let bytesThisTurn = 0;
-  try {
-    let reading = early?.filled ?? source.read(buffer);
-    for (;;) {
-      const filled = await reading;
-      failed = "sink";
-      if (filled === null) break;
-      const turn = turnstile.enter();
-      if (turn !== undefined) await turn;
-      if (++writes === 2) sendAtOnce(sink);
-      let written = await sink.write(filled === buffer.length ? buffer : buffer.subarray(0, filled));
-      while (written < filled) written += await sink.write(buffer.subarray(written, filled));
-      if (isIn) session.bytesIn += filled;
-      else {
-        if (session.bytesOut === 0) session.backendAnswered();
-        session.bytesOut += filled;
-      }
-      session.hasMoved = true;
-      bytesThisTurn += filled;
-      if (bytesThisTurn >= FAIR_SHARE_BYTES) {
-        bytesThisTurn = 0;
-        await nextTurn();
-      }
-      failed = "source";
-      early = early?.next;
-      if (early === undefined) {
-        buffer = buffers.fitted(buffer, filled);
-        reading = source.read(buffer);
-      } else {
-        buffers.giveBack(buffer);
-        ({ buffer, filled: reading } = early);
-      }
-    }
-    // When the other direction has ended before, both connections are closed at once, and that says it as well.
-    if (!session.isDirectionEnded) await sink.closeWrite();
-    session.isDirectionEnded = true;
-    session.hasMoved = true;
-    failed = undefined;
-  } catch {
-    // Which side it was is known; why does not matter, or the session has ended already.
-  }
-  buffers.giveBack(buffer);
-  if (early?.next !== undefined) void dropEarly(early.next, buffers);
-  if (failed === undefined) return;
-  const isClientGone = (failed === "source") === isIn;
-  if (isClientGone) return session.end("client_reset");
-  session.backendGone();
-  if (isIn) await discard(session.client, buffers);
-  else await endSending(session.client);
-}
+  let isReading = true;
 
-/** Resolves when everything else that is ready has been served. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  const read = (): void => {
+    isReading = true;
+    (early?.filled ?? source.read(buffer)).then(onRead, onGone);
+  };
+
+  const onRead = (filled: number | null): void => {
+    isReading = false;
+    if (filled === null) return endSink();
+    if (filled !== chunk.length) chunk = filled === buffer.length ? buffer : buffer.subarray(0, filled);
+    turnstile.enter(write);
+  };
+
+  const write = (): void => {
+    if (++chunks === 2) sendAtOnce(sink);
+    written = 0;
+    sink.write(chunk).then(onWritten, onGone);
+  };
+
+  const onWritten = (bytes: number): void => {
+    written += bytes;
+    if (written < chunk.length) {
+      sink.write(chunk.subarray(written)).then(onWritten, onGone);
+      return;
+    }
+    try {
+      session.moved(direction, written);
+    } catch (fault) {
+      return over(fault);
+    }
+    takeNextBuffer();
+    bytesThisTurn += written;
+    if (bytesThisTurn < FAIR_SHARE_BYTES) return read();
+    bytesThisTurn = 0;
+    setImmediate(read);
+  };
+
+  const takeNextBuffer = (): void => {
+    early = early?.next;
+    const next = early?.buffer ?? buffers.fitted(buffer, written);
+    if (next === buffer) return;
+    if (early !== undefined) buffers.giveBack(buffer);
+    buffer = chunk = next;
+  };
+
+  const endSink = (): void => {
+    // When the other direction has ended before, both connections are closed at once, and that says it as well.
+    if (session.isDirectionEnded) ended();
+    else sink.closeWrite().then(ended, onGone);
+  };
+
+  const ended = (): void => {
+    session.directionEnded();
+    over();
+  };
+
+  /** Which side it was is known; why does not matter, or the session has ended already. */
+  const onGone = (): void => {
+    const isClientGone = isReading === isIn;
+    try {
+      if (isClientGone) session.end("client_reset");
+      else session.backendGone();
+    } catch (fault) {
+      return over(fault);
+    }
+    if (isClientGone) return over();
+    const rest = isIn ? discard(source, buffers) : endSending(sink);
+    rest.then(over);
+  };
+
+  const over = (fault?: unknown): void => {
+    buffers.giveBack(buffer);
+    if (early?.next !== undefined) void dropEarly(early.next, buffers);
+    onOver(fault);
+  };
+
+  read();
 }
 
 /**
@@ -128,6 +166,7 @@ function sendAtOnce(conn: Deno.Conn): void {
 async function discard(source: Deno.Conn, buffers: Buffers): Promise<void> {
   const buffer = buffers.large();
   try {
+    // deno-lint-ignore no-await-in-loop -- a stream is read in order
     while (await source.read(buffer) !== null);
   } catch {
     // The peer, or the session, is gone; so is the reason to read on.

@@ -35,14 +35,17 @@ export class Turnstile {
     this.#sessions = sessions;
   }
 
-  /** Asks to pass a chunk on: undefined when that may be done at once, else it resolves when its turn has come. */
-  enter(): Promise<void> | undefined {
+  /** Lets a chunk pass: at once, or when its turn has come. */
+  enter(pass: () => void): void {
     // A session has two reads, so that these are not too many even all at once.
-    if (this.#sessions.size <= READS_A_TURN / 2) return undefined;
+    if (this.#sessions.size <= READS_A_TURN / 2) return pass();
     if (this.#lull !== undefined) this.#beginTurn();
-    if (this.#passed === MAX_TURN_CHUNKS) return new Promise((resolve) => this.#waiting.push(resolve));
+    if (this.#passed === MAX_TURN_CHUNKS) {
+      this.#waiting.push(pass);
+      return;
+    }
     if (++this.#passed === BUSY_TURN_CHUNKS) setImmediate(() => this.#endTurn());
-    return undefined;
+    pass();
   }
 
   #endTurn(): void {

@@ -31,8 +31,7 @@ export class ServedConnection implements Connection, Watched {
   async read(buffer: Uint8Array): Promise<number | null> {
     const filled = await this.#conn.read(buffer);
     this.#hasMoved = true;
-    const turn = this.#turnstile.enter();
-    if (turn !== undefined) await turn;
+    await new Promise<void>((pass) => this.#turnstile.enter(pass));
     return filled;
   }
 

@@ -9,11 +9,7 @@ function endOfTurn(): Promise<void> {
 
 /** As many chunks as that arrive at once; gives the list of those that have passed, which grows. */
 function arrive(turnstile: Turnstile, names: readonly number[], passed: number[]): void {
-  for (const name of names) {
-    const turn = turnstile.enter();
-    if (turn === undefined) passed.push(name);
-    else turn.then(() => passed.push(name));
-  }
+  for (const name of names) turnstile.enter(() => passed.push(name));
 }
 
 const CROWD = { size: 1_000 };
@@ -29,26 +25,32 @@ Deno.test("a turn passes on so many chunks, and the others go in their order whe
   await endOfTurn();
   assert.deepEqual(passed, upTo(MAX_TURN_CHUNKS));
   arrive(turnstile, [crowd], passed);
-  await Promise.resolve();
   assert.deepEqual(passed, upTo(2 * MAX_TURN_CHUNKS));
   await endOfTurn();
   arrive(turnstile, [crowd + 1], passed);
-  await Promise.resolve();
   assert.deepEqual(passed.toSorted((a, b) => a - b), upTo(crowd + 2));
   assert.deepEqual(passed.filter((name) => name <= crowd), upTo(crowd + 1));
 });
 
 Deno.test("those who wait go on when nothing more arrives", async () => {
   const turnstile = new Turnstile(CROWD);
-  const waits = upTo(5 * MAX_TURN_CHUNKS).map(() => turnstile.enter());
-  assert.equal(waits.filter((wait) => wait !== undefined).length, 4 * MAX_TURN_CHUNKS);
-  await Promise.all(waits);
+  const passed: number[] = [];
+  const crowd = upTo(5 * MAX_TURN_CHUNKS);
+  const last = new Promise<void>((resolve) => {
+    arrive(turnstile, crowd, passed);
+    turnstile.enter(resolve);
+  });
+  assert.deepEqual(passed, upTo(MAX_TURN_CHUNKS));
+  await last;
+  assert.deepEqual(passed, crowd);
 });
 
 Deno.test("a few chunks a turn never wait, however many turns there are", async () => {
   const turnstile = new Turnstile(CROWD);
   for (let turn = 0; turn < 100; turn++) {
-    for (let chunk = 0; chunk < MAX_TURN_CHUNKS / 2; chunk++) assert.equal(turnstile.enter(), undefined);
+    const passed: number[] = [];
+    arrive(turnstile, upTo(MAX_TURN_CHUNKS / 2), passed);
+    assert.deepEqual(passed, upTo(MAX_TURN_CHUNKS / 2));
     // deno-lint-ignore no-await-in-loop -- turns follow one another
     await endOfTurn();
   }
@@ -56,5 +58,7 @@ Deno.test("a few chunks a turn never wait, however many turns there are", async 
 
 Deno.test("as few sessions as the runtime serves in one turn never wait", () => {
   const turnstile = new Turnstile({ size: 64 });
-  for (let chunk = 0; chunk < 1_000; chunk++) assert.equal(turnstile.enter(), undefined);
+  const passed: number[] = [];
+  arrive(turnstile, upTo(1_000), passed);
+  assert.deepEqual(passed, upTo(1_000));
 });
