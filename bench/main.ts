@@ -18,7 +18,7 @@ import { openIdleSessions } from "./idle.ts";
 import { bulk, requests } from "./load.ts";
 import { find, run, type Running, start, untilAccepting, usage } from "./processes.ts";
 import { type Backends, type Ports, PROXIES, type Proxy } from "./proxies.ts";
-import { median, pairedRatio, short } from "./stats.ts";
+import { DIRECT, type Figures, keep, printTable } from "./table.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -107,25 +107,18 @@ const MEASURES: readonly Measure[] = [
   { name: "fairness", take: fairnessFigures },
 ];
 
+/** Taken of proxies that are started for it. */
+const MEASURES_OF_STARTED = ["start", "memory"];
+
 const chosen = (name: string): boolean => {
-  const names = flags.only.filter((it) => MEASURES.some((measure) => measure.name === it) || it === "memory");
+  const all = [...MEASURES.map((it) => it.name), ...MEASURES_OF_STARTED];
+  const names = flags.only.filter((it) => all.includes(it));
   return names.length === 0 || names.includes(name);
 };
 const proxies = PROXIES.filter(({ name }) => {
   const names = flags.only.filter((it) => PROXIES.some((proxy) => proxy.name === it));
   return names.length === 0 || names.includes(name) || name === "haproxy";
 });
-
-/** Figures of each target, one a round. */
-type Figures = Map<string, Map<string, number[]>>;
-
-function keep(figures: Figures, target: string, taken: Record<string, number>): void {
-  for (const [name, value] of Object.entries(taken)) {
-    const ofName = figures.get(name) ?? new Map<string, number[]>();
-    ofName.set(target, [...ofName.get(target) ?? [], value]);
-    figures.set(name, ofName);
-  }
-}
 
 let nextPort = 21_000;
 const port = (): number => nextPort++;
@@ -169,9 +162,18 @@ async function startProxy(
   const commands = await proxy.command({ ports, backends, threads, folder });
   if (commands === undefined) return undefined;
   const running = commands.map((command) => start(command));
-  const readyMs = await untilAccepting(ports.requests);
+  const waits = await Promise.all([ports.requests, ports.bulk].map(untilAccepting));
+  const readyMs = Math.max(...waits);
   await new Promise((resolve) => setTimeout(resolve, 300));
   return { target: { name: proxy.name, ports, pids: running.map((it) => it.pid) }, running, readyMs };
+}
+
+/** How long it takes from the start of the process until it is ready: it accepts on all of its ports. */
+async function startFigures(proxy: Proxy, folder: string): Promise<Record<string, number> | undefined> {
+  const started = await startProxy(proxy, backends, folder);
+  if (started === undefined) return undefined;
+  await Promise.all(started.running.map((it) => it.stop()));
+  return { "start to ready: ms": started.readyMs };
 }
 
 /** Memory at rest and with idle sessions, and again with a second wave of them after the first has gone. */
@@ -184,7 +186,7 @@ async function memoryFigures(proxy: Proxy, folder: string): Promise<Record<strin
   await Promise.all(echo.map(untilAccepting));
   const started = await startProxy(proxy, { requests: echo, bulk: echo[0] ?? 0 }, folder);
   if (started === undefined) return undefined;
-  const { target, running, readyMs } = started;
+  const { target, running } = started;
   const rest = await residentBytes(target);
   const waves: number[] = [];
   for (let wave = 0; wave < 2; wave++) {
@@ -197,39 +199,11 @@ async function memoryFigures(proxy: Proxy, folder: string): Promise<Record<strin
   await Promise.all([...running, ...servers].map((it) => it.stop()));
   const [first = NaN, second = NaN] = waves;
   return {
-    "start to accepting: ms": readyMs,
     "memory at rest: bytes": rest,
     [`memory with ${IDLE_SESSIONS} idle sessions: bytes`]: first,
     "memory an idle session: bytes": (first - rest) / IDLE_SESSIONS,
     "memory of a second wave / the first": second / first,
   };
-}
-
-function printTable(figures: Figures, names: readonly string[]): void {
-  const widths = { name: 44, cell: 18 };
-  console.log(["".padEnd(widths.name), ...names.map((name) => name.padStart(widths.cell))].join(""));
-  for (const [name, byTarget] of figures) {
-    const base = byTarget.get("haproxy") ?? [];
-    const cells = names.map((target) => {
-      const values = byTarget.get(target);
-      if (values === undefined) return "-";
-      const ratio = pairedRatio(values, base);
-      return short(median(values)) +
-        (Number.isNaN(ratio) || target === "haproxy" ? "" : ` (${ratio.toFixed(2)})`);
-    });
-    console.log([name.padEnd(widths.name), ...cells.map((cell) => cell.padStart(widths.cell))].join(""));
-  }
-}
-
-/** Loads that the backends and the load itself, without any proxy, carry less than twice as fast as a proxy does. */
-function loadBound(figures: Figures): string[] {
-  return [...figures].filter(([name, byTarget]) => {
-    const ceiling = median(byTarget.get("direct") ?? []);
-    const fastest = Math.max(
-      ...[...byTarget].filter(([target]) => target !== "direct").map(([, it]) => median(it)),
-    );
-    return name.endsWith("/s") && ceiling < 2 * fastest;
-  }).map(([name]) => name);
 }
 
 async function machine(): Promise<string[]> {
@@ -249,7 +223,7 @@ const folder = await Deno.makeTempDir({ prefix: "sockbal-bench-" });
 const figures: Figures = new Map();
 const { backends, running: backendProcesses } = await startBackends(folder);
 const targets: Target[] = [
-  { name: "direct", ports: { requests: backends.requests[0] ?? 0, bulk: backends.bulk }, pids: [] },
+  { name: DIRECT, ports: { requests: backends.requests[0] ?? 0, bulk: backends.bulk }, pids: [] },
 ];
 const runningProxies: Running[] = [];
 for (const proxy of proxies) {
@@ -272,20 +246,14 @@ for (const measure of MEASURES.filter(({ name }) => chosen(name))) {
   }
 }
 await Promise.all(runningProxies.map((it) => it.stop()));
-if (chosen("memory")) {
-  for (const proxy of proxies) {
-    const taken = await memoryFigures(proxy, folder);
-    if (taken !== undefined) keep(figures, proxy.name, taken);
-  }
+const ofStarted = [
+  ...chosen("start") ? Array.from({ length: rounds }, () => startFigures) : [],
+  ...chosen("memory") ? [memoryFigures] : [],
+];
+for (const take of ofStarted) {
+  for (const proxy of proxies) keep(figures, proxy.name, await take(proxy, folder) ?? {});
 }
 printTable(figures, targets.map((target) => target.name));
-const bound = loadBound(figures);
-if (bound.length > 0) {
-  console.log(
-    `\nThe load itself is part of the bottleneck (direct is not twice as fast): ${bound.join(", ")}`,
-  );
-}
-
 await Promise.all(backendProcesses.map((it) => it.stop()));
 await Deno.remove(folder, { recursive: true });
 if (flags.json !== undefined) {

@@ -70,6 +70,24 @@ workers: ${threads}
   },
 };
 
+const bare: Proxy = {
+  name: "bare",
+  packages: "",
+  version: ["deno", "--version"],
+  command: ({ ports, backends, threads }) => {
+    const services = [`${ports.requests}=${backends.requests}`, `${ports.bulk}=${backends.bulk}`];
+    const flags = ["--no-prompt", "--v8-flags=--max-semi-space-size=4", "--allow-net", "--allow-read"];
+    return Promise.resolve([[
+      "deno",
+      "run",
+      ...flags,
+      `${root}bench/bare_relay.ts`,
+      `${threads}`,
+      ...services,
+    ]]);
+  },
+};
+
 const haproxy: Proxy = {
   name: "haproxy",
   packages: "haproxy",
@@ -148,7 +166,7 @@ const pen: Proxy = {
 };
 
 /** In the order of the table; the first is what the others are compared with. */
-export const PROXIES: readonly Proxy[] = [haproxy, sockbal, nginx, pen];
+export const PROXIES: readonly Proxy[] = [haproxy, sockbal, bare, nginx, pen];
 
 async function isFile(path: string): Promise<boolean> {
   try {

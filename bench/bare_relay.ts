@@ -1,0 +1,80 @@
+/**
+ * The least that a relay on this runtime can be: no health, limits, timeouts, records or fairness; connect, then one read
+ * and one write after another. What it costs is the runtime's; what sockbal costs more is sockbal's.
+ *
+ *   deno run … bare_relay.ts THREADS PORT=BACKEND,BACKEND… PORT=BACKEND…
+ */
+
+/** A compromise: bulk data wants more, sessions that rest want less. */
+const BUFFER_BYTES = 8 * 1024;
+
+/** TCP: the option that the type definitions leave out, with which threads share one socket. */
+type SharedListenOptions = Deno.TcpListenOptions & { loadBalanced: true };
+
+async function serve(port: number, backends: readonly number[]): Promise<void> {
+  const options: SharedListenOptions = { hostname: "127.0.0.1", port, tcpBacklog: 4096, loadBalanced: true };
+  const listener = Deno.listen(options);
+  for (let turn = 0;; turn++) {
+    // deno-lint-ignore no-await-in-loop -- connections are accepted one after the other
+    const client = await listener.accept();
+    void join(client, backends[turn % backends.length] ?? 0);
+  }
+}
+
+async function join(client: Deno.Conn, port: number): Promise<void> {
+  using _client = client;
+  try {
+    using backend = await Deno.connect({ hostname: "127.0.0.1", port, autoSelectFamily: false });
+    await new Promise<void>((resolve, reject) => {
+      let going = 2;
+      const onEnd = (): void => {
+        if (--going === 0) resolve();
+      };
+      pump(client, backend, onEnd, reject);
+      pump(backend, client, onEnd, reject);
+    });
+  } catch {
+    // Somebody is gone, and so is what this was for.
+  }
+}
+
+/** By callbacks, which cost less than awaiting (lib/dataplane/relay.ts). */
+function pump(
+  source: Deno.Conn,
+  sink: Deno.Conn,
+  onEnd: () => void,
+  onGone: (reason: unknown) => void,
+): void {
+  const buffer = new Uint8Array(BUFFER_BYTES);
+  let rest = buffer;
+  const onRead = (filled: number | null): void => {
+    if (filled === null) {
+      sink.closeWrite().then(onEnd, onGone);
+      return;
+    }
+    rest = buffer.subarray(0, filled);
+    sink.write(rest).then(onWritten, onGone);
+  };
+  const onWritten = (written: number): void => {
+    rest = rest.subarray(written);
+    if (rest.length > 0) sink.write(rest).then(onWritten, onGone);
+    else source.read(buffer).then(onRead, onGone);
+  };
+  source.read(buffer).then(onRead, onGone);
+}
+
+function serveAll(services: readonly string[]): void {
+  for (const service of services) {
+    const [port, backends = ""] = service.split("=");
+    void serve(Number(port), backends.split(",").map(Number));
+  }
+}
+
+if ("WorkerGlobalScope" in globalThis) {
+  self.addEventListener("message", (event) => serveAll((event as MessageEvent<string[]>).data));
+} else {
+  const [threads, ...services] = Deno.args;
+  for (let thread = 0; thread < Number(threads); thread++) {
+    new Worker(import.meta.url, { type: "module" }).postMessage(services);
+  }
+}
