@@ -2,26 +2,31 @@
  * The least that a relay on this runtime can be: no health, limits, timeouts, records or fairness; connect, then one read
  * and one write after another. What it costs is the runtime's; what sockbal costs more is sockbal's.
  *
- *   deno run … bare_relay.ts THREADS PORT=BACKEND,BACKEND… PORT=BACKEND…
+ *   deno run … bare_relay.ts THREADS PORT=BYTES=BACKEND,BACKEND… PORT=BYTES=BACKEND…
+ *
+ * BYTES is the size of its buffers, which do not grow: small for requests, large for bulk data.
  */
 
-/** A compromise: bulk data wants more, sessions that rest want less. */
-const BUFFER_BYTES = 8 * 1024;
+type Buffer = Uint8Array<ArrayBuffer>;
 
 /** TCP: the option that the type definitions leave out, with which threads share one socket. */
 type SharedListenOptions = Deno.TcpListenOptions & { loadBalanced: true };
 
-async function serve(port: number, backends: readonly number[]): Promise<void> {
+async function serve(port: number, bufferBytes: number, backends: readonly number[]): Promise<void> {
   const options: SharedListenOptions = { hostname: "127.0.0.1", port, tcpBacklog: 4096, loadBalanced: true };
   const listener = Deno.listen(options);
+  const spare: Buffer[] = [];
+  const takeBuffer = (): Buffer => spare.pop() ?? new Uint8Array(bufferBytes);
   for (let turn = 0;; turn++) {
     // deno-lint-ignore no-await-in-loop -- connections are accepted one after the other
     const client = await listener.accept();
-    void join(client, backends[turn % backends.length] ?? 0);
+    const buffers: [Buffer, Buffer] = [takeBuffer(), takeBuffer()];
+    join(client, backends[turn % backends.length] ?? 0, buffers).then(() => spare.push(...buffers));
   }
 }
 
-async function join(client: Deno.Conn, port: number): Promise<void> {
+/** When it has resolved the session is over, and its buffers are free. */
+async function join(client: Deno.Conn, port: number, buffers: [Buffer, Buffer]): Promise<void> {
   using _client = client;
   try {
     using backend = await Deno.connect({ hostname: "127.0.0.1", port, autoSelectFamily: false });
@@ -30,8 +35,8 @@ async function join(client: Deno.Conn, port: number): Promise<void> {
       const onEnd = (): void => {
         if (--going === 0) resolve();
       };
-      pump(client, backend, onEnd, reject);
-      pump(backend, client, onEnd, reject);
+      pump([client, backend], buffers[0], onEnd, reject);
+      pump([backend, client], buffers[1], onEnd, reject);
     });
   } catch {
     // Somebody is gone, and so is what this was for.
@@ -40,12 +45,11 @@ async function join(client: Deno.Conn, port: number): Promise<void> {
 
 /** By callbacks, which cost less than awaiting (lib/dataplane/relay.ts). */
 function pump(
-  source: Deno.Conn,
-  sink: Deno.Conn,
+  [source, sink]: [Deno.Conn, Deno.Conn],
+  buffer: Buffer,
   onEnd: () => void,
   onGone: (reason: unknown) => void,
 ): void {
-  const buffer = new Uint8Array(BUFFER_BYTES);
   let rest = buffer;
   const onRead = (filled: number | null): void => {
     if (filled === null) {
@@ -65,8 +69,8 @@ function pump(
 
 function serveAll(services: readonly string[]): void {
   for (const service of services) {
-    const [port, backends = ""] = service.split("=");
-    void serve(Number(port), backends.split(",").map(Number));
+    const [port, bufferBytes, backends = ""] = service.split("=");
+    void serve(Number(port), Number(bufferBytes), backends.split(",").map(Number));
   }
 }
 

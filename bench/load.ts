@@ -6,6 +6,8 @@ export interface RequestFigures {
   readonly perSecond: number;
   readonly p99Ms: number;
   readonly count: number;
+  /** Connections that failed, and answers that were not what the backends say. */
+  readonly errors: number;
 }
 
 /** HTTP requests from wrk, over connections that are kept, or with one connection for each request. */
@@ -19,10 +21,15 @@ export async function requests(
     ...["-t", "2", "-c", String(options.connections), "-d", `${options.seconds}s`, "--latency", ...close],
     `http://127.0.0.1:${port}/`,
   ]);
+  const count = Number(/(\d+) requests in/.exec(report)?.[1] ?? 0);
+  if (count === 0) throw new Error(`Cannot measure: no request to port ${port} was answered`);
+  const errors = /Socket errors: connect (\d+), read (\d+), write (\d+)/.exec(report)?.slice(1) ?? [];
+  const wrong = /Non-2xx or 3xx responses: (\d+)/.exec(report)?.[1] ?? "0";
   return {
-    perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(report)?.[1] ?? 0),
+    perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(report)?.[1]),
     p99Ms: milliseconds(/^\s+99%\s+([\d.]+)(us|ms|s)/m.exec(report)),
-    count: Number(/(\d+) requests in/.exec(report)?.[1] ?? 0),
+    count,
+    errors: [...errors, wrong].map(Number).reduce((sum, it) => sum + it),
   };
 }
 
@@ -58,8 +65,7 @@ export async function bulk(
   const { end } = JSON.parse(report) as {
     end?: { sum_received?: { bytes: number; bits_per_second: number } };
   };
-  return {
-    bytes: end?.sum_received?.bytes ?? 0,
-    bytesPerSecond: (end?.sum_received?.bits_per_second ?? 0) / 8,
-  };
+  const received = end?.sum_received;
+  if (received === undefined) throw new Error(`Cannot measure: no bulk data came through port ${port}`);
+  return { bytes: received.bytes, bytesPerSecond: received.bits_per_second / 8 };
 }

@@ -16,7 +16,7 @@
 import { parseArgs } from "node:util";
 import { openIdleSessions } from "./idle.ts";
 import { bulk, requests } from "./load.ts";
-import { find, run, type Running, start, untilAccepting, usage } from "./processes.ts";
+import { find, run, type Running, start, stopAll, untilAccepting, usage } from "./processes.ts";
 import { type Backends, type Ports, PROXIES, type Proxy } from "./proxies.ts";
 import { DIRECT, type Figures, keep, printTable } from "./table.ts";
 
@@ -74,6 +74,7 @@ async function requestFigures(
     [`${label}: requests/s`]: figures.perSecond,
     [`${label}: p99 ms`]: figures.p99Ms,
     [`${label}: cpu µs/request`]: target.pids.length === 0 ? NaN : usedSeconds / figures.count * 1e6,
+    ...figures.errors > 0 && { [`${label}: errors`]: figures.errors },
   };
 }
 
@@ -110,21 +111,26 @@ const MEASURES: readonly Measure[] = [
 /** Taken of proxies that are started for it. */
 const MEASURES_OF_STARTED = ["start", "memory"];
 
-const chosen = (name: string): boolean => {
-  const all = [...MEASURES.map((it) => it.name), ...MEASURES_OF_STARTED];
-  const names = flags.only.filter((it) => all.includes(it));
-  return names.length === 0 || names.includes(name);
-};
+const measureNames = [...MEASURES.map((it) => it.name), ...MEASURES_OF_STARTED];
+const proxyNames = PROXIES.map((it) => it.name);
+const names = [...measureNames, ...proxyNames];
+const unknown = flags.only.find((it) => !names.includes(it));
+if (unknown !== undefined) {
+  console.error(`There is no ${unknown} to measure; --only takes ${names.join(", ")}`);
+  Deno.exit(2);
+}
+const onlyMeasures = flags.only.filter((it) => measureNames.includes(it));
+const chosen = (name: string): boolean => onlyMeasures.length === 0 || onlyMeasures.includes(name);
+const onlyProxies = flags.only.filter((it) => proxyNames.includes(it));
 const proxies = PROXIES.filter(({ name }) => {
-  const names = flags.only.filter((it) => PROXIES.some((proxy) => proxy.name === it));
-  return names.length === 0 || names.includes(name) || name === "haproxy";
+  return onlyProxies.length === 0 || onlyProxies.includes(name) || name === "haproxy";
 });
 
 let nextPort = 21_000;
 const port = (): number => nextPort++;
 
 /** Three HTTP servers in one process of HAProxy, which spends less on a request than any proxy does, and iperf3. */
-async function startBackends(folder: string): Promise<{ backends: Backends; running: Running[] }> {
+async function startBackends(folder: string): Promise<Backends> {
   const backends = { requests: [port(), port(), port()], bulk: port() };
   const binds = backends.requests.map((it) => `  bind 127.0.0.1:${it} backlog 4096`).join("\n");
   await Deno.writeTextFile(
@@ -145,12 +151,10 @@ ${binds}
   if (haproxy === undefined) {
     throw new Error("Cannot measure: the backends need haproxy (apt-get install haproxy)");
   }
-  const running = [
-    start([haproxy, "-db", "-f", `${folder}/backends.cfg`]),
-    start(["iperf3", "-s", "-B", "127.0.0.1", "-p", String(backends.bulk)]),
-  ];
+  start([haproxy, "-db", "-f", `${folder}/backends.cfg`]);
+  start(["iperf3", "-s", "-B", "127.0.0.1", "-p", String(backends.bulk)]);
   await Promise.all(backends.requests.map(untilAccepting));
-  return { backends, running };
+  return backends;
 }
 
 async function startProxy(
@@ -169,15 +173,19 @@ async function startProxy(
 }
 
 /** How long it takes from the start of the process until it is ready: it accepts on all of its ports. */
-async function startFigures(proxy: Proxy, folder: string): Promise<Record<string, number> | undefined> {
+async function startFigures(
+  proxy: Proxy,
+  backends: Backends,
+  folder: string,
+): Promise<Record<string, number>> {
   const started = await startProxy(proxy, backends, folder);
-  if (started === undefined) return undefined;
+  if (started === undefined) return {};
   await Promise.all(started.running.map((it) => it.stop()));
   return { "start to ready: ms": started.readyMs };
 }
 
 /** Memory at rest and with idle sessions, and again with a second wave of them after the first has gone. */
-async function memoryFigures(proxy: Proxy, folder: string): Promise<Record<string, number> | undefined> {
+async function memoryFigures(proxy: Proxy, folder: string): Promise<Record<string, number>> {
   const echo = [port(), port(), port()];
   const servers = echo.map((it) => {
     const program = ["deno", "run", "--no-prompt", "--allow-net", "main.ts", "--role", "server"];
@@ -185,7 +193,7 @@ async function memoryFigures(proxy: Proxy, folder: string): Promise<Record<strin
   });
   await Promise.all(echo.map(untilAccepting));
   const started = await startProxy(proxy, { requests: echo, bulk: echo[0] ?? 0 }, folder);
-  if (started === undefined) return undefined;
+  if (started === undefined) return {};
   const { target, running } = started;
   const rest = await residentBytes(target);
   const waves: number[] = [];
@@ -219,50 +227,64 @@ async function machine(): Promise<string[]> {
   return [`${kernel.trim()}, ${navigator.hardwareConcurrency} cores, ${cpu.trim()}`, ...lines];
 }
 
-const folder = await Deno.makeTempDir({ prefix: "sockbal-bench-" });
-const figures: Figures = new Map();
-const { backends, running: backendProcesses } = await startBackends(folder);
-const targets: Target[] = [
-  { name: DIRECT, ports: { requests: backends.requests[0] ?? 0, bulk: backends.bulk }, pids: [] },
-];
-const runningProxies: Running[] = [];
-for (const proxy of proxies) {
-  const started = await startProxy(proxy, backends, folder);
-  if (started === undefined) {
-    console.log(`${proxy.name} is left out: not installed (apt-get install ${proxy.packages})`);
-  } else {
-    targets.push(started.target);
-    runningProxies.push(...started.running);
-  }
+/** In another order each round: what one leaves behind, such as connections that are not quite closed, meets others. */
+function rotated<T>(list: readonly T[], by: number): T[] {
+  const first = by % list.length;
+  return [...list.slice(first), ...list.slice(0, first)];
 }
 
-for (const line of await machine()) console.log(line);
-console.log(
-  `${rounds} rounds of ${seconds} s, ${threads} threads a proxy; in parentheses the ratio to haproxy\n`,
-);
-for (const measure of MEASURES.filter(({ name }) => chosen(name))) {
-  for (let round = 0; round < rounds; round++) {
-    for (const target of targets) keep(figures, target.name, await measure.take(target));
+async function measureAll(folder: string): Promise<void> {
+  const figures: Figures = new Map();
+  const backends = await startBackends(folder);
+  const targets: Target[] = [
+    { name: DIRECT, ports: { requests: backends.requests[0] ?? 0, bulk: backends.bulk }, pids: [] },
+  ];
+  const installed: Proxy[] = [];
+  const running: Running[] = [];
+  for (const proxy of proxies) {
+    const started = await startProxy(proxy, backends, folder);
+    if (started === undefined) {
+      console.log(`${proxy.name} is left out: not installed (apt-get install ${proxy.packages})`);
+      continue;
+    }
+    installed.push(proxy);
+    targets.push(started.target);
+    running.push(...started.running);
   }
-}
-await Promise.all(runningProxies.map((it) => it.stop()));
-const ofStarted = [
-  ...chosen("start") ? Array.from({ length: rounds }, () => startFigures) : [],
-  ...chosen("memory") ? [memoryFigures] : [],
-];
-for (const take of ofStarted) {
-  for (const proxy of proxies) keep(figures, proxy.name, await take(proxy, folder) ?? {});
-}
-printTable(figures, targets.map((target) => target.name));
-await Promise.all(backendProcesses.map((it) => it.stop()));
-await Deno.remove(folder, { recursive: true });
-if (flags.json !== undefined) {
+
+  const machineLines = await machine();
+  for (const line of machineLines) console.log(line);
+  console.log(
+    `${rounds} rounds of ${seconds} s, ${threads} threads a proxy; in parentheses the ratio to haproxy\n`,
+  );
+  for (const measure of MEASURES.filter(({ name }) => chosen(name))) {
+    for (let round = 0; round < rounds; round++) {
+      for (const target of rotated(targets, round)) keep(figures, target.name, await measure.take(target));
+    }
+  }
+  await Promise.all(running.map((it) => it.stop()));
+  for (let round = 0; round < (chosen("start") ? rounds : 0); round++) {
+    for (const proxy of rotated(installed, round)) {
+      keep(figures, proxy.name, await startFigures(proxy, backends, folder));
+    }
+  }
+  for (const proxy of chosen("memory") ? installed : []) {
+    keep(figures, proxy.name, await memoryFigures(proxy, folder));
+  }
+  printTable(figures, targets.map((target) => target.name));
+  if (flags.json === undefined) return;
   const all = Object.fromEntries(
     [...figures].map(([name, byTarget]) => [name, Object.fromEntries(byTarget)]),
   );
-  await Deno.writeTextFile(
-    flags.json,
-    JSON.stringify({ machine: await machine(), rounds, seconds, threads, figures: all }, null, 2),
-  );
+  const kept = { machine: machineLines, rounds, seconds, threads, figures: all };
+  await Deno.writeTextFile(flags.json, JSON.stringify(kept, null, 2));
+}
+
+const folder = await Deno.makeTempDir({ prefix: "sockbal-bench-" });
+try {
+  await measureAll(folder);
+} finally {
+  await stopAll();
+  await Deno.remove(folder, { recursive: true });
 }
 Deno.exit(0);

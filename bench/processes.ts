@@ -8,12 +8,13 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+const allRunning = new Set<Running>();
+
 /** Starts a program whose output nobody reads. */
-export function start(command: readonly string[], env: Record<string, string> = {}): Running {
+export function start(command: readonly string[]): Running {
   const [program = "", ...args] = command;
-  const child = new Deno.Command(program, { args, env, stdin: "null", stdout: "null", stderr: "null" })
-    .spawn();
-  return {
+  const child = new Deno.Command(program, { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+  const running: Running = {
     pid: child.pid,
     stop: async () => {
       try {
@@ -22,8 +23,16 @@ export function start(command: readonly string[], env: Record<string, string> = 
         // It has ended by itself.
       }
       await child.status;
+      allRunning.delete(running);
     },
   };
+  allRunning.add(running);
+  return running;
+}
+
+/** Stops whatever was started and not stopped: what is left running would be measured by the next run. */
+export async function stopAll(): Promise<void> {
+  await Promise.all([...allRunning].map((it) => it.stop()));
 }
 
 /** Runs a program to its end and gives its stdout. */

@@ -27,9 +27,12 @@ export interface Proxy {
   readonly packages: string;
   /** Commands to start it with; undefined when it is not installed. More than one where it serves one port a process. */
   command(plan: ProxyPlan): Promise<readonly (readonly string[])[] | undefined>;
-  /** Says its version. */
-  readonly version: readonly string[];
 }
+
+/** How a program of ours is run, as `deno task sockbal` does. */
+export const DENO_RUN: readonly string[] = [
+  ...["deno", "run", "--no-prompt", "--v8-flags=--max-semi-space-size=4", "--allow-net", "--allow-read"],
+];
 
 const root = new URL("../", import.meta.url).pathname;
 
@@ -39,7 +42,6 @@ const MAX_SESSIONS = 9_500;
 const sockbal: Proxy = {
   name: "sockbal",
   packages: "",
-  version: ["deno", "--version"],
   command: async ({ ports, backends, threads, folder }) => {
     const file = `${folder}/sockbal.yaml`;
     const list = (targets: readonly number[]): string =>
@@ -57,15 +59,7 @@ workers: ${threads}
 `,
     );
     const program = Deno.env.get("SOCKBAL")?.split(" ") ??
-      [
-        "deno",
-        "run",
-        "--no-prompt",
-        "--v8-flags=--max-semi-space-size=4",
-        "--allow-net",
-        "--allow-read",
-        `${root}main.ts`,
-      ];
+      [...DENO_RUN, `${root}main.ts`];
     return [[...program, "--role", "balancer", "--config", file]];
   },
 };
@@ -73,25 +67,18 @@ workers: ${threads}
 const bare: Proxy = {
   name: "bare",
   packages: "",
-  version: ["deno", "--version"],
   command: ({ ports, backends, threads }) => {
-    const services = [`${ports.requests}=${backends.requests}`, `${ports.bulk}=${backends.bulk}`];
-    const flags = ["--no-prompt", "--v8-flags=--max-semi-space-size=4", "--allow-net", "--allow-read"];
-    return Promise.resolve([[
-      "deno",
-      "run",
-      ...flags,
-      `${root}bench/bare_relay.ts`,
-      `${threads}`,
-      ...services,
-    ]]);
+    const services = [
+      `${ports.requests}=1024=${backends.requests}`,
+      `${ports.bulk}=65536=${backends.bulk}`,
+    ];
+    return Promise.resolve([[...DENO_RUN, `${root}bench/bare_relay.ts`, `${threads}`, ...services]]);
   },
 };
 
 const haproxy: Proxy = {
   name: "haproxy",
   packages: "haproxy",
-  version: ["haproxy", "-v"],
   command: async ({ ports, backends, threads, folder }) => {
     const program = await find("haproxy");
     if (program === undefined) return undefined;
@@ -123,7 +110,6 @@ listen bulk
 const nginx: Proxy = {
   name: "nginx",
   packages: "nginx libnginx-mod-stream",
-  version: ["nginx", "-v"],
   command: async ({ ports, backends, threads, folder }) => {
     const program = await find("nginx");
     const module = "/usr/lib/nginx/modules/ngx_stream_module.so";
@@ -152,7 +138,6 @@ stream {
 const pen: Proxy = {
   name: "pen",
   packages: "pen",
-  version: ["pen", "-h"],
   command: async ({ ports, backends }) => {
     const program = await find("pen");
     if (program === undefined) return undefined;
@@ -165,7 +150,7 @@ const pen: Proxy = {
   },
 };
 
-/** In the order of the table; the first is what the others are compared with. */
+/** In the order of the table. */
 export const PROXIES: readonly Proxy[] = [haproxy, sockbal, bare, nginx, pen];
 
 async function isFile(path: string): Promise<boolean> {

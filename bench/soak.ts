@@ -7,7 +7,8 @@
  */
 
 import { parseArgs } from "node:util";
-import { type Running, start, untilAccepting, usage } from "./processes.ts";
+import { type Running, start, stopAll, untilAccepting, usage } from "./processes.ts";
+import { DENO_RUN } from "./proxies.ts";
 import { requests } from "./load.ts";
 
 const { values } = parseArgs({ options: { sessions: { type: "string", default: "1000000" } } });
@@ -19,35 +20,36 @@ const PORT = 21_800;
 const SLICE_SECONDS = 5;
 
 function sockbal(...args: string[]): Running {
-  const flags = ["--no-prompt", "--v8-flags=--max-semi-space-size=4", "--allow-net", "--allow-read"];
-  return start(["deno", "run", ...flags, "main.ts", ...args]);
+  return start([...DENO_RUN, "main.ts", ...args]);
 }
 
-const running = BACKENDS.map((port) => {
-  return sockbal(
-    "--role",
-    "server",
-    "--listen",
-    `127.0.0.1:${port}`,
-    "--handler",
-    "http",
-    "--log-level",
-    "error",
-  );
-});
-await Promise.all(BACKENDS.map(untilAccepting));
-const backends = BACKENDS.flatMap((port) => ["--backend", `127.0.0.1:${port}`]);
-const balancer = sockbal("--role", "balancer", "--listen", `127.0.0.1:${PORT}`, ...backends);
-await untilAccepting(PORT);
+async function soak(): Promise<void> {
+  for (const port of BACKENDS) {
+    sockbal(
+      ...["--role", "server", "--listen", `127.0.0.1:${port}`, "--handler", "http", "--log-level", "error"],
+    );
+  }
+  await Promise.all(BACKENDS.map(untilAccepting));
+  const backends = BACKENDS.flatMap((port) => ["--backend", `127.0.0.1:${port}`]);
+  const balancer = sockbal("--role", "balancer", "--listen", `127.0.0.1:${PORT}`, ...backends);
+  await untilAccepting(PORT);
+  const tell = async (sessions: string): Promise<void> => {
+    const { residentBytes } = await usage(balancer.pid);
+    console.log(`${sessions.padStart(11)}   ${(residentBytes / 2 ** 20).toFixed(1).padStart(12)}`);
+  };
 
-console.log("   sessions   resident MiB");
-for (let sessions = 0; sessions < wanted;) {
-  const { residentBytes } = await usage(balancer.pid);
-  console.log(`${String(sessions).padStart(11)}   ${(residentBytes / 2 ** 20).toFixed(1).padStart(12)}`);
-  const load = { connections: 64, seconds: SLICE_SECONDS, keepAlive: false };
-  sessions += (await requests(PORT, load)).count;
+  console.log("   sessions   resident MiB");
+  for (let sessions = 0; sessions < wanted;) {
+    await tell(String(sessions));
+    const load = { connections: 64, seconds: SLICE_SECONDS, keepAlive: false };
+    sessions += (await requests(PORT, load)).count;
+  }
+  await tell(`${wanted}+`);
 }
-const { residentBytes } = await usage(balancer.pid);
-console.log(`${String(wanted).padStart(10)}+   ${(residentBytes / 2 ** 20).toFixed(1).padStart(12)}`);
-await Promise.all([balancer, ...running].map((it) => it.stop()));
+
+try {
+  await soak();
+} finally {
+  await stopAll();
+}
 Deno.exit(0);

@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- the table is the product
 
-/** All figures of a run as one table: medians, and the ratios to the first proxy, round by round. */
+/** All figures of a run as one table: medians, and the ratios to HAProxy, round by round. */
 
 import { median, pairedRatio, short } from "./stats.ts";
 
@@ -29,12 +29,13 @@ export function printTable(figures: Figures, targets: readonly string[]): void {
   const row = (name: string, cells: readonly string[]): void => {
     console.log([name.padEnd(NAME_WIDTH), ...cells.map((cell) => cell.padStart(CELL_WIDTH))].join(""));
   };
+  const bound = new Set([...figures].filter(isLoadBound).map(([name]) => loadOf(name)));
   row("", targets);
   for (const [name, byTarget] of figures) {
-    const star = isLoadBound(name, byTarget) ? " *" : "";
+    const star = bound.has(loadOf(name)) ? " *" : "";
     row(name + star, targets.map((target) => cell(byTarget.get(target), byTarget.get(BASE) ?? [], target)));
   }
-  if ([...figures].some(([name, byTarget]) => isLoadBound(name, byTarget))) {
+  if (bound.size > 0) {
     console.log(
       "\n* Without any proxy the load is carried less than twice as fast: it is part of the bottleneck.",
     );
@@ -47,8 +48,13 @@ function cell(values: readonly number[] | undefined, base: readonly number[], ta
   return short(median(values)) + (Number.isNaN(ratio) ? "" : ` (${ratio.toFixed(2)})`);
 }
 
+/** Several figures come from one load, and begin with its name: `keep-alive 64: p99 ms`. */
+function loadOf(name: string): string {
+  return name.split(":")[0] ?? name;
+}
+
 /** Whether the backends and the load itself, without any proxy, are less than twice as fast as with the fastest one. */
-function isLoadBound(name: string, byTarget: ReadonlyMap<string, readonly number[]>): boolean {
+function isLoadBound([name, byTarget]: [string, ReadonlyMap<string, readonly number[]>]): boolean {
   const proxies = [...byTarget].filter(([target]) => target !== DIRECT).map(([, values]) => median(values));
   return name.endsWith("/s") && median(byTarget.get(DIRECT) ?? []) < 2 * Math.max(...proxies);
 }

@@ -159,10 +159,9 @@ export class LiveSession {
 
   /** The backend was reached. The session closes `conn` when it ends, or now if it has ended meanwhile. */
   connected(backend: Backend, conn: Deno.Conn): void {
-    this.#endDial();
+    this.lastActiveMs = this.#endDial();
     this.#backend = backend;
     this.#backendConn = conn;
-    this.lastActiveMs = this.#clock.exactMs();
     this.#dialMs = this.lastActiveMs - this.#lastDialMs;
     if (this.#closed) closeQuietly(conn);
   }
@@ -273,10 +272,13 @@ export class LiveSession {
     return this.#queuedMs;
   }
 
-  #endDial(): void {
+  /** Gives the time, which is read once for all that want it. */
+  #endDial(): number {
+    const nowMs = this.#clock.exactMs();
     this.#dialAbort = undefined;
     this.#dialDeadlineMs = Infinity;
-    this.#dialledMs = this.#clock.exactMs() - this.#firstDialMs;
+    this.#dialledMs = nowMs - this.#firstDialMs;
+    return nowMs;
   }
 }
 

@@ -15,7 +15,7 @@ import type { Turnstile } from "./turnstile.ts";
 /** What relays of one worker share. */
 export interface RelayTools {
   readonly buffers: Buffers;
-  readonly turnstile: Turnstile;
+  readonly turnstile: Pick<Turnstile, "enter">;
 }
 
 /**
@@ -98,10 +98,10 @@ function pump(
     }
     try {
       session.moved(direction, written);
+      takeNextBuffer();
     } catch (fault) {
       return over(fault);
     }
-    takeNextBuffer();
     bytesThisTurn += written;
     if (bytesThisTurn < FAIR_SHARE_BYTES) return read();
     bytesThisTurn = 0;
@@ -137,8 +137,7 @@ function pump(
       return over(fault);
     }
     if (isClientGone) return over();
-    const rest = isIn ? discard(source, buffers) : endSending(sink);
-    rest.then(over);
+    (isIn ? discard(source, buffer) : endSending(sink)).then(over);
   };
 
   const over = (fault?: unknown): void => {
@@ -163,15 +162,12 @@ function sendAtOnce(conn: Deno.Conn): void {
 }
 
 /** Reads to the end what nobody wants any more, so that closing does not reset the peer's connection. */
-async function discard(source: Deno.Conn, buffers: Buffers): Promise<void> {
-  const buffer = buffers.large();
+async function discard(source: Deno.Conn, buffer: Uint8Array): Promise<void> {
   try {
     // deno-lint-ignore no-await-in-loop -- a stream is read in order
     while (await source.read(buffer) !== null);
   } catch {
     // The peer, or the session, is gone; so is the reason to read on.
-  } finally {
-    buffers.giveBack(buffer);
   }
 }
 

@@ -28,11 +28,14 @@ export class ServedConnection implements Connection, Watched {
     clock.watch(this);
   }
 
-  async read(buffer: Uint8Array): Promise<number | null> {
-    const filled = await this.#conn.read(buffer);
-    this.#hasMoved = true;
-    await new Promise<void>((pass) => this.#turnstile.enter(pass));
-    return filled;
+  read(buffer: Uint8Array): Promise<number | null> {
+    return new Promise((resolve, reject) => {
+      const onRead = (filled: number | null): void => {
+        this.#hasMoved = true;
+        this.#turnstile.enter(() => resolve(filled));
+      };
+      this.#conn.read(buffer).then(onRead, reject);
+    });
   }
 
   async write(bytes: Uint8Array): Promise<number> {

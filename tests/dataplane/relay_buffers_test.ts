@@ -10,7 +10,7 @@ import { writeAll } from "../../lib/core/connection.ts";
 import { Buffers, MEDIUM_BUFFER_BYTES, SMALL_BUFFER_BYTES } from "../../lib/dataplane/buffers.ts";
 import { readEarly } from "../../lib/dataplane/early_read.ts";
 import { LiveSession } from "../../lib/dataplane/live_session.ts";
-import { relay } from "../../lib/dataplane/relay.ts";
+import { relay, type RelayTools } from "../../lib/dataplane/relay.ts";
 import { Turnstile } from "../../lib/dataplane/turnstile.ts";
 import { Ledger } from "../../lib/pool/ledger.ts";
 import { Pool } from "../../lib/pool/pool.ts";
@@ -32,7 +32,7 @@ class CountedBuffers extends Buffers {
   }
 
   override giveBack(buffer: Buffer): void {
-    this.inUse.delete(buffer);
+    assert.ok(this.inUse.delete(buffer), "a buffer was given back twice");
     super.giveBack(buffer);
   }
 
@@ -96,14 +96,17 @@ function poolOfOne(): Pool {
   return new Pool(options, { scoreboard, ledger, worker: 0, onFailing: () => {} });
 }
 
-async function startRelay(client: Pair): Promise<Relayed> {
+async function startRelay(
+  client: Pair,
+  turnstile: RelayTools["turnstile"] = new Turnstile({ size: 1 }),
+): Promise<Relayed> {
   const backend = await pair();
   const buffers = new CountedBuffers();
   const none = { idleTimeoutMs: 0, halfCloseTimeoutMs: 0, maxSessionDurationMs: 0 };
   const entrance = { row: 0, sessionsRow: 3, name: "web", pool: poolOfOne(), limits: none };
   const session = new LiveSession(client.end, entrance, readEarly(client.end, buffers), new CoarseClock());
   session.connected(BACKEND, backend.end);
-  const done = relay(session, backend.end, { buffers, turnstile: new Turnstile({ size: 1 }) });
+  const done = relay(session, backend.end, { buffers, turnstile });
   return { client: client.peer, backend: backend.peer, buffers, session, done };
 }
 
@@ -164,4 +167,52 @@ Deno.test("buffers come back when a session is ended in the middle, and when its
   assert.deepEqual(sizes(reset.buffers), []);
   assert.equal(reset.session.ended, true);
   reset.backend.close();
+});
+
+Deno.test("a fault of our own rejects, and the buffers come back when the session ends", async () => {
+  const { client, backend, buffers, session, done } = await startRelay(await pair());
+  session.moved = () => {
+    throw new Error("broken");
+  };
+  await writeAll(client, bytes("hello"));
+  await assert.rejects(done, /broken/);
+  session.end("internal_error");
+  assert.deepEqual(await readAll(client), bytes(""));
+  // The other direction notices with the next turn of the loop.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(sizes(buffers), []);
+  client.close();
+  backend.close();
+});
+
+Deno.test("a session that ends while a chunk waits for its turn gives everything back", async () => {
+  const arrived = Promise.withResolvers<() => void>();
+  const { client, backend, buffers, session, done } = await startRelay(await pair(), {
+    enter: arrived.resolve,
+  });
+  await writeAll(client, bytes("hello"));
+  const pass = await arrived.promise;
+  session.end("idle_timeout");
+  pass();
+  await done;
+  assert.deepEqual(sizes(buffers), []);
+  assert.equal(session.endReason, "idle_timeout");
+  client.close();
+  backend.close();
+});
+
+Deno.test("a sink that takes a few bytes at a time gets all of them in order", async () => {
+  const { client, backend, session, done } = await startRelay(await pair());
+  const sink = session.backendConn;
+  assert.ok(sink !== undefined);
+  const write = sink.write.bind(sink);
+  sink.write = (chunk) => write(chunk.subarray(0, 7));
+  const sent = Uint8Array.from({ length: 3_000 }, (_, i) => i * i % 251);
+  await writeAll(client, sent);
+  assert.deepEqual(await readExactly(backend, sent.length), sent);
+  session.end("done");
+  await done;
+  assert.equal(session.bytesIn, sent.length);
+  client.close();
+  backend.close();
 });
