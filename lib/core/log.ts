@@ -97,18 +97,23 @@ interface LogEvent extends Record<string, unknown> {
 /** One record as a line: `TIME level event key=value …`, or the same as one JSON object. */
 export function formatRecord(record: LogEvent, timestampMs: number, format: LogFormat): string {
   const time = new Date(timestampMs).toISOString();
-  const { level, event, ...fields } = record;
-  const shownLevel = level === "warning" ? "warn" : level;
-  if (format === "json") return quote({ time, level: shownLevel, event, ...fields }) + "\n";
-  let line = `${time} ${shownLevel.padEnd(5)} ${event}`;
-  for (const [key, value] of Object.entries(fields)) {
-    if (value !== undefined) line += ` ${key}=${formatValue(value)}`;
+  const level = record.level === "warning" ? "warn" : record.level;
+  if (format === "json") {
+    const { level: _, event, ...fields } = record;
+    return quote({ time, level, event, ...fields }) + "\n";
+  }
+  let line = `${time} ${level.padEnd(5)} ${record.event}`;
+  // Without a copy or a list of entries: a busy balancer writes thousands of these a second.
+  for (const key in record) {
+    const value = record[key];
+    if (value !== undefined && key !== "level" && key !== "event") line += ` ${key}=${formatValue(value)}`;
   }
   return line + "\n";
 }
 
 /** Plain where it can be read back unambiguously, else quoted as JSON: no value can forge a line or a field. */
 function formatValue(value: unknown): string {
+  if (typeof value === "number" && Number.isFinite(value)) return `${value}`;
   const list = Array.isArray(value) ? value.join(", ") : value;
   const text = typeof list === "string" ? list : quote(list);
   return /^[\w.:/@*%+,\[\]-]+$/.test(text) ? text : quote(text);
