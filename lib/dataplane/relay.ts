@@ -49,8 +49,8 @@ type OnOver = (fault?: unknown) => void;
 /**
  * Moves the bytes of one direction until its source ends, then ends the sending side of its sink.
  *
- * It goes round by callbacks that are made once. Awaiting makes two closures and a context for each read and each write,
- * a twelfth of the processor time with many sessions. None of the callbacks throws: nobody would hear of it.
+ * It goes round by callbacks that are made once: awaiting makes two closures and a context for each read and each write,
+ * which short sessions feel (docs/benchmarks.md). None of the callbacks throws: nobody would hear of it.
  */
 function pump(
   session: LiveSession,
