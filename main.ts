@@ -6,23 +6,28 @@
 
 import project from "./deno.json" with { type: "json" };
 import type { Command } from "./lib/cli/command_line.ts";
+import { SignalInbox } from "./lib/core/signal_inbox.ts";
+import { StopRequests } from "./lib/core/stop_requests.ts";
 import type { Terminal } from "./lib/roles/terminal.ts";
 
 /** 0: done, or stopped by the user. 1: it could not run, or the peer failed. 2: the input is wrong. */
 type ExitStatus = 0 | 1 | 2;
 
-/** Signals this close are one: a launcher passes on what the whole process group got from the terminal as well. */
-const ONE_SIGNAL_MS = 500;
+/** How long a role may take to end after it was told not to wait for sessions. */
+const HURRY_TIMEOUT_MS = 5_000;
 
 async function main(args: readonly string[]): Promise<ExitStatus> {
+  // First of all: the system ends a program that has no handler for a signal.
+  const stops = catchStops();
+  const inbox = catchOperatorSignals(args);
   const terminal: Terminal = {
-    stop: stopSignal(),
-    // Windows has no SIGUSR1, and sends SIGHUP when the console is closed, which is no wish for a new configuration.
-    onSignal: (signal, heard) => {
-      if (Deno.build.os !== "windows") Deno.addSignalListener(signal, heard);
-    },
+    stop: stops.stop,
+    hurry: stops.hurry,
+    requestStop: () => void stops.receive(performance.now()),
+    onSignal: (signal, handler) => inbox.handle(signal, handler),
+    onFault: (handler) => faultHandler = handler,
     print: async (text) => {
-      const { writeOut } = await import("./lib/roles/terminal.ts");
+      const { writeOut } = await import("./lib/core/output.ts");
       await writeOut(new TextEncoder().encode(text));
     },
     version: project.version,
@@ -30,10 +35,11 @@ async function main(args: readonly string[]): Promise<ExitStatus> {
     command: import.meta.url.endsWith("/main.ts") && !Deno.build.standalone ? "deno task sockbal" : "sockbal",
   };
   let isDone = false;
+  let faultHandler = (reason: unknown): void => void report(reason, args).then(Deno.exit);
   const onFault = (event: Event, reason: unknown): void => {
     event.preventDefault();
-    // With --watch the runtime lets nobody exit, and complains here.
-    if (!isDone) report(reason, args).then(Deno.exit);
+    // With --watch the runtime refuses to exit, and complains here.
+    if (!isDone) faultHandler(reason);
   };
   globalThis.addEventListener("unhandledrejection", (event) => onFault(event, event.reason));
   globalThis.addEventListener("error", (event) => onFault(event, event.error));
@@ -65,18 +71,35 @@ async function run(command: Command, terminal: Terminal): Promise<void> {
   }
 }
 
-/** The first Ctrl-C or SIGTERM asks the role to stop; the second does not wait for it. */
-function stopSignal(): AbortSignal {
-  const stop = new AbortController();
-  let firstMs = Infinity;
+/** Ctrl-C and SIGTERM: the first asks the role to stop, the second not to wait for sessions, the third ends the process. */
+function catchStops(): StopRequests {
+  const stops = new StopRequests();
   const onSignal = (): void => {
-    if (stop.signal.aborted && performance.now() - firstMs > ONE_SIGNAL_MS) Deno.exit(0);
-    firstMs = Math.min(firstMs, performance.now());
-    stop.abort();
+    const request = stops.receive(performance.now());
+    if (request === "exit") Deno.exit(0);
+    if (request === "hurry") setTimeout(() => Deno.exit(0), HURRY_TIMEOUT_MS);
   };
   Deno.addSignalListener("SIGINT", onSignal);
   Deno.addSignalListener("SIGTERM", onSignal);
-  return stop.signal;
+  return stops;
+}
+
+/**
+ * The other signals, kept until the role handles them.
+ *
+ * SIGHUP is caught for the balancer alone: a listener would undo what nohup has set up for other roles, and a client is to
+ * end with its terminal. Windows has no SIGUSR1, and sends SIGHUP when the console is closed, which asks for no reload.
+ */
+function catchOperatorSignals(args: readonly string[]): SignalInbox {
+  const inbox = new SignalInbox();
+  if (Deno.build.os === "windows") return inbox;
+  for (const signal of ["SIGUSR1", "SIGUSR2"] as const) {
+    Deno.addSignalListener(signal, () => inbox.receive(signal));
+  }
+  if (args.some((arg) => arg.endsWith("balancer"))) {
+    Deno.addSignalListener("SIGHUP", () => inbox.receive("SIGHUP"));
+  }
+  return inbox;
 }
 
 /** Says what went wrong in plain sentences; a stack trace only to those who debug. */
@@ -91,7 +114,8 @@ async function report(error: unknown, args: readonly string[]): Promise<ExitStat
     ? error.message
     : `unexpected fault: ${error instanceof Error ? error.message : error}`;
   // Faults of a configuration begin with file:line:column, as editors and people expect.
-  const prefix = error instanceof Error && error.name === "ConfigError" ? "" : "sockbal: ";
+  const isPlaced = error instanceof Error && (error.name === "ConfigError" || error.name === "PlacedError");
+  const prefix = isPlaced ? "" : "sockbal: ";
   const { writeAll } = await import("./lib/core/connection.ts");
   // Whoever reads stderr may have gone; there is nobody else to tell.
   await writeAll(Deno.stderr, new TextEncoder().encode(`${trace}${prefix}${message}\n`)).catch(() => {});

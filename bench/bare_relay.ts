@@ -43,7 +43,7 @@ async function join(client: Deno.Conn, port: number, buffers: [Buffer, Buffer]):
   }
 }
 
-/** By callbacks, which cost less than awaiting (lib/dataplane/relay.ts). */
+/** By callbacks, which cost less than awaiting (lib/engine/runtime/relay.ts). */
 function pump(
   [source, sink]: [Deno.Conn, Deno.Conn],
   buffer: Buffer,

@@ -50,8 +50,12 @@ Deno.test("every command of the documents has flags that sockbal knows, or is a 
         const args = /^(?:sockbal|deno run .*dist\/sockbal\.js) (.*)$/.exec(line)?.[1];
         if (task !== undefined) assert.ok(tasks.includes(task), line);
         else if (args !== undefined) {
-          assert.notEqual(parseCommandLine(args.split(" "), "0").run, "show", line);
-        } else assert.match(line, /^(npm install -g dist\/npm\/sockbal-|apt-get install |curl )/);
+          const [words = ""] = args.split(" > ");
+          assert.notEqual(parseCommandLine(words.split(" "), "0").run, "show", line);
+        } else {assert.match(
+            line,
+            /^(alias sockbal=|npm install -g dist\/npm\/sockbal-|apt-get install |curl )/,
+          );}
       }
     }
   }
@@ -64,6 +68,43 @@ Deno.test("every task that the README names exists, and it names every one that 
   const named = new Set([...readme.matchAll(/`deno task (\w+)`/g)].map((match) => match[1] ?? ""));
   for (const name of named) assert.ok(tasks.includes(name), name);
   for (const name of ["compile", "install", "bundle", "npm", "dev"]) assert.ok(named.has(name), name);
+});
+
+Deno.test("the alias of the README works in any folder, with files of that folder", async () => {
+  const readme = await Deno.readTextFile(new URL("README.md", root));
+  const alias = /^alias sockbal=.*$/m.exec(readme)?.[0].replace("npx -y deno@2.9.6", `'${Deno.execPath()}'`);
+  assert.ok(alias?.includes(Deno.execPath()));
+  const folder = await Deno.makeTempDir();
+  await Deno.writeTextFile(
+    `${folder}/mine.yaml`,
+    'listeners: [{ listen: ":1", pool: p }]\npools: { p: { backends: [a:1] } }\n',
+  );
+  const script = [
+    "shopt -s expand_aliases",
+    `cd '${root.pathname}'`,
+    alias,
+    `cd '${folder}'`,
+    "sockbal --role balancer --config mine.yaml --check",
+  ];
+  const { status, stdout, stderr } = await runCommand(["bash", "-c", script.join("\n")]);
+  assert.deepEqual([status, stdout, stderr], [0, "mine.yaml: ok (1 listener, 1 pool, 1 backend)\n", ""]);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("the unit and the logrotate lines of the documents speak of the same folder and user", async () => {
+  const operations = await Deno.readTextFile(new URL("docs/operations.md", root));
+  const unit = /```\n(\[Unit\][^]*?)```/.exec(operations)?.[1] ?? "";
+  const value = (key: string): string => new RegExp(`^${key}=(.*)$`, "m").exec(unit)?.[1] ?? "";
+  const [, log = "", lines = ""] = /```\n(\/\S+) \{\n([^]*?)\n\}\n```/.exec(operations) ?? [];
+  assert.equal(log, `/var/log/${value("LogsDirectory")}/sessions.log`);
+  assert.ok(operations.includes(`log: { file: ${log} }`));
+  assert.match(lines, new RegExp(`^ {2}su ${value("User")} ${value("User")}$`, "m"));
+  assert.match(lines, /^ {2}nocreate$/m);
+  assert.match(lines, /systemctl kill --signal=SIGUSR2 sockbal\.service/);
+  assert.equal(value("ProtectSystem"), "strict");
+  assert.match(operations, new RegExp(`^useradd .* ${value("User")}$`, "m"));
+  const args = value("ExecStart").split(" ").slice(1);
+  assert.equal(parseCommandLine(args, "0").run, "balancer");
 });
 
 Deno.test("every configuration of the documents is accepted", async () => {

@@ -141,8 +141,8 @@ class SimulatedPool implements Load {
   }
 
   #keyOf(client: number): number {
-    const hostname = `10.0.${client >> 8}.${client & 255}`;
-    return keyOf({ transport: "tcp", hostname, port: 0 }, this.#run.algorithm, "source_ip");
+    const host = `10.0.${client >> 8}.${client & 255}`;
+    return keyOf({ peer: { transport: "tcp", host, port: 0 } }, this.#run.algorithm, "source_ip");
   }
 }
 

@@ -12,8 +12,8 @@ import { problem } from "./problem.ts";
 /** What may wait for a reader, beside the past that it gets first; minutes of summaries. */
 export const MAX_WAITING_BYTES = 256 * 1024;
 
-/** Readers at a time. */
-export const MAX_STREAMS = 64;
+/** Readers at a time; half of the connections, so that there is always one for a question. */
+export const MAX_STREAMS = 16;
 
 type Controller = ReadableStreamDefaultController<Uint8Array>;
 

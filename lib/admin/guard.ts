@@ -62,7 +62,8 @@ function isOwnHost(authority: string, listen: Address, needsToken: boolean): boo
 function hostnameOf(authority: string): string | undefined {
   // These would make the parser see user names, paths or nothing where the host is.
   if (/[\s@/?#\\]/.test(authority)) return undefined;
-  return URL.parse(`http://${authority}/`)?.hostname;
+  // The zone of an address does not belong there, and no URL can have one; some clients send it all the same.
+  return URL.parse(`http://${authority.replace(/%[^\]]*\]/, "]")}/`)?.hostname;
 }
 
 function isLoopback(host: string): boolean {

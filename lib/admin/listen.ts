@@ -1,126 +1,156 @@
 /** Where the admin side listens: its HTTP server on an address, and one sentence when there cannot be one. */
 
-import { isIP } from "node:net";
-import {
-  type Address,
-  formatAddress,
-  formatHostPort,
-  type TcpAddress,
-  type UnixAddress,
-} from "../core/address.ts";
+import { createServer, type Server } from "node:http";
+import { type Address, formatAddress, hasName, type UnixAddress } from "../core/address.ts";
+import { listenOnAll } from "../core/all_addresses.ts";
 import { RunError } from "../core/errors.ts";
-import { isAnswered, whyNotListening } from "../core/listening.ts";
+import { isAnswered, isInUse, removeFile, whyNotListening } from "../core/listening.ts";
+import { lookUpWithin, NameError } from "../core/lookup.ts";
+import { type Holder, overlappingHolder } from "../core/overlap.ts";
+import { ADMIN_BACKLOG, boundConnections } from "./connections.ts";
+import { type Answer, exchange } from "./http_exchange.ts";
 
-export type HttpServer = Deno.HttpServer<Deno.NetAddr> | Deno.HttpServer<Deno.UnixAddr>;
+/** One server, or two that together have all addresses. */
+export type HttpServers = readonly [Server, ...Server[]];
 
-export interface HttpHandlers {
-  /** Answers a request; `completed` settles when the response has been sent, or cannot be any more. */
-  readonly answer: (request: Request, completed: Promise<void>) => Response | Promise<Response>;
-  /** Answers when `answer` has thrown, or when the body of a response has. */
-  readonly onError: (error: unknown) => Response;
-  /** Ends the server and every connection, at once. */
-  readonly signal: AbortSignal;
+/** The resolver of the system may take longer. */
+const LOOKUP_MS = 5_000;
+
+/** A request head has to arrive within so much, and a whole request within so much. */
+const HEAD_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/** A connection that is kept for a next request; browsers and scrapers open another when it was closed. */
+const KEEP_ALIVE_MS = 5_000;
+
+/** A connection on which nothing moves: streams of events have something to say each second. */
+const SILENCE_TIMEOUT_MS = 60_000;
+
+/** How often the first two are looked at. */
+const LOOK_EVERY_MS = 1_000;
+
+export interface HttpOptions {
+  readonly answer: Answer;
+  /** Connections at once. */
+  readonly maxConnections: number;
+  /** What else of this program listens; asked for when the address is in use. */
+  readonly rivals?: () => readonly Holder[];
 }
 
 /**
- * Serves HTTP on an address.
+ * Serves HTTP on an address; {@linkcode closeServers} ends it.
  *
  * @throws {RunError} that says in one sentence why it cannot be done.
  */
-export async function listenHttp(address: Address, handlers: HttpHandlers): Promise<HttpServer> {
-  const server = await tryListening(address, handlers);
-  if (isAt(address, server)) return server;
-  await server.shutdown();
-  throw cannotListen(address, "the environment has DENO_SERVE_ADDRESS, which says otherwise");
+export async function listenHttp(address: Address, options: HttpOptions): Promise<HttpServers> {
+  const { rivals = () => [] } = options;
+  const servers: Server[] = [];
+  for (const place of await placesOf(address, rivals)) {
+    const server = serverOf(options);
+    try {
+      // deno-lint-ignore no-await-in-loop -- one after the other, so that a failure closes those before it
+      await (place.transport === "unix"
+        ? listenUnix(server, place)
+        : listening(server, { host: place.host, port: place.port }));
+    } catch (error) {
+      // deno-lint-ignore no-await-in-loop -- runs once: the loop ends with the throw
+      await closeServers(servers);
+      throw cannotListen(address, whyNotListening(place, error, rivalOf(place, rivals)), error);
+    }
+    servers.push(server);
+  }
+  const [first, ...others] = servers;
+  if (first === undefined) throw new RangeError("Cannot serve HTTP: there is no address");
+  return [first, ...others];
 }
 
-/** Removes the file of a Unix socket that has been closed, unless somebody else listens there by now. */
-export async function removeSocketFile(address: Address): Promise<void> {
-  if (address.transport === "unix" && !await isAnswered(address.path)) await remove(address.path);
+/** Closes servers with all their connections; resolves when they are closed. */
+export async function closeServers(servers: readonly Server[]): Promise<void> {
+  await Promise.all(servers.map((server) =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    })
+  ));
 }
 
 /** The address as it is shown, with the port that the system chose. */
-export function boundAddress(address: Address, server: HttpServer): string {
-  if (address.transport === "unix" || server.addr.transport !== "tcp") return formatAddress(address);
+export function boundAddress(address: Address, [first]: HttpServers): string {
+  const bound = first.address();
+  if (address.transport === "unix" || bound === null || typeof bound === "string") {
+    return formatAddress(address);
+  }
   // A name stays a name: it is what a browser is given.
-  const host = address.host === "" ? server.addr.hostname : address.host;
-  return formatAddress({ ...address, host, port: server.addr.port });
+  const host = address.host === "" ? bound.address : address.host;
+  return formatAddress({ ...address, host, port: bound.port });
 }
 
-async function tryListening(address: Address, handlers: HttpHandlers): Promise<HttpServer> {
+function serverOf({ answer, maxConnections }: HttpOptions): Server {
+  const server = createServer({
+    headersTimeout: HEAD_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: LOOK_EVERY_MS,
+    // Whether a request without one may come in is decided with all else that is known of it.
+    requireHostHeader: false,
+  }, (incoming, outgoing) => void exchange(incoming, outgoing, answer));
+  server.setTimeout(SILENCE_TIMEOUT_MS);
+  boundConnections(server, maxConnections);
+  return server;
+}
+
+/** Addresses with nothing left open but port 0: names resolved, "all addresses" as one or two hosts. */
+async function placesOf(address: Address, rivals: () => readonly Holder[]): Promise<Address[]> {
   try {
-    if (address.transport === "unix") return await listenUnix(address, handlers);
-    return listenTcp(address, handlers);
+    if (address.transport === "unix") return [address];
+    if (address.host !== "") {
+      const isName = hasName(address);
+      const [host = address.host] = isName ? await lookUpWithin(address.host, LOOKUP_MS) : [];
+      return [{ ...address, host }];
+    }
+    const listeners = listenOnAll(address.port);
+    for (const listener of listeners) listener.close();
+    return listeners.map(({ addr: { hostname, port } }) => ({ ...address, host: hostname, port }));
   } catch (error) {
-    throw cannotListen(address, whyNotListening(address, error, "a listener"), error);
+    if (error instanceof NameError) throw cannotListen(address, error.message, error);
+    throw cannotListen(address, whyNotListening(address, error, rivalOf(address, rivals)), error);
   }
+}
+
+/** What has the port, as far as this program can know. */
+function rivalOf(address: Address, rivals: () => readonly Holder[]): string {
+  const rival = overlappingHolder(address, rivals());
+  if (rival === undefined) return "another program or by a listener";
+  return `${rival.what} of this program on ${formatAddress(rival.address)}`;
 }
 
 function cannotListen(address: Address, reason: string, cause?: unknown): RunError {
   return new RunError(`the admin page cannot listen on ${formatAddress(address)}: ${reason}`, { cause });
 }
 
-/**
- * Whether a server is where it should be: the runtime lets DENO_SERVE_ADDRESS override what a program asks for, and this
- * one is not for everybody.
- */
-function isAt(address: Address, { addr }: HttpServer): boolean {
-  if (address.transport === "unix") return addr.transport === "unix" && addr.path === address.path;
-  if (addr.transport !== "tcp" || (address.port !== 0 && addr.port !== address.port)) return false;
-  return isIP(address.host) === 0 || canonical(addr.hostname) === canonical(address.host);
-}
-
-/** An IP address in the one form that it has in a URL. */
-function canonical(ip: string): string | undefined {
-  return URL.parse(`http://${formatHostPort(ip, 0)}/`)?.hostname;
-}
-
-/** An empty host is all addresses: IPv6 with IPv4 mapped into it, or IPv4 on a machine without IPv6. */
-function listenTcp({ host, port }: TcpAddress, handlers: HttpHandlers): HttpServer {
-  if (host !== "") return serveTcp(host, port, handlers);
+async function listenUnix(server: Server, { path }: UnixAddress): Promise<void> {
   try {
-    return serveTcp("::", port, handlers);
+    await listening(server, { path });
   } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse) throw error;
-    return serveTcp("0.0.0.0", port, handlers);
-  }
-}
-
-function serveTcp(hostname: string, port: number, handlers: HttpHandlers): HttpServer {
-  return Deno.serve({ hostname, port, ...common(handlers) }, (request, { completed }) => {
-    return handlers.answer(request, completed);
-  });
-}
-
-async function listenUnix(address: UnixAddress, handlers: HttpHandlers): Promise<HttpServer> {
-  try {
-    return serveUnix(address, handlers);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AddrInUse) || await isAnswered(address.path)) throw error;
+    if (!isInUse(error) || await isAnswered(path)) throw error;
     // A crashed program left it behind.
-    await remove(address.path);
-    return serveUnix(address, handlers);
+    await removeFile(path);
+    await listening(server, { path });
   }
 }
 
-function serveUnix({ path }: UnixAddress, handlers: HttpHandlers): HttpServer {
-  return Deno.serve(
-    { path, ...common(handlers) },
-    (request, { completed }) => handlers.answer(request, completed),
-  );
-}
-
-/** The runtime would write of its own to stdout that it listens, and to stderr what has been thrown. */
-function common(
-  { onError, signal }: HttpHandlers,
-): Required<Pick<Deno.ServeOptions, "onListen" | "onError" | "signal">> {
-  return { onListen: () => {}, onError, signal };
-}
-
-async function remove(path: string): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch {
-    // Somebody was faster; gone is gone.
-  }
+/** On `::` it takes IPv6 alone where another socket has IPv4. */
+function listening(
+  server: Server,
+  at: { readonly host: string; readonly port: number } | { readonly path: string },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ ...at, backlog: ADMIN_BACKLOG }, () => {
+      server.off("error", reject);
+      // What befalls a single connection later is its own matter.
+      server.on("error", () => {});
+      resolve();
+    });
+  });
 }

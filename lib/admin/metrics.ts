@@ -4,7 +4,7 @@ import { Exposition, labels } from "./exposition.ts";
 import type { BackendState, Counts, Status } from "./operations.ts";
 import { addHistograms } from "./histogram_metrics.ts";
 
-const STATES: readonly BackendState[] = ["up", "down", "ejected", "draining", "disabled"];
+const STATES: readonly BackendState[] = ["up", "down", "ejected", "draining", "disabled", "leaving"];
 
 /** All metrics in the text format of Prometheus, in UTF-8. */
 export function renderMetrics(status: Status, counts: Counts): Uint8Array<ArrayBuffer> {
@@ -15,6 +15,7 @@ export function renderMetrics(status: Status, counts: Counts): Uint8Array<ArrayB
   addListeners(to, status);
   addPools(to, status, counts);
   addBackends(to, status);
+  addDials(to, status, counts);
   addBackendCounts(to, counts);
   addSessions(to, counts);
   addHistograms(to, status, counts);
@@ -86,8 +87,35 @@ function addBackends(to: Exposition, { pools }: Status): void {
   addEach(to, names, backends, (it) => it.active);
   to.family("sockbal_backend_max_sessions", "gauge", "Slots; 0 is no limit.");
   addEach(to, names, backends, (it) => it.max_connections);
-  to.family("sockbal_dial_failures_total", "counter", "Dials that failed.");
-  addEach(to, names, backends, (it) => it.dial_failures_total);
+}
+
+function addDials(to: Exposition, status: Status, counts: Counts): void {
+  const failed = "Dials that failed, for the backend's fault or that of the way to it.";
+  addByBackend(to, status, counts, "sockbal_dial_failures_total", failed, "dial_failures");
+  const short = "Sessions that this machine had no descriptor, local port or memory to dial the backend for.";
+  addByBackend(to, status, counts, "sockbal_dials_short_total", short, "short_dials");
+}
+
+/** What was removed from the configuration is summed up under a name of its own, so that no sum goes back. */
+function addByBackend(
+  to: Exposition,
+  { pools }: Status,
+  counts: Counts,
+  name: string,
+  help: string,
+  what: "dial_failures" | "short_dials",
+): void {
+  const sums = new Map<string, number>();
+  for (const pool of pools) {
+    for (const { name } of pool.backends) sums.set(labels({ pool: pool.name, backend: name }), 0);
+  }
+  for (const { pool, backend, [what]: more } of counts.totals) {
+    if (backend === null) continue;
+    const label = labels({ pool, backend });
+    sums.set(label, (sums.get(label) ?? 0) + more);
+  }
+  to.family(name, "counter", help);
+  for (const [label, sum] of sums) to.sample(label, sum);
 }
 
 function addBackendCounts(to: Exposition, { backends }: Counts): void {
@@ -95,6 +123,7 @@ function addBackendCounts(to: Exposition, { backends }: Counts): void {
   to.family("sockbal_health_checks_total", "counter", "Health checks by result.");
   addEach(to, names, backends, (it) => it.checks_ok, ',result="ok"');
   addEach(to, names, backends, (it) => it.checks_failed, ',result="failed"');
+  addEach(to, names, backends, (it) => it.checks_short, ',result="short"');
   to.family("sockbal_backend_ejections_total", "counter", "How often it was ejected for failing sessions.");
   addEach(to, names, backends, (it) => it.ejections);
   to.family("sockbal_backend_state_changes_total", "counter", "Changes of state, of whatever kind.");

@@ -20,12 +20,18 @@ export function historyEvent(history: readonly Summary[]): string {
       column[second] = value;
     }
   });
+  const reasons = new Set(history.flatMap(({ refused_per_s }) => Object.keys(refused_per_s)));
+  const refused = [...reasons].map((reason) => {
+    return [reason, history.map(({ refused_per_s }) => refused_per_s[reason] ?? 0)];
+  });
   return event("history", {
     times: history.map((it) => it.time),
     active: history.map((it) => it.active),
     sessions_per_s: history.map((it) => it.sessions_per_s),
     bytes_in_per_s: history.map((it) => it.bytes_in_per_s),
     bytes_out_per_s: history.map((it) => it.bytes_out_per_s),
+    retries_per_s: history.map((it) => it.retries_per_s),
+    refused_per_s: Object.fromEntries(refused),
     dial_ms: Object.fromEntries(dialMs),
   });
 }

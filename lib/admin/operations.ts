@@ -8,8 +8,11 @@
 import type { HistogramView } from "../pool/histogram.ts";
 import type { OperatorState } from "../pool/scoreboard.ts";
 
+/** Where a balancer is between its start and its end; it accepts connections while it runs, and for the shutdown delay. */
+export type LifeState = "starting" | "running" | "stopping";
+
 /** A backend in one word: the strongest reason why it is not picked, or `up`. */
-export type BackendState = "up" | "down" | "ejected" | "draining" | "disabled";
+export type BackendState = "up" | "down" | "ejected" | "draining" | "disabled" | "leaving";
 
 export interface BackendStatus {
   readonly name: string;
@@ -23,6 +26,10 @@ export interface BackendStatus {
   readonly ejected: boolean;
   readonly operator: OperatorState;
   readonly weight: number;
+  /** What the configuration says; the operator may have set another. */
+  readonly configured_weight: number;
+  /** Whether it is gone from the configuration and is shown until its last session has ended. */
+  readonly leaving: boolean;
   /** What counts of it during a slow start; may be a fraction. */
   readonly effective_weight: number;
   readonly backup: boolean;
@@ -45,6 +52,12 @@ export interface PoolStatus {
   readonly queue_size: number;
   /** Backends that may be picked now. */
   readonly available: number;
+  /** Whether it is gone from the configuration and is shown until its last session has ended. */
+  readonly leaving: boolean;
+  readonly sessions_total: number;
+  /** Sessions that could not be served. */
+  readonly refused_total: number;
+  readonly retries_total: number;
   readonly backends: readonly BackendStatus[];
 }
 
@@ -55,7 +68,11 @@ export interface ListenerStatus {
   readonly active: number;
   /** 0 is no limit. */
   readonly max_connections: number;
+  /** Whether it is gone from the configuration and is shown until its last session has ended. */
+  readonly leaving: boolean;
   readonly sessions_total: number;
+  /** Sessions that could not be served. */
+  readonly refused_total: number;
   readonly bytes_in: number;
   readonly bytes_out: number;
 }
@@ -63,7 +80,7 @@ export interface ListenerStatus {
 export interface WorkerStatus {
   readonly id: number;
   readonly generation: number;
-  /** The most that its clock was late, of late. */
+  /** Largest event-loop lag since the last report, in ms. */
   readonly lag_ms: number;
 }
 
@@ -76,6 +93,8 @@ export interface Status {
   readonly generation: number;
   /** Where the configuration came from. */
   readonly config: string;
+  readonly state: LifeState;
+  /** Whether it runs and every pool has a backend that may be picked. */
   readonly ready: boolean;
   readonly workers: readonly WorkerStatus[];
   readonly process: {
@@ -91,6 +110,8 @@ export interface Status {
 
 /** A session that goes on. */
 export interface SessionStatus {
+  /** That of its record. */
+  readonly id: string;
   readonly listener: string;
   readonly pool: string;
   readonly client: string;
@@ -101,12 +122,24 @@ export interface SessionStatus {
   readonly bytes_out: number;
 }
 
+/** Which sessions are asked for; what is undefined does not matter. */
+export interface SessionFilter {
+  readonly listener?: string | undefined;
+  readonly pool?: string | undefined;
+  readonly backend?: string | undefined;
+  /** Part of the client's address. */
+  readonly client?: string | undefined;
+}
+
 /** One second of the balancer. */
 export interface Summary {
   /** Seconds since 1970. */
   readonly time: number;
   readonly active: number;
   readonly sessions_per_s: number;
+  /** Sessions that were not served, or lost with their backend, by end reason; those that did not happen are left out. */
+  readonly refused_per_s: Readonly<Record<string, number>>;
+  readonly retries_per_s: number;
   readonly bytes_in_per_s: number;
   readonly bytes_out_per_s: number;
   /** Mean dial time by `pool/backend`, of at most 20 backends; null when nobody was dialled. */
@@ -134,6 +167,8 @@ export interface Totals {
   readonly bytes_out: number;
   readonly dial_failures: number;
   readonly retries: number;
+  /** Sessions that this machine had no descriptor, local port or memory to dial it for. */
+  readonly short_dials: number;
   readonly dial_seconds: HistogramView;
   readonly session_seconds: HistogramView;
   readonly queue_seconds: HistogramView;
@@ -145,6 +180,8 @@ export interface BackendCounts {
   readonly backend: string;
   readonly checks_ok: number;
   readonly checks_failed: number;
+  /** Not made, since this machine had no descriptor, local port or memory for them. */
+  readonly checks_short: number;
   readonly ejections: number;
   /** Changes of its state, of whatever kind. */
   readonly state_changes: number;
@@ -159,7 +196,12 @@ export interface Counts {
 
 /** What became of a reload. */
 export type Reloaded =
-  | { readonly ok: true; readonly message: string }
+  | {
+    readonly ok: true;
+    readonly message: string;
+    /** What of the file is not in force, and why; the message says it as well. */
+    readonly notes?: readonly string[];
+  }
   /** Nothing has changed. */
   | { readonly ok: false; readonly message: string; readonly faults: readonly string[] };
 
@@ -174,8 +216,10 @@ export interface Operations {
   status(): Status;
   counts(): Counts;
   /** Live sessions, oldest first, at most so many; asks the workers. */
-  sessions(limit: number): Promise<readonly SessionStatus[]>;
-  /** The configuration that is in force, with every default, and without secrets. */
+  sessions(limit: number, filter: SessionFilter): Promise<readonly SessionStatus[]>;
+  /** Ends one session; false when there is none with this id. Asks the workers. */
+  killSession(id: string): Promise<boolean>;
+  /** The configuration that is in force, with every default, and without secrets; as JSON it is one that can be read back. */
   config(): unknown;
   /** The last ten minutes, a summary a second, the oldest first. */
   history(): readonly Summary[];
@@ -189,6 +233,6 @@ export interface Operations {
    * @return What was done, in one sentence; undefined when there is no such pool or backend.
    */
   steer(pool: string, backend: string, order: Order): string | undefined;
-  /** Reads the configuration again and puts it into force. */
+  /** Reads the configuration again and puts it into force. Of several requests at once, most are served by one reload. */
   reload(): Promise<Reloaded>;
 }

@@ -5,9 +5,11 @@ import { readJson } from "./body.ts";
 import type { EventStreams } from "./event_streams.ts";
 import { EXPOSITION_TYPE } from "./exposition.ts";
 import { renderMetrics } from "./metrics.ts";
-import type { Operations, Order, Status } from "./operations.ts";
+import type { Operations, Order, SessionFilter, Status } from "./operations.ts";
+import { acceptsGzip, gzipped, VARY } from "./gzip.ts";
 import { ACTIONS, readOrder, readWeight, refuseContent, singleParameter } from "./orders.ts";
 import { problem, Refusal } from "./problem.ts";
+import { plainJson } from "./plain_json.ts";
 import { targetOf } from "./target.ts";
 
 /** What the routes are told about a request beside itself. */
@@ -28,6 +30,9 @@ export interface RoutesOptions {
 /** Open to everybody: whoever watches over the program asks here, without a token and by whatever name. */
 export const HEALTH_PATHS: readonly string[] = ["/healthz", "/readyz"];
 
+/** What the list of sessions can be narrowed by. */
+const FILTERS = ["listener", "pool", "backend", "client"] as const;
+
 type App = Hono<{ Bindings: RequestFacts }>;
 type Handler = (context: Context<{ Bindings: RequestFacts }>) => Response | Promise<Response>;
 
@@ -43,16 +48,30 @@ export function adminRoutes({ operations, streams, page, onFault }: RoutesOption
   const backend = "/api/pools/:pool/backends/:backend";
   route(app, "GET", "/", () => answerPage(page));
   route(app, "GET", "/api/status", (c) => c.json(operations.status()));
-  route(app, "GET", "/api/sessions", async (c) => c.json(await operations.sessions(readLimit(queryOf(c)))));
-  route(app, "GET", "/api/config", (c) => c.json(operations.config() ?? null));
+  route(app, "GET", "/api/sessions", async (c) => {
+    const query = queryOf(c);
+    return c.json(await operations.sessions(readLimit(query), readFilter(query)));
+  });
+  route(app, "POST", "/api/sessions/:id/kill", async (c) => {
+    refuseContent(await readJson(c.req.raw));
+    const id = c.req.param("id") ?? "";
+    if (await operations.killSession(id)) return c.json({ message: `session ${id} ended` });
+    return problem(404, `There is no session ${JSON.stringify(id)}; it may have ended.`);
+  });
+  route(app, "GET", "/api/config", (c) => {
+    return c.body(plainJson(operations.config() ?? null), 200, { "content-type": "application/json" });
+  });
   route(app, "GET", "/api/events", (c) => {
     // Whoever asks for the head alone would leave a stream unread.
     if (c.req.method === "HEAD") return c.body(null, 200, { "content-type": "text/event-stream" });
     return streams.open(c.env.completed);
   });
-  route(app, "GET", "/metrics", (c) => {
+  route(app, "GET", "/metrics", async (c) => {
     const metrics = renderMetrics(operations.status(), operations.counts());
-    return c.body(metrics, 200, { "content-type": EXPOSITION_TYPE });
+    const headers = { "content-type": EXPOSITION_TYPE, ...VARY };
+    const short = acceptsGzip(c.req.header("accept-encoding")) ? await gzipped(metrics) : undefined;
+    if (short === undefined) return c.body(metrics, 200, headers);
+    return c.body(short, 200, { ...headers, "content-encoding": "gzip" });
   });
   route(app, "GET", "/healthz", (c) => c.text("ok"));
   route(app, "GET", "/readyz", (c) => answerReady(c, operations.status()));
@@ -68,7 +87,8 @@ export function adminRoutes({ operations, streams, page, onFault }: RoutesOption
   route(app, "POST", "/api/reload", async (c) => {
     refuseContent(await readJson(c.req.raw));
     const done = await operations.reload();
-    return done.ok ? c.json({ message: done.message }) : problem(422, done.message, done.faults);
+    if (!done.ok) return problem(422, done.message, done.faults);
+    return c.json({ message: done.message, notes: done.notes ?? [] });
   });
   app.notFound(() => problem(404, "There is nothing at this path."));
   app.onError((error, c) => {
@@ -109,11 +129,11 @@ function answerPage(page: (nonce: string) => string): Response {
 }
 
 /** Says no names: it is open to everybody. */
-function answerReady(c: Context, { ready, workers, pools }: Status): Response {
+function answerReady(c: Context, { state, ready, workers, pools }: Status): Response {
   if (ready) return c.text("ready");
+  if (state !== "running") return problem(503, `Not ready: ${state}.`);
   const empty = pools.filter((pool) => pool.available === 0).length;
   if (workers.length === 0) return problem(503, "Not ready: no worker runs.");
-  if (empty === 0) return problem(503, "Not ready: the balancer starts or stops.");
   return problem(503, `Not ready: ${empty} of ${pools.length} pools have no backend that may be picked.`);
 }
 
@@ -131,6 +151,10 @@ function readLimit(query: URLSearchParams): number {
     throw new Refusal(400, `limit has to be a whole number from 1 to ${MAX_SESSIONS}.`);
   }
   return limit;
+}
+
+function readFilter(query: URLSearchParams): SessionFilter {
+  return Object.fromEntries(FILTERS.map((name) => [name, singleParameter(query, name)]));
 }
 
 function queryOf(c: Context): URLSearchParams {

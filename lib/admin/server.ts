@@ -2,13 +2,16 @@
 
 import type { Address } from "../core/address.ts";
 import { reasonOf } from "../core/errors.ts";
+import { removeSocketFile } from "../core/listening.ts";
 import type { Recorder } from "../core/log.ts";
 import { CHALLENGES, tokenCheck } from "./auth.ts";
 import { EventStreams } from "./event_streams.ts";
 import { refuseForeign } from "./guard.ts";
-import { boundAddress, listenHttp, removeSocketFile } from "./listen.ts";
+import { MAX_ADMIN_CONNECTIONS } from "./connections.ts";
+import { boundAddress, closeServers, listenHttp } from "./listen.ts";
 import type { Operations } from "./operations.ts";
 import { problem } from "./problem.ts";
+import { rivalsOf } from "./rivals.ts";
 import { adminRoutes, HEALTH_PATHS } from "./routes.ts";
 import { isWellEncoded, targetOf } from "./target.ts";
 
@@ -21,12 +24,16 @@ export interface AdminOptions {
   /** The page, whose scripts and styles have to carry the nonce. */
   readonly page: (nonce: string) => string;
   readonly log: Pick<Recorder, "warn" | "info">;
+  /** Connections at once; {@linkcode MAX_ADMIN_CONNECTIONS} unless said otherwise. */
+  readonly maxConnections?: number;
 }
 
 /** An admin side that runs. */
 export interface RunningAdmin {
   /** Where it listens, with the port that the system chose if 0 was asked for. */
   readonly address: string;
+  /** Asks for another token from now on, or for none. Streams of events that were opened before are ended. */
+  setToken(token: string | undefined): void;
   /**
    * Ends the streams of events, lets requests under way finish for at most a second, and closes everything. May be
    * called twice.
@@ -36,12 +43,6 @@ export interface RunningAdmin {
 
 /** How long {@linkcode RunningAdmin.stop} waits for requests under way. */
 const STOP_TIMEOUT_MS = 1_000;
-
-/**
- * What connections get to write out the last answers. The runtime calls a response completed when a connection has taken
- * it, and its own way to end gently waits without bound for those who do not read, after which nothing can hurry it.
- */
-const FLUSH_MS = 50;
 
 /** Answers are of now and of nobody else's business. */
 const COMMON_HEADERS = {
@@ -58,7 +59,7 @@ const COMMON_HEADERS = {
  */
 export async function startAdmin(options: AdminOptions): Promise<RunningAdmin> {
   const { listen, operations, page, log } = options;
-  const refuse = gate(options);
+  let refuse = gate(options);
   const streams = new EventStreams(operations);
   const onFault = (request: Request, error: unknown): void => {
     const { method, url } = request;
@@ -66,36 +67,45 @@ export async function startAdmin(options: AdminOptions): Promise<RunningAdmin> {
   };
   const routes = adminRoutes({ operations, streams, page, onFault });
   const underWay = new Set<Promise<void>>();
-  const closing = new AbortController();
   let isStopping = false;
 
+  const reply = async (request: Request, completed: Promise<void>): Promise<Response> => {
+    try {
+      return (isStopping ? problem(503, "The admin server stops.") : refuse(request)) ??
+        await routes(request, { completed });
+    } catch (error) {
+      log.warn("admin_request_failed", { reason: reasonOf(error) });
+      return problem(500, "This is a fault of sockbal; its log says more.");
+    }
+  };
   const answer = async (request: Request, completed: Promise<void>): Promise<Response> => {
-    const gone = completed.catch(() => {}).finally(() => underWay.delete(gone));
+    const gone = completed.finally(() => underWay.delete(gone));
     underWay.add(gone);
-    const response = (isStopping ? problem(503, "The admin server stops.") : refuse(request)) ??
-      await routes(request, { completed });
+    const response = await reply(request, completed);
     for (const [name, value] of Object.entries(COMMON_HEADERS)) response.headers.set(name, value);
     return response;
   };
-  const onError = (error: unknown): Response => {
-    log.warn("admin_request_failed", { reason: reasonOf(error) });
-    return problem(500, "This is a fault of sockbal; its log says more.");
-  };
 
-  const server = await listenHttp(listen, { answer, onError, signal: closing.signal });
-  const address = boundAddress(listen, server);
+  const servers = await listenHttp(listen, {
+    answer,
+    maxConnections: options.maxConnections ?? MAX_ADMIN_CONNECTIONS,
+    rivals: () => rivalsOf(operations),
+  });
+  const address = boundAddress(listen, servers);
   log.info("admin_listening", { address });
   const stop = async (): Promise<void> => {
     isStopping = true;
     streams.close();
     await settled(underWay, STOP_TIMEOUT_MS);
-    await new Promise((resolve) => setTimeout(resolve, FLUSH_MS));
-    closing.abort();
-    await server.finished;
+    await closeServers(servers);
     await removeSocketFile(listen);
   };
   let stopped: Promise<void> | undefined;
-  return { address, stop: () => stopped ??= stop() };
+  const setToken = (token: string | undefined): void => {
+    refuse = gate({ ...options, token });
+    streams.close();
+  };
+  return { address, setToken, stop: () => stopped ??= stop() };
 }
 
 /** What stands before the routes: gives the answer to those who may not come in, undefined to those who may. */

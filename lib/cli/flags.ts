@@ -120,8 +120,9 @@ export const balancerFlags = object({
       message`Read the configuration again whenever its file changes; with --status, show it again every second.`,
   }),
   status: option("--status", {
-    description: message`Show the state of a running balancer and exit.`,
+    description: message`Show the state of a running balancer and exit, with status 1 when it is not ready.`,
   }),
+  json: option("--json", { description: message`With --status: as JSON, for programs.` }),
   admin: optional(option("--admin", dialAddress(), {
     description: message`With --status: where its admin side is; by default as the configuration says.`,
   })),

@@ -5,6 +5,7 @@ import type { ValueParser, ValueParserResult } from "@optique/core/valueparser";
 import { type Address, formatAddress, parseDialAddress, parseListenAddress } from "../core/address.ts";
 import { formatDuration, parseDurationMs } from "../core/duration.ts";
 import { InputError } from "../core/errors.ts";
+import { meantBy } from "../core/other_names.ts";
 
 type Value<T> = ValueParser<"sync", T>;
 
@@ -40,7 +41,9 @@ export function oneOf<const Words extends readonly [string, ...string[]]>(
   return fromParser(metavar, (input) => {
     const word = words.find((it) => it === input);
     if (word !== undefined) return word;
-    throw new InputError(`${JSON.stringify(input)} is not known; use ${words.join(", ")}`);
+    const near = meantBy(input, words);
+    const hint = near === undefined ? `use ${words.join(", ")}` : `did you mean ${near}?`;
+    throw new InputError(`${JSON.stringify(input)} is not known; ${hint}`);
   }, (value) => value);
 }
 

@@ -15,6 +15,8 @@ import {
 import { nearest } from "../core/nearest.ts";
 import type { Path } from "./document.ts";
 import { CHECK_TYPES, EXPECT_FORMS, typeOfCheckKey } from "./health_check_schema.ts";
+import { asList, asMap, parsedAddress } from "./loose.ts";
+import { absolute, overlap } from "./overlaps.ts";
 import { ALGORITHMS } from "./pool_schema.ts";
 
 /** A fault whose place is still to be looked up. */
@@ -25,7 +27,8 @@ export interface PathFault {
   readonly atKey?: boolean;
 }
 
-export function crossChecks(document: unknown): PathFault[] {
+/** @param folder What relative paths are relative to. */
+export function crossChecks(document: unknown, folder: string): PathFault[] {
   const listeners = asList(asMap(document).listeners);
   const pools = asMap(asMap(document).pools);
   const faults: PathFault[] = [];
@@ -43,23 +46,49 @@ export function crossChecks(document: unknown): PathFault[] {
   });
 
   const admin = asMap(asMap(document).admin);
-  faults.push(
-    ...repeatedUses([
-      ...listeners.map((it, i) => useOf(it, "listen", ["listeners", i], parseListenAddress)),
-      useOf({ listen: admin.listen }, "listen", ["admin"], parseListenAddress),
-    ]),
-    ...tokenFaults(admin),
-  );
+  const parseListen = (text: string): Address => absolute(parseListenAddress(text), folder);
+  const listens = [
+    ...listeners.map((it, i) => useOf(it, "listen", ["listeners", i], parseListen)),
+    useOf({ listen: admin.listen }, "listen", ["admin"], parseListen),
+  ];
+  faults.push(...repeatedUses(listens), ...overlapFaults(listens), ...tokenFaults(admin));
   for (const [name, pool] of Object.entries(pools)) {
     const path = ["pools", name, "backends"];
     const backends = asList(asMap(pool).backends);
     faults.push(
       ...repeatedUses(backends.map((it, i) => useOf(it, "address", [...path, i], parseDialAddress))),
       ...hashKeyFaults(asMap(pool), ["pools", name]),
+      ...initialFaults(asMap(pool), ["pools", name]),
       ...checkTypeFaults(asMap(asMap(pool).health_check), ["pools", name, "health_check"]),
     );
   }
   return faults;
+}
+
+/** Without checks it would stay down for ever. */
+function initialFaults({ initial, health_check }: Record<string, unknown>, path: Path): PathFault[] {
+  if (initial !== "down" || health_check !== undefined) return [];
+  const message = "down waits for the first health check, and there is none; add health_check, or write up";
+  return [{ path: [...path, "initial"], message }];
+}
+
+/** Two listeners that would take each other's connections, though their addresses are written differently. */
+function overlapFaults(uses: readonly Use[]): PathFault[] {
+  return uses.flatMap(({ parsed, address, addressPath }, i) => {
+    const other = uses.slice(0, i).find((it) => {
+      return parsed !== undefined && it.parsed !== undefined && it.address !== address &&
+        overlap(it.parsed, parsed);
+    });
+    if (other === undefined) return [];
+    const message = `${JSON.stringify(address)} overlaps with ${JSON.stringify(other.address)} of ` +
+      `${describeOwner(other.addressPath)}: both would take the same connections; ` +
+      "use another port, or leave one of them out";
+    return [{ path: addressPath, message }];
+  });
+}
+
+function describeOwner([section, index]: Path): string {
+  return index === undefined || section === "admin" ? "the admin side" : `${section}[${index}]`;
 }
 
 /** What others can reach needs a token. */
@@ -103,6 +132,7 @@ function isOneOf(words: readonly string[], value: unknown): value is string {
 interface Use {
   /** In the one form that every way of writing it has; undefined when it is no address. */
   readonly address: string | undefined;
+  readonly parsed: Address | undefined;
   readonly addressPath: Path;
   /** The name that was given, or else the address. */
   readonly name: string | undefined;
@@ -111,28 +141,14 @@ interface Use {
 
 function useOf(value: unknown, addressKey: string, path: Path, parse: (text: string) => Address): Use {
   const isShort = typeof value === "string";
-  const address = normalized(isShort ? value : asMap(value)[addressKey], parse);
+  const found = parsedAddress(isShort ? value : asMap(value)[addressKey], parse);
+  // Every port 0 is another port.
+  const parsed = found?.transport === "tcp" && found.port === 0 ? undefined : found;
+  const address = parsed === undefined ? undefined : formatAddress(parsed);
   const addressPath = isShort ? path : [...path, addressKey];
   const name = asMap(value).name;
-  if (typeof name === "string") return { address, addressPath, name, namePath: [...path, "name"] };
-  return { address, addressPath, name: address, namePath: addressPath };
-}
-
-function normalized(text: unknown, parse: (text: string) => Address): string | undefined {
-  const address = parsedAddress(text, parse);
-  // Every port 0 is another port.
-  if (address === undefined || (address.transport === "tcp" && address.port === 0)) return undefined;
-  return formatAddress(address);
-}
-
-/** Undefined for what is no address; the schema says so. */
-function parsedAddress(text: unknown, parse: (text: string) => Address): Address | undefined {
-  if (typeof text !== "string") return undefined;
-  try {
-    return parse(text);
-  } catch {
-    return undefined;
-  }
+  if (typeof name === "string") return { address, parsed, addressPath, name, namePath: [...path, "name"] };
+  return { address, parsed, addressPath, name: address, namePath: addressPath };
 }
 
 /** The second and later uses of an address or a name; without a name of its own, an address is one fault, not two. */
@@ -154,14 +170,4 @@ function repeatedUses(uses: readonly Use[]): PathFault[] {
 
 function secondUse(path: Path, what: string, text: string): PathFault {
   return { path, message: `the ${what} ${JSON.stringify(text)} is used a second time` };
-}
-
-function asMap(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? value as Record<string, unknown>
-    : {};
-}
-
-function asList(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : [];
 }

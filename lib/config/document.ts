@@ -44,6 +44,9 @@ export interface YamlDocument {
   placeOfKey(path: Path): Place;
 }
 
+/** What is said about `${NAME}`. */
+export const NO_VARIABLES = "variables as ${NAME} are not supported yet; write the value itself";
+
 /** Deeper nesting than this is no configuration. */
 const MAX_DEPTH = 32;
 
@@ -66,10 +69,21 @@ function unreadable(fault: Fault): YamlDocument {
 }
 
 function describeSyntaxError(reason: string, line: string): string {
-  const v6 = /(?:^|[\s,])(\[[\da-f:.]*:[\da-f:.]*\]:\d+)/i.exec(line)?.[1];
-  if (v6 !== undefined) return `put quotes around an IPv6 address: "${v6}"`;
+  const v6 = new RegExp(`(?:^|[\\s,])${UNQUOTED_V6.source}`, "i").exec(line)?.[1];
+  if (v6 !== undefined) return describeUnquoted(v6);
+  if (/\$\{\w/.test(line)) return NO_VARIABLES;
   if (reason.includes("tab characters")) return "a tab cannot indent YAML; use spaces";
+  if (reason === "deficient indentation" && line.trim() === "") {
+    return "not valid YAML: a bracket, a brace or a quote that was opened above is not closed";
+  }
   return `not valid YAML: ${reason}`;
+}
+
+/** An IPv6 address with its port, which YAML takes for a list when it stands without quotes. */
+const UNQUOTED_V6 = /(\[[\da-f:.]*:[\da-f:.]*(?:%[^\s\]]+)?\]:\d+)/i;
+
+function describeUnquoted(v6: string): string {
+  return `put quotes around an IPv6 address: "${v6}"`;
 }
 
 /** What one walk over the events builds. */
@@ -202,7 +216,8 @@ class Reader implements YamlDocument {
   #key(path: Path, offset: number): string {
     const event = this.#events[this.#next];
     if (event?.type !== EVENT_ID.SCALAR) {
-      this.#fault(path, offset, "a key must be plain text");
+      const [v6] = new RegExp(`^${UNQUOTED_V6.source}`, "i").exec(this.#text.slice(offset)) ?? [];
+      this.#fault(path, offset, v6 === undefined ? "a key must be plain text" : describeUnquoted(v6));
       this.#node(path, offset);
       return "";
     }
@@ -261,9 +276,9 @@ class Reader implements YamlDocument {
 
 /** Plain scalars by the core schema of YAML 1.2 (section 10.3.2), as far as a configuration needs it. */
 function plainValue(text: string): unknown {
-  if (text === "" || text === "~" || text === "null") return null;
-  if (text === "true") return true;
-  if (text === "false") return false;
+  if (/^(|~|null|Null|NULL)$/.test(text)) return null;
+  if (/^(true|True|TRUE)$/.test(text)) return true;
+  if (/^(false|False|FALSE)$/.test(text)) return false;
   return /^[-+]?\d{1,15}$/.test(text) ? Number(text) : text;
 }
 

@@ -10,9 +10,18 @@ import { type Address, parseDialAddress, parseListenAddress } from "../core/addr
 import { formatDuration, parseDurationMs } from "../core/duration.ts";
 import { InputError } from "../core/errors.ts";
 import { nearest } from "../core/nearest.ts";
+import { meantBy } from "../core/other_names.ts";
+import { parseSubnet, type Subnet } from "../core/subnet.ts";
+import { hintElsewhere, ownKeyFor } from "./foreign_keys.ts";
+import { DIAL_PATTERN, DURATION_PATTERN, LISTEN_PATTERN, SUBNET_PATTERN } from "./patterns.ts";
 
 /** Names stand in logs and in the paths of the admin API, so they are plain. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.:\/-]{0,127}$/;
+
+/** Whether a text may stand as a name. */
+export function isName(text: string): boolean {
+  return NAME.test(text);
+}
 
 /** As much of zod's issues as our sentences use. */
 interface Issue {
@@ -42,19 +51,29 @@ export function refuse(thing: string, wanted: string): { error: (issue: Issue) =
   };
 }
 
+/** Which maps have a key, as messages call them: filled while the schema is made. */
+const OWNERS = new Map<string, readonly string[]>();
+
+function isKnown(key: string): boolean {
+  return OWNERS.has(key);
+}
+
 /** A map with fixed keys; an unknown one names the nearest that exists. */
 export function section<Shape extends z.ZodRawShape>(
   what: string,
   shape: Shape,
 ): z.ZodObject<Shape, z.core.$strict> {
   const keys = Object.keys(shape);
+  for (const key of keys) OWNERS.set(key, [...OWNERS.get(key) ?? [], what]);
   const form = `${what} is a map of ${keys.slice(0, 3).join(", ")}${keys.length > 3 ? ", …" : ""}`;
   return z.strictObject(shape, {
     error: (issue) => {
       if (issue.code !== "unrecognized_keys") return refuse("a map", form).error(issue);
       return (issue.keys as string[]).map((key) => {
-        const near = nearest(key, keys);
-        const hint = near === undefined ? `use ${keys.join(", ")}` : `did you mean ${near}?`;
+        const near = ownKeyFor(key, keys) ?? (isKnown(key) ? undefined : nearest(key, keys));
+        const hint = near !== undefined
+          ? `did you mean ${near}?`
+          : hintElsewhere(key, (it) => OWNERS.get(it) ?? []) ?? `use ${keys.join(", ")}`;
         return `unknown key ${shown(key)}; ${hint}`;
       }).join("\n");
     },
@@ -92,7 +111,7 @@ export function duration(description: string, minMs = 0): z.ZodType<number, stri
       if (input < 0) return `${input} is not a duration; it cannot be negative; write 0s or more`;
       return `${input} is not a duration; add the unit, as ${input}s or ${input}ms`;
     },
-  }).meta({ title: "duration", description });
+  }).meta({ title: "duration", description, pattern: DURATION_PATTERN });
 }
 
 /** A whole number within bounds. */
@@ -115,14 +134,32 @@ export function choice<const Values extends readonly [string, ...string[]]>(
       if (input === undefined || input === null) {
         return `${input === null ? "empty" : "missing"}; use ${values.join(", ")}`;
       }
-      return `unknown ${what} ${shown(input)}; use ${values.join(", ")}`;
+      const near = typeof input === "string" ? meantBy(input, values) : undefined;
+      const hint = near === undefined ? `use ${values.join(", ")}` : `did you mean ${near}?`;
+      return `unknown ${what} ${shown(input)}; ${hint}`;
     },
   }).meta({ description });
 }
 
+/** What is true or false elsewhere, YAML 1.1 among them. */
+const TRUTHS = [
+  { means: "true", words: ["yes", "on", "y", "1", "enabled", "enable", "true"] },
+  { means: "false", words: ["no", "off", "n", "0", "disabled", "disable", "none", "false"] },
+];
+
+/** As {@linkcode refuse}, where a truth value may stand that another program writes in another way. */
+export function refuseTruth(thing: string, wanted: string): { error: (issue: Issue) => string } {
+  return {
+    error: (issue) => {
+      const meant = TRUTHS.find(({ words }) => words.includes(String(issue.input).toLowerCase()))?.means;
+      return refuse(thing, meant === undefined ? wanted : `write ${meant}`).error(issue);
+    },
+  };
+}
+
 /** True or false. */
 export function flag(description: string): z.ZodType<boolean, boolean> {
-  return z.boolean(refuse("true or false", "write true or false")).meta({ description });
+  return z.boolean(refuseTruth("true or false", "write true or false")).meta({ description });
 }
 
 /** A name that stands well in logs and paths. */
@@ -137,13 +174,19 @@ export function name(description: string): z.ZodType<string, string> {
 /** Whom to dial. */
 export function dialAddress(description: string): z.ZodType<Address, string> {
   return parsed(parseDialAddress, refuse("an address", "write host:port, [v6]:port or unix:/path"))
-    .meta({ title: "address", description });
+    .meta({ title: "address", description, pattern: DIAL_PATTERN });
 }
 
 /** Where to listen. */
 export function listenAddress(description: string): z.ZodType<Address, string> {
   return parsed(parseListenAddress, refuse("an address", "write host:port, [v6]:port, :port or unix:/path"))
-    .meta({ title: "address", description });
+    .meta({ title: "address", description, pattern: LISTEN_PATTERN });
+}
+
+/** Addresses that are near each other. */
+export function subnet(description: string): z.ZodType<Subnet, string> {
+  return parsed(parseSubnet, refuse("a subnet", "write it as 10.0.0.0/8:8080"))
+    .meta({ title: "subnet", description, pattern: SUBNET_PATTERN });
 }
 
 /** The path of a file; a relative one is relative to the configuration. */

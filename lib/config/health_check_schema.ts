@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { InputError } from "../core/errors.ts";
 import { compileExpectation } from "../core/expectation.ts";
+import { STATUS_RANGE_PATTERN } from "./patterns.ts";
 import { choice, count, duration, parsed, refuse, section, shown } from "./fields.ts";
 
 /** The ways of checking. */
@@ -40,6 +41,7 @@ export type HealthCheckConfig =
       readonly send: string;
       /** Text, or a regular expression as /regex/. */
       readonly expect: string;
+      readonly quit: string;
     }
   );
 
@@ -50,7 +52,7 @@ const status = z.int(refuse("a status", STATUS_FORMS))
   .max(599, { error: ({ input }) => `${input} is not a status; write 100 to 599` })
   .transform((it): StatusRange => ({ from: it, to: it }));
 
-const range = parsed(parseRange, refuse("a status", STATUS_FORMS));
+const range = parsed(parseRange, refuse("a status", STATUS_FORMS)).meta({ pattern: STATUS_RANGE_PATTERN });
 
 const expectStatus = z.union([
   status.transform((it) => [it]),
@@ -102,6 +104,11 @@ const expectKeys = {
     .meta({ title: "text", description: "Type expect: what is sent first; empty sends nothing." }).prefault(
       "",
     ),
+  quit: z.string(refuse("text", "put it in quotes"))
+    .meta({
+      title: "text",
+      description: "Type expect: what is sent before the connection is closed, as QUIT of mail servers.",
+    }).prefault(""),
   expect: parsed(checkExpectation, refuse("text", `${EXPECT_FORMS}, in quotes`))
     .meta({
       title: "text or /regex/",
@@ -148,6 +155,6 @@ export const healthCheck = section("a health check", {
       return { type: it.type, ...common, path: it.path, host: it.host, expectStatus: it.expect_status };
     case "expect":
       // Never empty in the end: a check of this type without it is refused.
-      return { type: it.type, ...common, send: it.send, expect: it.expect ?? "" };
+      return { type: it.type, ...common, send: it.send, expect: it.expect ?? "", quit: it.quit };
   }
 });

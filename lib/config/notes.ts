@@ -2,14 +2,36 @@
 
 import { formatDuration } from "../core/duration.ts";
 import type { PathFault } from "./cross_checks.ts";
+import { loopNotes } from "./loops.ts";
 import type { PoolConfig } from "./pool_schema.ts";
+import type { CheckedConfig } from "./schema.ts";
 
-/** Notes on pools that were checked; each stands at its key, or at the map that the key is missing from. */
-export function notesOn(pools: Readonly<Record<string, PoolConfig>>): PathFault[] {
-  return Object.entries(pools).flatMap(([name, pool]) => {
+/** More threads than this a core only wait for each other, and each holds memory and descriptors. */
+const SENSIBLE_WORKERS_A_CORE = 4;
+
+/** What a worker takes with no session at all, measured. */
+const WORKER_MIB = 20;
+
+/** Notes on a configuration that was checked; each stands at its key, or at the map that the key is missing from. */
+export function notesOn(config: CheckedConfig, folder: string): PathFault[] {
+  const onPools = Object.entries(config.pools).flatMap(([name, pool]) => {
     const base = ["pools", name];
     return notesOnPool(pool).map(({ path, message }) => ({ path: [...base, ...path], message }));
   });
+  return [
+    ...onPools,
+    ...loopNotes(config, folder),
+    ...workerNotes(config.workers, navigator.hardwareConcurrency),
+  ];
+}
+
+/** Far more workers than cores start slowly and are no faster. */
+export function workerNotes(workers: CheckedConfig["workers"], cores: number): PathFault[] {
+  if (workers === "auto" || workers <= SENSIBLE_WORKERS_A_CORE * cores) return [];
+  const message =
+    `this machine has ${cores} core${cores === 1 ? "" : "s"}; more workers than cores are no faster, ` +
+    `and ${workers} of them take some ${workers * WORKER_MIB} MiB before the first session`;
+  return [{ path: ["workers"], message }];
 }
 
 function notesOnPool(pool: PoolConfig): PathFault[] {

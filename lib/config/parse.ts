@@ -1,9 +1,19 @@
 /** Text to {@linkcode Config}: every fault of the file in one error, each with its place; notes, when there is none. */
 
+import { dirname } from "node:path";
 import type { z } from "zod";
 import { InputError } from "../core/errors.ts";
 import { crossChecks, type PathFault } from "./cross_checks.ts";
-import { type Fault, type Path, type Place, readDocument, type YamlDocument } from "./document.ts";
+import {
+  type Fault,
+  NO_VARIABLES,
+  type Path,
+  type Place,
+  readDocument,
+  type YamlDocument,
+} from "./document.ts";
+import { shown } from "./fields.ts";
+import { notesOnListeners } from "./listener_notes.ts";
 import { notesOn } from "./notes.ts";
 import { type Config, configSchema } from "./schema.ts";
 
@@ -18,6 +28,20 @@ export class ConfigError extends InputError {
   }
 }
 
+/** A text that was read, before it is decided whether it is a configuration: other faults may be found elsewhere. */
+export interface Draft {
+  /** The plain document, of whatever shape. */
+  readonly document: unknown;
+  /** `FILE:LINE:COLUMN PATH: MESSAGE`, for what is found wrong later. */
+  describe(path: Path, message: string): string;
+  /**
+   * The configuration.
+   *
+   * @throws {ConfigError} with every fault that was found, here and elsewhere.
+   */
+  finish(more: readonly PathFault[]): Config;
+}
+
 /**
  * Reads a configuration.
  *
@@ -25,21 +49,64 @@ export class ConfigError extends InputError {
  * @throws {ConfigError} with every fault that was found.
  */
 export function parseConfig(text: string, file: string): Config {
+  return draftConfig(text, file).finish([]);
+}
+
+/**
+ * Reads a text as far as that is possible without looking at anything else.
+ *
+ * @param file How messages call the text; it is not opened.
+ * @throws {ConfigError} when it is no YAML at all.
+ */
+export function draftConfig(text: string, file: string): Draft {
   const document = readDocument(text);
   if (document.value === undefined) throw new ConfigError(file, document.faults);
   const result = configSchema.safeParse(document.value, { reportInput: true });
-  // What could not be read has no content to complain about.
-  const isNewPlace = (fault: Fault): boolean =>
-    !document.faults.some((it) => formatPlace(it) === formatPlace(fault));
-  const faults = [
-    ...document.faults,
-    ...(result.error?.issues ?? []).flatMap((issue) => pathFaults(issue, []))
-      .map((fault) => placed(fault, document)).filter(isNewPlace),
-    ...crossChecks(document.value).map((fault) => placed(fault, document)),
+  const variables = variableFaults(document.value);
+  const areVariables = new Set(variables.map(({ path }) => formatPath(path)));
+  const found = [
+    ...variables,
+    ...[
+      ...(result.error?.issues ?? []).flatMap((issue) => pathFaults(issue, [])),
+      ...crossChecks(document.value, dirname(file)),
+    ].filter(({ path }) => !areVariables.has(formatPath(path))),
   ];
-  if (faults.length > 0 || !result.success) throw new ConfigError(file, inOrder(faults));
-  const notes = inOrder(notesOn(result.data.pools).map((note) => placed(note, document)));
-  return { ...result.data, notes: notes.map((note) => formatNote(file, note)) };
+  return {
+    document: document.value,
+    describe: (path, message) => formatFault(file, placed({ path, message }, document)),
+    finish: (more) => {
+      // What could not be read has no content to complain about.
+      const isNewPlace = (fault: Fault): boolean =>
+        !document.faults.some((it) => formatPlace(it) === formatPlace(fault));
+      const faults = [
+        ...document.faults,
+        ...[...found, ...more.filter(({ path }) => !areVariables.has(formatPath(path)))].map((fault) =>
+          placed(fault, document)
+        ).filter(isNewPlace),
+      ];
+      if (faults.length > 0 || !result.success) throw new ConfigError(file, inOrder(faults));
+      const notes = inOrder(
+        [...notesOnListeners(result.data.listeners), ...notesOn(result.data, dirname(file))]
+          .map((note) => placed(note, document)),
+      );
+      return { ...result.data, notes: notes.map((note) => formatNote(file, note)) };
+    },
+  };
+}
+
+/** Values that belong to another side and may have any characters. */
+const FREE_TEXT: readonly string[] = ["send", "expect", "quit"];
+
+/** Values with `${NAME}` in them, which other programs take from their environment. */
+function variableFaults(value: unknown, path: Path = []): PathFault[] {
+  if (typeof value === "string") {
+    const isFree = FREE_TEXT.includes(String(path.at(-1)));
+    return !isFree && /\$\{\w/.test(value) ? [{ path, message: `${shown(value)}: ${NO_VARIABLES}` }] : [];
+  }
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, it]) => {
+    return variableFaults(it, [...path, Array.isArray(value) ? Number(key) : key]);
+  });
 }
 
 /** `balancer.yaml:12:5 pools.web.algorithm: unknown algorithm "fastest"; use round_robin`. */

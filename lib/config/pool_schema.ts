@@ -2,21 +2,11 @@
 
 import { z } from "zod";
 import { formatAddress } from "../core/address.ts";
-import { choice, count, dialAddress, duration, flag, name, refuse, section } from "./fields.ts";
+import { ALGORITHMS } from "./algorithm_names.ts";
+import { choice, count, dialAddress, duration, flag, name, refuse, section, subnet } from "./fields.ts";
 import { healthCheck } from "./health_check_schema.ts";
 
-/** The load-balancing algorithms that a pool can name. */
-export const ALGORITHMS = [
-  "round_robin",
-  "least_connections",
-  "random_two",
-  "random",
-  "first",
-  "maglev",
-] as const;
-
-/** One of {@linkcode ALGORITHMS}. */
-export type AlgorithmName = typeof ALGORITHMS[number];
+export { type AlgorithmName, ALGORITHMS } from "./algorithm_names.ts";
 
 /** What maglev can tell sessions apart by. */
 const HASH_KEYS = ["source_ip", "source_address"] as const;
@@ -87,15 +77,27 @@ export const pool = section("a pool", {
     .meta({
       description: "The members: an address each, or a map as { address: 127.0.0.1:8001, weight: 2 }.",
     }),
+  within: z.array(
+    subnet("A subnet of IPv4 with a port, or without one for any port."),
+    refuse("a list", "list subnets, as - 10.0.0.0/8:8080"),
+  ).meta({
+    description:
+      "What workers may dial besides the backends: within these subnets, backends change without new workers.",
+  }).prefault([]),
   dial_timeout: duration(
     "How long a dial may take before another backend is tried; 0s leaves it to the system.",
   ).prefault("5s"),
   retries: count(
     0,
     100,
-    "How many other backends are tried when a dial fails; never after a byte was relayed.",
+    "Dials after the first when it fails: at other backends, or, when all were tried, at the same after a pause; never after a byte was relayed.",
   ).prefault(2),
   queue: queue.meta({ description: "Where sessions wait while all backends are full." }).prefault({}),
+  initial: choice(
+    "state",
+    ["up", "down"],
+    "Whether a new backend gets sessions before its first health check has passed.",
+  ).prefault("up"),
   health_check: healthCheck.meta({ description: "How backends are checked; without it they are not." })
     .optional(),
   outlier_detection: outlierDetection
@@ -117,9 +119,11 @@ export const pool = section("a pool", {
   algorithm: it.algorithm,
   hashKey: it.hash_key,
   backends: it.backends,
+  within: it.within,
   dialTimeoutMs: it.dial_timeout,
   retries: it.retries,
   queue: it.queue,
+  initial: it.initial,
   healthCheck: it.health_check,
   outlierDetection: it.outlier_detection,
   slowStartMs: it.slow_start,

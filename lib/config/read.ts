@@ -1,22 +1,58 @@
 /** A configuration file from disk; whatever keeps it from being read is one plain sentence. */
 
 import { dirname, resolve } from "node:path";
-import type { Address } from "../core/address.ts";
+import { type Address, formatAddress } from "../core/address.ts";
 import { chunks } from "../core/connection.ts";
 import { InputError, reasonOf } from "../core/errors.ts";
-import { parseConfig } from "./parse.ts";
+import { standardStreamOf } from "../core/standard_stream.ts";
+import type { Path } from "./document.ts";
+import { fileFaults } from "./file_checks.ts";
+import { isName } from "./fields.ts";
+import { draftConfig } from "./parse.ts";
 import type { Config } from "./schema.ts";
 
 /** Larger than any sensible configuration; what is larger is some other file. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 
+/** A configuration, and how to say later what is wrong with a part of it. */
+export interface PlacedConfig {
+  readonly config: Config;
+  /** `FILE:LINE:COLUMN PATH: MESSAGE`. */
+  describe(path: Path, message: string): string;
+}
+
+/** How a configuration is called that comes from stdin. */
+const STDIN = "stdin";
+
 /**
- * Reads and checks a configuration file.
+ * Reads and checks a configuration file, and the files that it names.
  *
  * @throws {InputError} when it cannot be read, {@linkcode ConfigError} when something in it is wrong.
  */
 export async function readConfig(path: string): Promise<Config> {
-  return withPathsFrom(dirname(path), parseConfig(await readText(path), path));
+  return (await readPlacedConfig(path)).config;
+}
+
+/**
+ * The same, with the places.
+ *
+ * @param path A path, or `-` for stdin.
+ * @param checksFiles False leaves out the files that it names: they matter only where it is to be run.
+ * @throws as {@linkcode readConfig} does.
+ */
+export async function readPlacedConfig(path: string, checksFiles = true): Promise<PlacedConfig> {
+  const isStdin = readsStdin(path);
+  const [folder, name] = isStdin ? [".", STDIN] : [dirname(path), path];
+  const draft = draftConfig(await readText(path, name), name);
+  const config = draft.finish(
+    checksFiles ? await fileFaults(draft.document, folder, isStdin ? undefined : path) : [],
+  );
+  return { config: withPathsFrom(folder, config), describe: (at, message) => draft.describe(at, message) };
+}
+
+/** Whether this is how people say stdin. */
+export function readsStdin(path: string): boolean {
+  return path === "-" || standardStreamOf(path) === "stdin";
 }
 
 /** Relative paths in a configuration are relative to its file, wherever the program was started. */
@@ -24,11 +60,19 @@ function withPathsFrom(folder: string, config: Config): Config {
   const based = (address: Address): Address => {
     return address.transport === "unix" ? { ...address, path: resolve(folder, address.path) } : address;
   };
-  const pools = Object.entries(config.pools).map(([name, pool]) => {
-    const backends = pool.backends.map((backend) => ({ ...backend, address: based(backend.address) }));
-    return [name, { ...pool, backends }];
+  // What has no name is called by its address. A relative path that could not be given as a name becomes absolute there too.
+  const nameOf = (name: string, address: Address): string => {
+    return isName(name) || name !== formatAddress(address) ? name : formatAddress(based(address));
+  };
+  const pools = Object.entries(config.pools).map(([poolName, pool]) => {
+    const backends = pool.backends.map(({ address, name, ...backend }) => {
+      return { ...backend, name: nameOf(name, address), address: based(address) };
+    });
+    return [poolName, { ...pool, backends }];
   });
-  const listeners = config.listeners.map((listener) => ({ ...listener, listen: based(listener.listen) }));
+  const listeners = config.listeners.map(({ listen, name, ...listener }) => {
+    return { ...listener, name: nameOf(name, listen), listen: based(listen) };
+  });
   const { admin, log } = config;
   return {
     ...config,
@@ -42,12 +86,12 @@ function withPathsFrom(folder: string, config: Config): Config {
   };
 }
 
-async function readText(path: string): Promise<string> {
-  const bytes = await readBytes(path);
+async function readText(path: string, name: string): Promise<string> {
+  const bytes = readsStdin(path) ? await readUpTo(Deno.stdin, name) : await readBytes(path);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw new InputError(`${path}: not UTF-8 text`);
+    throw new InputError(`${name}: not UTF-8 text`);
   }
 }
 
@@ -65,6 +109,11 @@ async function readBytes(path: string): Promise<Uint8Array> {
       throw new InputError(`${path}: this user may not read it`);
     }
     if (error instanceof Deno.errors.NotCapable) {
+      if (/^\/(dev|proc)\//.test(path)) {
+        throw new InputError(
+          `${path}: the runtime lets no program open it; send the configuration to stdin, with --config -`,
+        );
+      }
       throw new InputError(
         `${path}: sockbal was started without permission to read it (--allow-read=${path})`,
       );
@@ -74,7 +123,7 @@ async function readBytes(path: string): Promise<Uint8Array> {
 }
 
 /** Stops at the limit, since some files never end. */
-async function readUpTo(file: Deno.FsFile, path: string): Promise<Uint8Array> {
+async function readUpTo(file: Pick<Deno.FsFile, "read">, path: string): Promise<Uint8Array> {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   for await (const chunk of chunks(file)) {

@@ -8,11 +8,25 @@
 
 import { z } from "zod";
 import { formatAddress } from "../core/address.ts";
+import { zoneOf } from "../core/zone.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../core/log.ts";
-import { choice, count, duration, filePath, flag, listenAddress, name, refuse, section } from "./fields.ts";
+import {
+  choice,
+  count,
+  duration,
+  filePath,
+  listenAddress,
+  name,
+  refuse,
+  refuseTruth,
+  section,
+} from "./fields.ts";
 import { pool } from "./pool_schema.ts";
 
 export { ALGORITHMS } from "./pool_schema.ts";
+
+/** Connections that wait to be accepted, where the configuration does not say. */
+export const DEFAULT_BACKLOG = 4096;
 
 const listener = section("a listener", {
   name: name("How logs and metrics call it; by default its address.").optional(),
@@ -34,9 +48,11 @@ const listener = section("a listener", {
     "Sessions at once, over all workers; 0 is no limit. At the limit accepting pauses.",
   )
     .prefault(0),
-  backlog: count(1, 65_535, "Connections that the kernel keeps waiting until they are accepted.").prefault(
-    4096,
-  ),
+  backlog: count(
+    1,
+    65_535,
+    "Connections that the kernel keeps waiting until they are accepted. Linux cuts it to net.core.somaxconn; a Unix socket has 1024.",
+  ).prefault(DEFAULT_BACKLOG),
   idle_timeout: duration("Ends a session when no byte moved in either direction for so long; 0s is never.")
     .prefault("10m"),
   half_close_timeout: duration(
@@ -58,18 +74,27 @@ const listener = section("a listener", {
 const log = section("log", {
   level: choice("level", LOG_LEVELS, "The least level that is written.").prefault("info"),
   format: choice("format", LOG_FORMATS, "Text for people, JSON for programs.").prefault("text"),
-  sessions: flag("Whether each session leaves a record when it ends.").prefault(true),
+  sessions: z.union(
+    [z.boolean(), z.literal("served")],
+    refuseTruth("true, false or served", "write one of these"),
+  )
+    .meta({
+      description:
+        "Whether each session leaves a record when it ends; served leaves out those in which no byte moved and nothing failed, as the probes of another balancer.",
+    }).prefault(true),
   file: filePath(
-    "Where the records of sessions go, instead of stderr; SIGUSR2 opens the file again. Everything else stays on stderr.",
+    "Where the records of sessions go, instead of stderr; SIGUSR2 opens the file again. Also /dev/stdout. Everything else stays on stderr.",
   ).optional(),
 }).meta({ description: "The log, on stderr." });
 
 const admin = section("admin", {
   listen: listenAddress(
     "Where the page, the API and the metrics are: host:port, [v6]:port, :port or unix:/path.",
-  ),
+  ).refine((address) => address.transport === "unix" || zoneOf(address.host) === undefined, {
+    error: "the admin side cannot listen on a link-local address; write another one of this machine",
+  }),
   token_file: filePath(
-    "A file with the token that everything but /healthz and /readyz asks for; needed unless only this machine can reach the address.",
+    "A file whose only line is the token (at least 16 characters) that everything but /healthz and /readyz asks for; needed unless only this machine can reach the address.",
   ).optional(),
 }).transform((it) => ({ listen: it.listen, tokenFile: it.token_file }))
   .meta({ description: "The admin page, API and metrics; without it there are none." });
@@ -95,6 +120,10 @@ export const configSchema = section("the configuration", {
     workersRefused,
   )
     .meta({ description: "Data-plane threads; auto is one a core." }).prefault("auto"),
+  shutdown_delay: duration(
+    "How long accepting goes on after SIGTERM while /readyz says 503, so that a balancer in front can notice; 0s: stops at once.",
+  )
+    .prefault("0s"),
   shutdown_timeout: duration(
     "How long sessions may finish after SIGTERM before they are closed; 0s closes them at once.",
   )
@@ -109,12 +138,16 @@ export const configSchema = section("the configuration", {
   admin: it.admin,
   log: it.log,
   workers: it.workers,
+  shutdownDelayMs: it.shutdown_delay,
   shutdownTimeoutMs: it.shutdown_timeout,
   reloadDrainTimeoutMs: it.reload_drain_timeout,
 }));
 
+/** What the schema makes of a document. */
+export type CheckedConfig = z.output<typeof configSchema>;
+
 /** A configuration that was checked; durations are milliseconds, addresses are parsed, defaults are in. */
-export interface Config extends z.output<typeof configSchema> {
+export interface Config extends CheckedConfig {
   /** What is allowed but probably not meant, a whole line each, as faults are shown. */
   readonly notes: readonly string[];
 }

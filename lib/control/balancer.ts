@@ -1,28 +1,48 @@
 /** The control plane: from a configuration to a running data plane, through new configurations, to its end. */
 
+import type { LifeState } from "../admin/operations.ts";
 import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
+import { RunError } from "../core/errors.ts";
 import type { Logger } from "../core/log.ts";
-import type { LiveSessionFacts } from "../dataplane/messages.ts";
-import type { EndReason } from "../dataplane/record.ts";
-import type { WatchedPool } from "../health/backend_health.ts";
+import { sleep } from "../core/sleep.ts";
+import { socketsOf } from "../dataplane/messages.ts";
 import { HealthMonitor } from "../health/monitor.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
+import { BackendNames } from "./backend_names.ts";
+import { drainTimeoutOf, fileNeeds, watchedPools, workersOf } from "./demands.ts";
 import { introduceBackends, setFacts } from "./facts.ts";
-import { Generation } from "./generation.ts";
+import { type Generation, STOPPING } from "./generation.ts";
+import { Generations } from "./generations.ts";
 import { Journal } from "./journal.ts";
-import { checkOpenFiles } from "./open_files.ts";
-import { makePlan, type Plan, structureOf } from "./plan.ts";
+import type { Names } from "./names.ts";
+import { OpenFiles } from "./open_files.ts";
+import { canFollow, partsOf } from "./parts.ts";
+import { waitForAnswer } from "./patience.ts";
+import { makePlan, type Plan, type Running } from "./plan.ts";
+import { PlansInUse } from "./plans_in_use.ts";
+import { PoolStates } from "./pool_states.ts";
 import { RowBook } from "./rows.ts";
 import { TotalsBook } from "./totals.ts";
+import { readWorkerCode } from "./worker_code.ts";
 import { checkWorkerModules, workerEntry } from "./worker_entry.ts";
 import { WorkerNumbers } from "./worker_numbers.ts";
+import { WORKER_PATIENCE, type WorkerPatience } from "./worker_patience.ts";
+
+/** The plan of a balancer that has not been started. */
+const NOTHING: Plan = { listeners: [], pools: [], within: [], rows: [], settled: new Map() };
 
 export interface BalancerOptions {
   readonly config: Config;
   readonly log: Logger;
   /** The module that workers start from; a test may put another one in its place. */
   readonly workerEntry?: string;
+  /** What the names of backends stand for; a test may put another one in its place. */
+  readonly names?: Names;
+  /** Waits before names are tried again; see sleep.ts. */
+  readonly sleep?: (ms: number, stop: AbortSignal) => Promise<void>;
+  /** A test may have less. */
+  readonly patience?: WorkerPatience;
 }
 
 /** A balancer that runs. */
@@ -30,28 +50,75 @@ export class Balancer {
   readonly scoreboard: Scoreboard = new Scoreboard();
   readonly journal: Journal;
   readonly health: HealthMonitor;
+  readonly openFiles: OpenFiles;
   readonly totals: TotalsBook = new TotalsBook();
-  /** Counts the generations that were started. */
-  generationNumber = 0;
+  readonly generations: Generations;
+  readonly plansInUse: PlansInUse;
   readonly #options: BalancerOptions;
+  readonly #poolStates: PoolStates;
   readonly #rows = new RowBook(this.scoreboard);
-  readonly #numbers = new WorkerNumbers();
-  readonly #generations = new Set<Generation>();
+  readonly #names: BackendNames;
   #config: Config;
-  #current: Generation | undefined;
   /** Reloads follow one another. */
   #reloading: Promise<unknown> = Promise.resolve();
-  #isStopping = false;
+  #state: LifeState = "starting";
+  /** Aborted when it is to stop, so that no reload holds that up. */
+  readonly #stop = new AbortController();
+  /** Gives a copy of the workers' code as it was at the start. */
+  #pinnedCode: () => string = () => this.#entry;
 
   /** Nothing runs before {@linkcode Balancer.start}. */
   constructor(options: BalancerOptions) {
     this.#options = options;
     this.#config = options.config;
     this.journal = new Journal(options.log);
+    this.openFiles = new OpenFiles(
+      this.scoreboard,
+      this.#rows.use({ kind: "open files", name: "" }),
+      this.journal,
+    );
+    this.#names = new BackendNames({
+      names: options.names,
+      journal: this.journal,
+      plan: () => this.plan,
+      apply: () => this.#inTurn(() => this.#apply(this.#config)),
+      ...(options.sleep === undefined ? {} : { sleep: options.sleep }),
+    });
+    this.#poolStates = new PoolStates(this.scoreboard, this.journal);
+    this.scoreboard.onChanged = (pool) => this.#poolStates.look(pool);
     this.health = new HealthMonitor({
       scoreboard: this.scoreboard,
       log: this.journal,
-      endSessions: (backend) => this.endSessions(backend, "backend_down"),
+      endSessions: (backend) => this.generations.endSessions(backend, "backend_down"),
+    });
+    this.generations = new Generations({
+      deps: {
+        // The first workers are started from the files themselves, which the runtime has compiled and kept.
+        workerEntry: () => this.generations.current === undefined ? this.#entry : this.#pinnedCode(),
+        numbers: new WorkerNumbers(),
+        openFiles: this.openFiles,
+        scoreboard: this.scoreboard,
+        events: {
+          onFailing: (backend) => this.health.failing(backend),
+          onWarning: (event, fields) => this.#warn(event, fields),
+          onFilesWanted: () => this.openFiles.wanted(),
+          onTally: (entries) => this.totals.add(entries),
+        },
+        log: options.log,
+        journal: this.journal,
+        patience: options.patience ?? WORKER_PATIENCE,
+      },
+      onDrained: (generation, closed) => this.#onDrained(generation, closed),
+      stop: this.#stop.signal,
+    });
+    this.plansInUse = new PlansInUse({
+      rows: this.#rows,
+      scoreboard: this.scoreboard,
+      totals: this.totals,
+      plans: () => this.generations.all.map(({ plan }) => plan),
+      confirm: () => this.generations.confirm(),
+      inTurn: (work) => this.#inTurn(work),
+      stop: this.#stop.signal,
     });
   }
 
@@ -61,12 +128,23 @@ export class Balancer {
    * @throws {RunError} when it cannot; then nothing is left running.
    */
   async start(): Promise<void> {
-    const plan = await makePlan(this.#config, this.#rows);
-    await checkWorkerModules();
-    await checkOpenFiles(plan, this.#options.log);
-    introduceBackends(this.scoreboard, plan, this.#config);
-    this.#current = await this.#startGeneration(plan, this.#config);
-    this.health.watch(watchedPools(plan, this.#config));
+    const starting = this.#start();
+    // What asks for a reload meanwhile gets it afterwards.
+    this.#reloading = starting.catch(() => {});
+    await starting;
+    const { log } = this.#options;
+    for (const [i, { name, pool }] of this.#config.listeners.entries()) {
+      const listener = this.plan.listeners[i];
+      for (const address of listener === undefined ? [] : socketsOf(listener)) {
+        log.info("listening", { address: formatAddress(address), listener: name, pool });
+      }
+    }
+    log.info("ready", { workers: workersOf(this.#config) });
+  }
+
+  /** Whether it accepts connections by now, or will soon do so no more. */
+  get state(): LifeState {
+    return this.#state;
   }
 
   /** The configuration in force. */
@@ -74,20 +152,14 @@ export class Balancer {
     return this.#config;
   }
 
-  /** What the current generation runs. */
+  /** What the current generation runs; nothing before the start. */
   get plan(): Plan {
-    if (this.#current === undefined) throw new Error("Cannot tell the plan: the balancer was not started");
-    return this.#current.plan;
+    return this.generations.current?.plan ?? NOTHING;
   }
 
   /** Where it listens, in the order of the configuration, as `host:port` or `unix:/path`. */
   get addresses(): string[] {
     return this.plan.listeners.map(({ address }) => formatAddress(address));
-  }
-
-  /** Those that were started and have not come to their end, the oldest first. */
-  get generations(): readonly Generation[] {
-    return [...this.#generations];
   }
 
   /**
@@ -98,95 +170,126 @@ export class Balancer {
    * @throws {RunError} when it cannot be done, such as for a port that is taken; then nothing has changed.
    */
   reload(config: Config): Promise<"kept" | "replaced"> {
-    const reloading = this.#reloading.then(() => this.#apply(config));
-    this.#reloading = reloading.catch(() => {});
-    return reloading;
-  }
-
-  /** Ends the sessions at a backend, which is known by its row, in all generations. */
-  endSessions(backend: number, reason: EndReason): void {
-    for (const generation of this.#generations) generation.endSessions(backend, reason);
-  }
-
-  /** Sessions that go on, the oldest first, at most so many. */
-  async sessions(limit: number): Promise<LiveSessionFacts[]> {
-    const all = (await Promise.all(this.generations.map((it) => it.sessions(limit)))).flat();
-    return all.sort((a, b) => b.age_ms - a.age_ms).slice(0, limit);
+    return this.#inTurn(async () => {
+      await this.#names.lookUp(config);
+      return await this.#apply(config);
+    });
   }
 
   /**
-   * Stops accepting, lets the sessions finish and closes those that are left at the shutdown timeout.
+   * Accepts for the shutdown delay while it is no longer ready; then stops accepting, lets the sessions finish and closes
+   * those that are left at the shutdown timeout.
    *
+   * @param hurry Ends all waiting when it is aborted: sessions are closed at once. Each still leaves its record.
    * @return How many had to be closed.
    */
-  async stop(): Promise<number> {
-    this.#isStopping = true;
+  async stop(hurry?: AbortSignal): Promise<number> {
+    this.#state = "stopping";
+    this.#names.stop();
+    this.#stop.abort();
     await this.#reloading;
-    const closed = await Promise.all(this.generations.map((it) => it.drain(this.#config.shutdownTimeoutMs)));
+    await sleep(this.#config.shutdownDelayMs, hurry);
+    const closeNow = (): void => void this.generations.drain(0);
+    if (hurry?.aborted) closeNow();
+    hurry?.addEventListener("abort", closeNow, { once: true });
+    const closed = await this.generations.drain(this.#config.shutdownTimeoutMs);
+    hurry?.removeEventListener("abort", closeNow);
     await this.health.stop();
-    return closed.reduce((sum, count) => sum + count, 0);
+    return closed;
+  }
+
+  async #start(): Promise<void> {
+    await this.#names.lookUp(this.#config);
+    const plan = await makePlan(this.#config, this.#rows, this.#names.names);
+    await checkWorkerModules();
+    this.#pinnedCode = await readWorkerCode(this.#entry);
+    this.openFiles.begin(fileNeeds(this.#config));
+    introduceBackends(this.scoreboard, plan, this.#config, NOTHING);
+    await this.#startGeneration(plan, this.#config);
+    this.#poolStates.follow(plan.pools);
+    this.health.watch(watchedPools(plan, this.#config));
+    this.#names.follow(this.#config);
+    if (this.#state === "starting") this.#state = "running";
+  }
+
+  /** Does it when all that was asked for before has been done. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#reloading.then(work);
+    this.#reloading = done.catch(() => {});
+    return done;
   }
 
   async #apply(config: Config): Promise<"kept" | "replaced"> {
-    const [before, current] = [this.#config, this.#current];
-    if (this.#isStopping || current === undefined) return "kept";
-    const plan = await makePlan(config, this.#rows, current.plan.settled);
-    const isSame = structureOf(plan) === structureOf(current.plan) &&
-      workersOf(config) === workersOf(before) && recordsOf(config) === recordsOf(before) &&
-      (config.admin === undefined) === (before.admin === undefined);
-    if (isSame) {
-      current.adjust(plan);
-      // The current plan has the same rows.
-      this.#rows.drop(plan.rows);
-    } else {
-      introduceBackends(this.scoreboard, plan, config);
-      this.#current = await this.#startGeneration(plan, config);
-      await current.close(plan);
-      void this.#retire(current, config.reloadDrainTimeoutMs);
-    }
+    const [before, current] = [this.#config, this.generations.current];
+    if (this.#stop.signal.aborted) throw new RunError(STOPPING);
+    if (current === undefined) throw new RunError("the balancer could not be started");
+    const plan = await this.#nextPlan(config, { plan: current.plan, config: before });
+    const isKept = canFollow(partsOf(current.plan, before), partsOf(plan, config), current.permitted);
+    introduceBackends(this.scoreboard, plan, config, current.plan);
+    if (isKept) await this.#adjust(current, plan);
+    else await this.#replace(current, plan, config);
     this.#config = config;
-    setFacts(this.scoreboard, this.plan, config, before);
-    this.health.watch(watchedPools(this.plan, config));
-    return isSame ? "kept" : "replaced";
+    this.plansInUse.begin(plan);
+    if (drainTimeoutOf(config) !== drainTimeoutOf(before)) this.generations.limitLingering(config);
+    this.openFiles.follow(fileNeeds(config));
+    setFacts(this.scoreboard, plan, config, before);
+    this.#poolStates.follow(plan.pools);
+    this.health.watch(watchedPools(plan, config));
+    this.#names.follow(config);
+    return isKept ? "kept" : "replaced";
+  }
+
+  /** The same workers go by another plan. */
+  async #adjust(generation: Generation, plan: Plan): Promise<void> {
+    const before = generation.plan;
+    await generation.adjust(plan);
+    this.plansInUse.end(before);
+  }
+
+  /** New workers go by another plan, and the old ones let their sessions finish. */
+  async #replace(generation: Generation, plan: Plan, config: Config): Promise<void> {
+    await this.#startGeneration(plan, config).catch((error) => {
+      this.health.restate();
+      throw error;
+    });
+    // New backends get sessions from now on.
+    this.health.watch(watchedPools(plan, config));
+    await this.generations.retire(generation, plan, drainTimeoutOf(config));
+  }
+
+  get #entry(): string {
+    return this.#options.workerEntry ?? workerEntry;
+  }
+
+  /** Makes a plan. A name that is being looked up does not hold up the end of the balancer. */
+  async #nextPlan(config: Config, running: Running): Promise<Plan> {
+    const planning = makePlan(config, this.#rows, this.#names.names, running);
+    await waitForAnswer(planning, Infinity, this.#stop.signal);
+    if (!this.#stop.signal.aborted) return await planning;
+    planning.then((plan) => this.#rows.drop(plan.rows), () => {});
+    throw new RunError(STOPPING);
   }
 
   /** Starts the next generation. Its plan's rows are dropped when it has ended, or cannot begin. */
-  async #startGeneration(plan: Plan, config: Config): Promise<Generation> {
-    const { log } = this.#options;
+  async #startGeneration(plan: Plan, config: Config): Promise<void> {
     try {
-      const generation = await Generation.start({
-        number: this.generationNumber + 1,
-        plan,
-        before: this.#current?.plan,
-        workerEntry: this.#options.workerEntry ?? workerEntry,
-        workers: workersOf(config),
-        numbers: this.#numbers,
-        scoreboard: this.scoreboard,
-        recordSessions: recordsOf(config) && log.isEnabledFor("warning"),
-        tallySessions: config.admin !== undefined,
-        hears: {
-          onFailing: (backend) => this.health.failing(backend),
-          onTally: (entries) => this.totals.add(plan, entries),
-        },
-        log,
-        journal: this.journal,
-      });
-      this.generationNumber++;
-      this.#generations.add(generation);
-      return generation;
+      await this.generations.start(plan, config);
     } catch (error) {
       this.#rows.drop(plan.rows);
       throw error;
     }
   }
 
-  /** Lets the sessions of an old generation finish. */
-  async #retire(generation: Generation, drainTimeoutMs: number): Promise<void> {
-    const closed = await generation.drain(drainTimeoutMs === 0 ? Infinity : drainTimeoutMs);
-    this.#generations.delete(generation);
-    this.#rows.drop(generation.plan.rows);
-    this.totals.keepOnly(this.generations.map((it) => it.plan));
-    this.journal.info("generation_drained", { generation: generation.number, closed_sessions: closed });
+  /** What concerns a whole listener is an event as well; a fault in one session is for the log alone. */
+  #warn(event: string, fields: Readonly<Record<string, unknown>>): void {
+    const to = event === "session_failed" ? this.#options.log : this.journal;
+    to.warn(event, { ...fields });
+  }
+
+  /** An old generation has come to its end. */
+  #onDrained({ number, plan }: Generation, closedSessions: number): void {
+    this.plansInUse.end(plan);
+    this.journal.info("generation_drained", { generation: number, closed_sessions: closedSessions });
   }
 }
 
@@ -198,25 +301,5 @@ export class Balancer {
 export async function startBalancer(options: BalancerOptions): Promise<Balancer> {
   const balancer = new Balancer(options);
   await balancer.start();
-  for (const [i, { name, pool }] of options.config.listeners.entries()) {
-    options.log.info("listening", { address: balancer.addresses[i], listener: name, pool });
-  }
-  options.log.info("ready", { workers: workersOf(options.config) });
   return balancer;
-}
-
-function workersOf({ workers }: Config): number {
-  return workers === "auto" ? navigator.hardwareConcurrency : workers;
-}
-
-function recordsOf({ log }: Config): boolean {
-  return log.sessions;
-}
-
-/** The pools of a plan with the rules of their health. */
-function watchedPools(plan: Plan, config: Config): WatchedPool[] {
-  return plan.pools.flatMap(({ row, name, backends }) => {
-    const rules = config.pools[name];
-    return rules === undefined ? [] : [{ row, name, backends, rules }];
-  });
 }

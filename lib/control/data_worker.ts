@@ -2,26 +2,37 @@
 
 import type { Recorder } from "../core/log.ts";
 import { RunError } from "../core/errors.ts";
-import type { FromWorker, LiveSessionFacts, PlaneOptions, ToWorker } from "../dataplane/messages.ts";
-import type { EndReason, SessionRecord } from "../dataplane/record.ts";
-import type { PoolTuning } from "../pool/pool.ts";
+import type {
+  FromWorker,
+  LiveSessionFacts,
+  LiveSessionFilter,
+  PlaneOptions,
+  ToWorker,
+} from "../dataplane/messages.ts";
+import { type EndReason, type SessionRecord, UNSERVED } from "../dataplane/record.ts";
+import type { PoolChange } from "../pool/pool.ts";
+import type { BackendRow } from "../pool/row.ts";
 import type { TallyEntry } from "../pool/tally.ts";
+import { waitForAnswer } from "./patience.ts";
 import { type Permissions, workerPermissions } from "./permissions.ts";
 
 export interface DataWorkerOptions {
   readonly entry: string;
   readonly plane: PlaneOptions;
   readonly permissions: Permissions;
-  readonly hears: WorkerNews;
+  readonly events: WorkerNews;
   readonly log: Recorder;
 }
 
 /** What a worker tells while it works. */
 export interface WorkerNews {
-  /** A backend, known by its row, has failed as often in a row as its pool bears. */
-  readonly onFailing: (backend: number) => void;
+  /** A backend has reached its pool's limit of consecutive failures. */
+  readonly onFailing: (backend: BackendRow) => void;
   /** What sessions of the worker have added up to since the last time. */
   readonly onTally: (entries: readonly TallyEntry[]) => void;
+  readonly onWarning: (event: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** Sessions have come to the limit that open files set. */
+  readonly onFilesWanted: () => void;
 }
 
 /** How a worker ended. */
@@ -30,32 +41,37 @@ export type WorkerEnd = { readonly drained: true; readonly closedSessions: numbe
   readonly reason: string;
 };
 
-/** A client that could not be served at all is worth a warning. */
-const UNSERVED: ReadonlySet<EndReason> = new Set(
-  ["dial_failed", "no_backend", "queue_full", "queue_timeout", "internal_error"] as const,
-);
+/** No answer of a worker that hangs is waited for any longer. */
+const ASK_PATIENCE_MS = 2_000;
 
 export class DataWorker {
-  /** Resolves when the worker accepts connections; rejects with a {@linkcode RunError} when it cannot. */
+  /** Resolves when the worker listens, and can be told to accept; rejects with a {@linkcode RunError} when it cannot. */
   readonly listening: Promise<void>;
-  /** The most that its clock was late, of late. */
+  /** Whether it has come to listen. */
+  hasListened = false;
+  /** Largest event-loop lag since the last report, in ms. */
   lagMs = 0;
+  /** How it ended; undefined while it lives. */
+  end: WorkerEnd | undefined;
+  /** Resolves when the worker, told to drain, accepts no more connections, or is no more. */
+  readonly closed: Promise<unknown>;
   /** Resolves when the worker is no more. */
   readonly ended: Promise<WorkerEnd>;
   readonly #worker: Worker;
   readonly #log: Recorder;
-  readonly #hears: WorkerNews;
-  readonly #requests = new Map<number, (sessions: readonly LiveSessionFacts[]) => void>();
+  readonly #events: WorkerNews;
+  readonly #requests = new Map<number, (answer: unknown) => void>();
   #lastRequest = 0;
   readonly #listening = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<WorkerEnd>();
 
-  constructor({ entry, plane, permissions, hears, log }: DataWorkerOptions) {
+  constructor({ entry, plane, permissions, events, log }: DataWorkerOptions) {
     this.#log = log;
-    this.#hears = hears;
+    this.#events = events;
     this.listening = this.#listening.promise;
     this.ended = this.#ended.promise;
+    this.closed = Promise.race([this.#closed.promise, this.ended]);
     // Whoever does not wait for `listening` learns of the failure from `ended`.
     this.listening.catch(() => {});
     const name = `data-plane-${plane.worker}`;
@@ -64,7 +80,7 @@ export class DataWorker {
       name,
       deno: { permissions: workerPermissions(permissions) },
     });
-    this.#worker.onmessage = (event: MessageEvent<FromWorker>) => this.#hear(event.data);
+    this.#worker.onmessage = (event: MessageEvent<FromWorker>) => this.#handle(event.data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
       this.#end({ drained: false, reason: event.message });
@@ -72,14 +88,14 @@ export class DataWorker {
     this.#tell({ type: "start", options: plane });
   }
 
-  /**
-   * Stops accepting; resolves when it has. The worker ends when its last session has.
-   *
-   * @param takenOver Paths of Unix sockets at which others listen by now.
-   */
-  async drain(takenOver: readonly string[]): Promise<void> {
-    this.#tell({ type: "drain", takenOver });
-    await Promise.race([this.#closed.promise, this.ended]);
+  /** Begins to accept; call it when the worker listens. */
+  accept(): void {
+    this.#tell({ type: "accept" });
+  }
+
+  /** Tells the worker to stop accepting; `closed` resolves when it has. The worker ends when its last session has. */
+  drain(): void {
+    this.#tell({ type: "drain" });
   }
 
   /** Ends the sessions that a drain has left. */
@@ -87,39 +103,61 @@ export class DataWorker {
     this.#tell({ type: "close" });
   }
 
-  /** Goes by other rules from now on; as many as there are pools, in their order. */
-  adjust(pools: readonly PoolTuning[]): void {
-    this.#tell({ type: "adjust", pools });
+  /**
+   * Goes by these from now on.
+   *
+   * @return Whether the worker does, or is no more; false when it has not answered.
+   */
+  async adjust(pools: readonly PoolChange[]): Promise<boolean> {
+    const isDone = await this.#ask((request) => ({ type: "adjust", request, pools }), false);
+    return isDone || this.end !== undefined;
   }
 
-  /** Sessions that go on, the oldest first, at most so many; none of a worker that has ended. */
-  async sessions(limit: number): Promise<readonly LiveSessionFacts[]> {
-    const request = ++this.#lastRequest;
-    const answer = new Promise<readonly LiveSessionFacts[]>((resolve) =>
-      this.#requests.set(request, resolve)
-    );
-    this.#tell({ type: "list_sessions", request, limit });
-    return await Promise.race([answer, this.ended.then(() => [])]);
+  /** Sessions that go on, the oldest first, at most so many; none of a worker that has ended, or does not answer. */
+  sessions(limit: number, filter: LiveSessionFilter): Promise<readonly LiveSessionFacts[]> {
+    return this.#ask((request) => ({ type: "list_sessions", request, limit, filter }), []);
+  }
+
+  /** Ends one session; false when the worker has none with this id, or does not answer. */
+  endSession(id: string, reason: EndReason): Promise<boolean> {
+    return this.#ask((request) => ({ type: "end_session", request, id, reason }), false);
   }
 
   /** Ends the sessions at a backend, which is known by its row. */
-  endSessions(backend: number, reason: EndReason): void {
+  endSessions(backend: BackendRow, reason: EndReason): void {
     this.#tell({ type: "end_sessions", backend, reason });
   }
 
-  /** Ends the worker at once, with everything in it. */
-  terminate(): void {
-    this.#worker.terminate();
-    this.#end({ drained: false, reason: "terminated" });
+  /** Ends the worker at once, with everything in it. A worker that has ended keeps its own reason. */
+  terminate(reason = "terminated"): void {
+    this.#end({ drained: false, reason });
+  }
+
+  /** Asks and waits for the answer, which is `otherwise` when the worker ends without one, or hangs. */
+  async #ask<T>(question: (request: number) => ToWorker, otherwise: T): Promise<T> {
+    const request = ++this.#lastRequest;
+    const answer = new Promise<T>((resolve) =>
+      this.#requests.set(request, resolve as (answer: unknown) => void)
+    );
+    this.#tell(question(request));
+    await waitForAnswer(Promise.race([answer, this.ended]), ASK_PATIENCE_MS);
+    this.#requests.delete(request);
+    return await Promise.race([answer, Promise.resolve(otherwise)]);
+  }
+
+  #answered(request: number, answer: unknown): void {
+    this.#requests.get(request)?.(answer);
+    this.#requests.delete(request);
   }
 
   #tell(message: ToWorker): void {
     this.#worker.postMessage(message);
   }
 
-  #hear(message: FromWorker): void {
+  #handle(message: FromWorker): void {
     switch (message.type) {
       case "listening":
+        this.hasListened = true;
         return this.#listening.resolve();
       case "closed":
         return this.#closed.resolve();
@@ -127,16 +165,20 @@ export class DataWorker {
         for (const record of message.records) this.#logSession(record);
         return;
       case "failing":
-        return this.#hears.onFailing(message.backend);
+        return this.#events.onFailing(message.backend);
+      case "files_wanted":
+        return this.#events.onFilesWanted();
       case "tally":
         this.lagMs = message.lagMs;
-        return this.#hears.onTally(message.entries);
+        return this.#events.onTally(message.entries);
       case "live_sessions":
-        this.#requests.get(message.request)?.(message.sessions);
-        this.#requests.delete(message.request);
-        return;
+        return this.#answered(message.request, message.sessions);
+      case "adjusted":
+        return this.#answered(message.request, true);
+      case "session_ended":
+        return this.#answered(message.request, message.found);
       case "warning":
-        return this.#log.warn(message.event, { ...message.fields });
+        return this.#events.onWarning(message.event, message.fields);
       case "died":
         return this.#end({ drained: false, reason: message.reason });
       case "drained":
@@ -150,6 +192,7 @@ export class DataWorker {
   }
 
   #end(end: WorkerEnd): void {
+    this.end ??= end;
     this.#worker.terminate();
     this.#listening.reject(new RunError(end.drained ? "the data plane was stopped" : end.reason));
     this.#ended.resolve(end);

@@ -1,18 +1,26 @@
 /** What a configuration says about backends, put where the data plane looks. */
 
 import type { Config } from "../config/schema.ts";
-import type { Scoreboard } from "../pool/scoreboard.ts";
+import { type Backend, isElsewhere } from "../pool/backend.ts";
+import type { BackendRow } from "../pool/row.ts";
+import { asNew, type BackendFacts, type Scoreboard } from "../pool/scoreboard.ts";
 import type { Plan } from "./plan.ts";
 
-/** Sets up the backends that nobody has used yet: they are up, and wanted. Others stay as they are. */
-export function introduceBackends(scoreboard: Scoreboard, plan: Plan, config: Config): void {
-  for (const { row, now } of configured(plan, config)) {
-    // A row that nobody has used is all zero; no backend that was set up has so little of its weight.
-    if (scoreboard.facts(row).rampPercent > 0) continue;
-    const { weight, maxConnections } = now;
-    scoreboard.setFacts(row, { isUp: true, rampPercent: 100, weight, maxConnections });
-  }
-  tellChanged(scoreboard, plan);
+/**
+ * Sets up the backends that are new: up, unless the pool says otherwise, and wanted. New is also one that comes back while sessions
+ * from before still use its row, and one that has moved to another address. Others stay as they are.
+ *
+ * @param before What is in force until now. If it stays so after all, `HealthMonitor.restate` says what is true again.
+ */
+export function introduceBackends(scoreboard: Scoreboard, plan: Plan, config: Config, before: Plan): void {
+  const members = new Map(before.pools.flatMap(({ backends }) => backends.map((it) => [it.row, it])));
+  setAll(scoreboard, plan, config, ({ backend, pool, now: { weight, maxConnections } }) => {
+    const member = members.get(backend.row);
+    const asNewHere = asNew(config.pools[pool]?.initial !== "down");
+    if (member !== undefined && !isElsewhere(member, backend)) return {};
+    scoreboard.clearFailures(backend.row);
+    return member === undefined ? { ...asNewHere, operator: "enabled", weight, maxConnections } : asNewHere;
+  });
 }
 
 /**
@@ -21,29 +29,30 @@ export function introduceBackends(scoreboard: Scoreboard, plan: Plan, config: Co
  * @param before What was configured until now: a weight that the file has not changed stays as the operator set it.
  */
 export function setFacts(scoreboard: Scoreboard, plan: Plan, config: Config, before: Config): void {
-  for (const { row, pool, now } of configured(plan, config)) {
-    const earlier = before.pools[pool]?.backends.find((it) => it.name === now.name);
-    const { weight, maxConnections } = now;
-    scoreboard.setFacts(row, { maxConnections, ...(earlier?.weight === weight ? {} : { weight }) });
-  }
-  tellChanged(scoreboard, plan);
+  setAll(scoreboard, plan, config, ({ pool, now: { name, weight, maxConnections } }) => {
+    const earlier = before.pools[pool]?.backends.find((it) => it.name === name);
+    return earlier?.weight === weight ? { maxConnections } : { maxConnections, weight };
+  });
 }
 
 interface Configured {
-  readonly row: number;
+  readonly backend: Backend;
   readonly pool: string;
   readonly now: Config["pools"][string]["backends"][number];
 }
 
-function* configured(plan: Plan, config: Config): Generator<Configured> {
-  for (const { name: pool, backends } of plan.pools) {
-    for (const [i, { row }] of backends.entries()) {
+/** Sets facts about each backend, and tells each pool once. */
+function setAll(
+  scoreboard: Scoreboard,
+  plan: Plan,
+  config: Config,
+  factsOf: (it: Configured) => Partial<BackendFacts>,
+): void {
+  for (const { row, name: pool, backends } of plan.pools) {
+    const changes = backends.flatMap((backend, i): [BackendRow, Partial<BackendFacts>][] => {
       const now = config.pools[pool]?.backends[i];
-      if (now !== undefined) yield { row, pool, now };
-    }
+      return now === undefined ? [] : [[backend.row, factsOf({ backend, pool, now })]];
+    });
+    scoreboard.setManyFacts(row, changes);
   }
-}
-
-function tellChanged(scoreboard: Scoreboard, plan: Plan): void {
-  for (const { row } of plan.pools) scoreboard.tellChanged(row);
 }

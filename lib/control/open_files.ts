@@ -1,50 +1,176 @@
-/** Whether the limit of open files can carry what the configuration promises. */
+/**
+ * The descriptors of the whole program, budgeted: what sessions may have is what the limit leaves beside the control plane,
+ * the admin side, the checks, and the workers that a reload or a death will start.
+ *
+ * So accepting pauses while all of these can still go on. The runtime does not tell the limit (it raises the soft one to the
+ * hard one by itself), so it is found out by opening duplicates of one socket, ten to twenty microseconds each: a thousand at
+ * the start, and more when sessions come near what is known.
+ */
 
-import { parseListenAddress } from "../core/address.ts";
-import type { Logger } from "../core/log.ts";
-import { listenShared } from "../dataplane/listen.ts";
-import type { Plan } from "./plan.ts";
+import { ADMIN_BACKLOG, MAX_ADMIN_CONNECTIONS } from "../admin/connections.ts";
+import { RunError } from "../core/errors.ts";
+import type { Recorder } from "../core/log.ts";
+import { countOpenable } from "../engine/runtime/listen.ts";
+import type { FilesRow } from "../pool/row.ts";
+import type { Scoreboard } from "../pool/scoreboard.ts";
 
 /** A session holds a connection to its client and one to its backend. */
 const FILES_PER_SESSION = 2;
 
-/** What the program itself has open, in all its threads. */
-const OWN_FILES = 64;
+/** What a worker has open beside its listening sockets. */
+const FILES_PER_WORKER = 6;
 
-/**
- * Says so when fewer files can be opened than `max_connections` of all listeners may need.
- *
- * The runtime does not tell the limit, and raises the soft one to the hard one by itself; so as many duplicates of a
- * socket of our own are opened as would be needed, which takes some ten microseconds each, and closed again. For the
- * start only: a data plane that serves needs its descriptors. A listener without `max_connections` promises nothing.
- */
-export async function checkOpenFiles(plan: Plan, log: Logger): Promise<void> {
-  const sessions = plan.listeners.reduce((sum, listener) => sum + listener.maxConnections, 0);
-  if (sessions === 0) return;
-  const neededFiles = sessions * FILES_PER_SESSION + OWN_FILES;
-  const possibleFiles = await countOpenable(neededFiles);
-  if (possibleFiles === undefined || possibleFiles >= neededFiles) return;
-  log.warn("open_files_too_few", {
-    max_connections: sessions,
-    needed_files: neededFiles,
-    possible_files: possibleFiles,
-    carries_connections: Math.max(0, Math.floor((possibleFiles - OWN_FILES) / FILES_PER_SESSION)),
-    advice: `raise the limit (ulimit -n, LimitNOFILE) to ${neededFiles} or lower max_connections`,
-  });
+/** What is open for a moment while the modules of workers are loaded. */
+const LOADING_FILES = 8;
+
+/** Configuration, token, log, names that are looked up. */
+const OWN_FILES = 16;
+
+/** Looked for at the start. */
+const FIRST_LOOK_FILES = 1_024;
+
+/** Looked for at once later; holds up the control plane for a few hundred milliseconds at most. */
+const MAX_LOOK_FILES = 16_384;
+
+/** A shortage that lasts is not told all the time. */
+const TELL_AGAIN_MS = 10_000;
+
+/** What a configuration needs. */
+export interface FileNeeds {
+  readonly workers: number;
+  readonly listeners: number;
+  readonly hasAdmin: boolean;
+  readonly checkedBackends: number;
+  /** The sum of `max_connections`; 0 when there is none. */
+  readonly maxConnections: number;
 }
 
-/** Where the duplicates listen: on a port of the system's choice, where nobody looks. */
-export const PROBE_ADDRESS = parseListenAddress("127.0.0.1:0");
+export class OpenFiles {
+  readonly #scoreboard: Scoreboard;
+  readonly #row: FilesRow;
+  readonly #log: Recorder;
+  #needs: FileNeeds = { workers: 0, listeners: 0, hasAdmin: false, checkedBackends: 0, maxConnections: 0 };
+  /** How many there are beside what the program had at its start; undefined when that cannot be found out. */
+  #known: number | undefined;
+  /** Whether there are no more than that. */
+  #isLimit = false;
+  /** Of the workers that there are. */
+  #workerFiles = 0;
+  #lastToldMs = -Infinity;
 
-/** Undefined when there is no permission to try. */
-async function countOpenable(wanted: number): Promise<number | undefined> {
-  const opened: Deno.Listener[] = [];
-  try {
-    // deno-lint-ignore no-await-in-loop -- the point is how far one gets
-    while (opened.length < wanted) opened.push(await listenShared(PROBE_ADDRESS, 1));
-  } catch (error) {
-    if (error instanceof Error && error.cause instanceof Deno.errors.NotCapable) return undefined;
+  /** @param row A row of the scoreboard, which counts the sessions of all listeners and keeps their limit. */
+  constructor(scoreboard: Scoreboard, row: FilesRow, log: Recorder) {
+    this.#scoreboard = scoreboard;
+    this.#row = row;
+    this.#log = log;
   }
-  for (const listener of opened) listener.close();
-  return opened.length;
+
+  get row(): FilesRow {
+    return this.#row;
+  }
+
+  /** Finds out how many there are, before anything is started, and says so when they cannot carry `max_connections`. */
+  begin(needs: FileNeeds): void {
+    this.#needs = needs;
+    const needed = needs.maxConnections * FILES_PER_SESSION + this.#reserved(needs);
+    const wanted = Math.max(FIRST_LOOK_FILES, needed);
+    this.#known = countOpenable(wanted);
+    this.#isLimit = this.#known !== undefined && this.#known < wanted;
+    this.follow(needs);
+    if (needs.maxConnections === 0 || this.#known === undefined || this.#known >= needed) return;
+    this.#log.warn("open_files_too_few", {
+      max_connections: needs.maxConnections,
+      needed_files: needed,
+      possible_files: this.#known,
+      carries_connections: this.#sessionLimit(this.#known),
+      advice: `raise the limit (ulimit -n, LimitNOFILE) to ${needed} or lower max_connections`,
+    });
+  }
+
+  /** Another configuration is in force. */
+  follow(needs: FileNeeds): void {
+    this.#needs = needs;
+    this.#publish();
+  }
+
+  /**
+   * Makes sure that workers can be started. The runtime ends the whole program when it makes a worker and finds no
+   * descriptor for it.
+   *
+   * @throws {RunError} that says what is missing.
+   */
+  check(workers: number, listeners: number): void {
+    const needed = workers * (FILES_PER_WORKER + listeners) + LOADING_FILES;
+    const openable = countOpenable(needed) ?? needed;
+    const free = Math.min(openable, this.#isLimit ? this.#unclaimed() : needed);
+    if (free >= needed) return;
+    const count = workers === 1 ? "a worker" : `${workers} workers`;
+    throw new RunError(
+      `not enough open files to start ${count}: ${needed} are needed, ${Math.max(0, free)} are free`,
+    );
+  }
+
+  /** Counts the files of a worker that is started now, until the returned function is called. */
+  claim(listeners: number): () => void {
+    const files = FILES_PER_WORKER + listeners;
+    this.#workerFiles += files;
+    this.#publish();
+    return () => {
+      this.#workerFiles -= files;
+      this.#publish();
+    };
+  }
+
+  /** Sessions have used up what is known to be there: looks for more, and says so when there is none. */
+  wanted(): void {
+    if (this.#known === undefined) return;
+    if (!this.#isLimit) this.#look(Math.min(this.#known, MAX_LOOK_FILES), this.#known);
+    const limit = this.#sessionLimit(this.#known);
+    const isShort = this.#isLimit && this.#scoreboard.count(this.#row) >= limit;
+    if (!isShort || performance.now() - this.#lastToldMs < TELL_AGAIN_MS) return;
+    this.#lastToldMs = performance.now();
+    this.#log.warn("open_files_short", {
+      sessions: limit,
+      reason: "accepting pauses, since more sessions would leave too few open files for everything else",
+      advice: "raise the limit (ulimit -n, LimitNOFILE)",
+    });
+  }
+
+  #look(more: number, known: number): void {
+    const found = countOpenable(more) ?? 0;
+    this.#known = Math.max(known, this.#sessionFiles() + this.#workerFiles + found);
+    this.#isLimit = found < more;
+    this.#publish();
+  }
+
+  /** What neither sessions nor workers have, nor the control plane may need. */
+  #unclaimed(): number {
+    const { workers, listeners } = this.#needs;
+    const others = this.#reserved(this.#needs) - 2 * workers * (FILES_PER_WORKER + listeners);
+    return (this.#known ?? Infinity) - others - this.#workerFiles - this.#sessionFiles();
+  }
+
+  /** One place is taken for each connection that is waited for, and has no descriptor yet. */
+  #sessionFiles(): number {
+    const { workers, listeners } = this.#needs;
+    return Math.max(0, this.#scoreboard.count(this.#row) - workers * listeners) * FILES_PER_SESSION;
+  }
+
+  #publish(): void {
+    if (this.#known !== undefined) this.#scoreboard.setLimit(this.#row, this.#sessionLimit(this.#known));
+  }
+
+  /** So that each worker can wait for a connection at each listener, it is never less than that. */
+  #sessionLimit(known: number): number {
+    const { workers, listeners } = this.#needs;
+    const left = known - this.#reserved(this.#needs) -
+      Math.max(0, this.#workerFiles - workers * (FILES_PER_WORKER + listeners));
+    return Math.max(Math.floor(left / FILES_PER_SESSION), workers * listeners + 1);
+  }
+
+  /** For the workers that there are, as many more for a reload, and everything else that is no session. */
+  #reserved({ workers, listeners, hasAdmin, checkedBackends }: FileNeeds): number {
+    return 2 * workers * (FILES_PER_WORKER + listeners) + LOADING_FILES + OWN_FILES + checkedBackends +
+      (hasAdmin ? MAX_ADMIN_CONNECTIONS + ADMIN_BACKLOG : 0);
+  }
 }

@@ -9,12 +9,15 @@ import type {
   Order,
   PoolStatus,
   Reloaded,
+  SessionFilter,
   SessionStatus,
   Status,
   Summary,
 } from "../admin/operations.ts";
+import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
 import type { RunningLog } from "../core/log.ts";
+import { type ListenerOptions, socketsOf } from "../dataplane/messages.ts";
 import { availableOf, stateOf } from "../pool/availability.ts";
 import type { Backend } from "../pool/backend.ts";
 import type { PoolOptions } from "../pool/pool.ts";
@@ -25,14 +28,21 @@ import { shownConfig } from "./shown_config.ts";
 import type { Sums } from "./totals.ts";
 import { Watch } from "./watch.ts";
 
+/** Where reloads are asked for, and counted. */
+export interface Reloads {
+  readonly counts: { readonly ok: number; readonly failed: number };
+  request(): Promise<Reloaded>;
+}
+
 export interface OperationsOptions {
   readonly balancer: Balancer;
   readonly version: string;
   /** Where the configuration came from. */
   readonly config: string;
   readonly log: Pick<RunningLog, "dropped">;
-  /** Reads the configuration again and puts it into force. */
-  readonly reload: () => Promise<Reloaded>;
+  readonly reloads: Reloads;
+  /** What of the admin side is in force; it may have failed to follow the configuration. */
+  readonly admin: () => Config["admin"];
 }
 
 export class BalancerOperations implements Operations {
@@ -41,7 +51,6 @@ export class BalancerOperations implements Operations {
   readonly #watch: Watch;
   readonly #operator: Operator;
   readonly #startedMs = Date.now();
-  readonly #reloads = { ok: 0, failed: 0 };
 
   /** Begins to watch; {@linkcode stop} ends that. */
   constructor(options: OperationsOptions) {
@@ -57,18 +66,27 @@ export class BalancerOperations implements Operations {
   }
 
   status(): Status {
-    const { generations, generationNumber, plan } = this.#balancer;
+    const { generations, plan, state } = this.#balancer;
     const sums = [...this.#balancer.totals.sums()];
-    const pools = plan.pools.map((pool) => this.#poolStatus(pool, sums));
+    const leaving = this.#balancer.plansInUse.leaving(this.#balancer.plan);
+    const pools = plan.pools.map((pool) => {
+      return this.#poolStatus(
+        pool,
+        leaving.pools.find((it) => it.pool.name === pool.name)?.backends ?? [],
+        sums,
+      );
+    });
+    const gone = leaving.pools.filter(({ isGone }) => isGone);
     return {
       version: this.#options.version,
       started_at: new Date(this.#startedMs).toISOString(),
       uptime_s: Math.floor((Date.now() - this.#startedMs) / 1_000),
       now: new Date().toISOString(),
-      generation: generationNumber,
+      generation: generations.started,
       config: this.#options.config,
-      ready: pools.every((pool) => pool.available > 0),
-      workers: generations.flatMap((generation) => {
+      state,
+      ready: state === "running" && pools.every((pool) => pool.available > 0),
+      workers: generations.all.flatMap((generation) => {
         return generation.lags().map(({ id, lagMs }) => {
           return { id, generation: generation.number, lag_ms: Math.round(lagMs) };
         });
@@ -79,8 +97,8 @@ export class BalancerOperations implements Operations {
         open_files: null,
       },
       log_records_dropped: this.#options.log.dropped,
-      listeners: this.#listenerStatuses(sums),
-      pools,
+      listeners: this.#listenerStatuses(leaving.listeners, sums),
+      pools: [...pools, ...gone.map(({ pool, backends }) => this.#goneStatus(pool, backends, sums))],
     };
   }
 
@@ -96,22 +114,29 @@ export class BalancerOperations implements Operations {
             backend: name,
             checks_ok: known?.checks.ok ?? 0,
             checks_failed: known?.checks.failed ?? 0,
+            checks_short: known?.checks.short ?? 0,
             ejections: known?.ejections ?? 0,
             state_changes: scoreboard.stateChanges(row),
           };
         })
       ),
-      reloads_ok: this.#reloads.ok,
-      reloads_failed: this.#reloads.failed,
+      reloads_ok: this.#options.reloads.counts.ok,
+      reloads_failed: this.#options.reloads.counts.failed,
     };
   }
 
-  async sessions(limit: number): Promise<readonly SessionStatus[]> {
-    return await this.#balancer.sessions(limit);
+  async sessions(limit: number, filter: SessionFilter = {}): Promise<readonly SessionStatus[]> {
+    return await this.#balancer.generations.sessions(limit, filter);
+  }
+
+  async killSession(id: string): Promise<boolean> {
+    const found = await this.#balancer.generations.endSession(id, "killed");
+    if (found) this.#balancer.journal.info("session_killed", { id });
+    return found;
   }
 
   config(): unknown {
-    return shownConfig(this.#balancer.config);
+    return shownConfig({ ...this.#balancer.config, admin: this.#options.admin() });
   }
 
   history(): readonly Summary[] {
@@ -134,49 +159,78 @@ export class BalancerOperations implements Operations {
     return this.#operator.steer(pool, backend, order);
   }
 
-  async reload(): Promise<Reloaded> {
-    const reloaded = await this.#options.reload();
-    this.#reloads[reloaded.ok ? "ok" : "failed"]++;
-    return reloaded;
+  reload(): Promise<Reloaded> {
+    return this.#options.reloads.request();
   }
 
-  #listenerStatuses(sums: readonly Sums[]): ListenerStatus[] {
+  #listenerStatuses(leaving: readonly ListenerOptions[], sums: readonly Sums[]): ListenerStatus[] {
     const { plan, scoreboard } = this.#balancer;
-    return plan.listeners.map(({ name, address, pool, maxConnections, sessionsRow }) => {
-      const own = sums.filter((it) => it.listener === name);
+    const status = (listener: ListenerOptions, pool: string, isLeaving: boolean): ListenerStatus => {
+      const own = sums.filter((it) => it.listener === listener.name);
       return {
-        name,
-        address: formatAddress(address),
-        pool: plan.pools[pool]?.name ?? "",
-        active: scoreboard.count(sessionsRow),
-        max_connections: maxConnections,
+        name: listener.name,
+        address: socketsOf(listener).map(formatAddress).join(", "),
+        pool,
+        active: scoreboard.count(listener.sessionsRow),
+        max_connections: listener.maxConnections,
+        leaving: isLeaving,
         sessions_total: total(own, "sessions"),
+        refused_total: total(own, "refused"),
         bytes_in: total(own, "bytesIn"),
         bytes_out: total(own, "bytesOut"),
       };
-    });
+    };
+    return [
+      ...plan.listeners.map((it) => {
+        return status(it, plan.pools.find(({ row }) => row === it.pool)?.name ?? "", false);
+      }),
+      ...leaving.map((it) => status(it, "", true)),
+    ];
   }
 
-  #poolStatus(pool: PoolOptions, sums: readonly Sums[]): PoolStatus {
+  #poolStatus(pool: PoolOptions, leaving: readonly Backend[], sums: readonly Sums[]): PoolStatus {
     const { scoreboard } = this.#balancer;
-    const known = pool.backends.map(({ row, isBackup }) => ({ facts: scoreboard.facts(row), isBackup }));
-    const { primaries, backups } = availableOf(known, pool.whenAllDown);
-    const byBackend = Map.groupBy(sums.filter((it) => it.pool === pool.name), (it) => it.backend);
+    const known = pool.backends.map(({ row, isBackup, unresolved }) => {
+      return { facts: scoreboard.facts(row), isBackup, unresolved };
+    });
+    const { primaries, backups } = availableOf(known, pool.tuning.whenAllDown);
+    const own = sums.filter((it) => it.pool === pool.name);
+    const byBackend = Map.groupBy(own, (it) => it.backend);
     return {
       name: pool.name,
       algorithm: pool.algorithm,
       queued: scoreboard.count(pool.row),
       queue_size: pool.queue?.size ?? 0,
       available: primaries.length + backups.length,
-      backends: pool.backends.map((backend) => {
-        return this.#backendStatus(pool, backend, byBackend.get(backend.name) ?? []);
+      leaving: false,
+      sessions_total: total(own, "sessions"),
+      refused_total: total(own, "refused"),
+      retries_total: total(own, "retries"),
+      backends: [...pool.backends, ...leaving].map((backend) => {
+        return this.#backendStatus(
+          pool,
+          backend,
+          byBackend.get(backend.name) ?? [],
+          leaving.includes(backend),
+        );
       }),
     };
   }
 
-  #backendStatus(pool: PoolOptions, backend: Backend, sums: readonly Sums[]): BackendStatus {
-    const { scoreboard, health } = this.#balancer;
-    const { name, row, address, isBackup } = backend;
+  /** A pool that is gone: no session is admitted, and all its backends leave. */
+  #goneStatus(pool: PoolOptions, leaving: readonly Backend[], sums: readonly Sums[]): PoolStatus {
+    return { ...this.#poolStatus({ ...pool, backends: [] }, leaving, sums), available: 0, leaving: true };
+  }
+
+  #backendStatus(
+    pool: PoolOptions,
+    backend: Backend,
+    sums: readonly Sums[],
+    isLeaving: boolean,
+  ): BackendStatus {
+    const { scoreboard, health, config } = this.#balancer;
+    const configured = config.pools[pool.name]?.backends.find((it) => it.name === backend.name);
+    const { name, row, address, otherAddresses = [], isBackup } = backend;
     const facts = scoreboard.facts(row);
     const known = health.of(row);
     const healthMs = known?.sinceMs ?? this.#startedMs;
@@ -184,14 +238,22 @@ export class BalancerOperations implements Operations {
     const sinceMs = isSteered ? this.#operator.changedMs(row) ?? healthMs : healthMs;
     return {
       name,
-      address: formatAddress(address),
-      state: stateOf(facts),
-      reason: isSteered ? "as the operator wishes" : known?.reason ?? "",
+      address: [address, ...otherAddresses].map(formatAddress).join(", "),
+      state: isLeaving ? "leaving" : stateOf(facts),
+      reason: isLeaving
+        ? "gone from the configuration"
+        : isSteered
+        ? "as the operator wishes"
+        : known?.reason ?? "",
       since: new Date(sinceMs).toISOString(),
-      health: known?.isChecked ? (facts.isUp ? "up" : "down") : "unchecked",
+      health: known?.isChecked || backend.unresolved !== undefined
+        ? (facts.isUp ? "up" : "down")
+        : "unchecked",
       ejected: facts.isEjected,
       operator: facts.operator,
       weight: facts.weight,
+      configured_weight: configured?.weight ?? facts.weight,
+      leaving: isLeaving,
       effective_weight: facts.weight * facts.rampPercent / 100,
       backup: isBackup,
       active: scoreboard.count(row),
@@ -205,7 +267,10 @@ export class BalancerOperations implements Operations {
   }
 }
 
-function total(sums: readonly Sums[], what: "sessions" | "bytesIn" | "bytesOut" | "dialFailures"): number {
+function total(
+  sums: readonly Sums[],
+  what: "sessions" | "refused" | "retries" | "bytesIn" | "bytesOut" | "dialFailures",
+): number {
   return sums.reduce((sum, it) => sum + it[what], 0);
 }
 

@@ -3,6 +3,8 @@
 import type { Order } from "../admin/operations.ts";
 import type { Backend } from "../pool/backend.ts";
 import type { PoolOptions } from "../pool/pool.ts";
+import type { BackendRow } from "../pool/row.ts";
+import type { BackendFacts } from "../pool/scoreboard.ts";
 import { formatDuration } from "../core/duration.ts";
 import type { Balancer } from "./balancer.ts";
 
@@ -12,9 +14,9 @@ const ALL = "*";
 export class Operator {
   readonly #balancer: Balancer;
   /** When the operator's wish was last changed, by row; milliseconds since 1970. */
-  readonly #changedMs = new Map<number, number>();
+  readonly #changedMs = new Map<BackendRow, number>();
   /** Ends the sessions of backends that are drained, by row. */
-  readonly #deadlines = new Map<number, ReturnType<typeof setTimeout>>();
+  readonly #deadlines = new Map<BackendRow, ReturnType<typeof setTimeout>>();
 
   constructor(balancer: Balancer) {
     this.#balancer = balancer;
@@ -26,31 +28,29 @@ export class Operator {
    * @return What was done, in one sentence; undefined when there is no such pool or backend.
    */
   steer(poolName: string, backendName: string, order: Order): string | undefined {
-    const pool = this.#balancer.plan.pools.find((it) => it.name === poolName);
-    const backends = pool?.backends.filter((it) => backendName === ALL || it.name === backendName) ?? [];
+    const isMeant = (it: Backend): boolean => backendName === ALL || it.name === backendName;
+    const leaving = this.#balancer.plansInUse.leaving(this.#balancer.plan).pools.find((it) =>
+      it.pool.name === poolName
+    );
+    const pool = this.#balancer.plan.pools.find((it) => it.name === poolName) ?? leaving?.pool;
+    const backends = (leaving?.isGone ? [] : pool?.backends ?? []).filter(isMeant);
+    // What leaves takes no new sessions in any case; those that it has can be ended.
+    if (order.do === "kill") backends.push(...leaving?.backends.filter(isMeant) ?? []);
     if (pool === undefined || backends.length === 0) return undefined;
+    this.#balancer.scoreboard.setManyFacts(pool.row, backends.map(({ row }) => [row, factsOf(order)]));
     for (const backend of backends) this.#obey(pool, backend, order);
-    this.#balancer.scoreboard.tellChanged(pool.row);
     const whom = backendName === ALL ? `all ${backends.length} backends of ${pool.name}` : backendName;
     return describe(order, whom);
   }
 
   /** When the operator's wish for a backend, by its row, was last changed; undefined when it never was. */
-  changedMs(row: number): number | undefined {
+  changedMs(row: BackendRow): number | undefined {
     return this.#changedMs.get(row);
   }
 
   /** Forgets all deadlines. */
   stop(): void {
     for (const timer of this.#deadlines.values()) clearTimeout(timer);
-  }
-
-  /** The backend that has a row, in whatever generation. */
-  #holderOf(row: number): string | undefined {
-    const backends = this.#balancer.generations.flatMap(({ plan }) =>
-      plan.pools.flatMap((pool) => pool.backends)
-    );
-    return backends.find((backend) => backend.row === row)?.name;
   }
 
   #obey(pool: PoolOptions, backend: Backend, order: Order): void {
@@ -64,29 +64,44 @@ export class Operator {
     const fields: Record<string, unknown> = { pool: pool.name, backend: backend.name };
     switch (order.do) {
       case "enable":
-        scoreboard.setFacts(row, { operator: "enabled" });
         return journal.info("backend_enabled", fields);
       case "disable":
-        scoreboard.setFacts(row, { operator: "disabled" });
         return journal.info("backend_disabled", fields);
       case "weight":
-        scoreboard.setFacts(row, { weight: order.weight });
         return journal.info("backend_weight", { ...fields, weight: order.weight });
       case "kill":
         journal.info("backend_killed", { ...fields, sessions: scoreboard.count(row) });
-        return this.#balancer.endSessions(row, "killed");
+        return this.#balancer.generations.endSessions(row, "killed");
       case "drain": {
-        scoreboard.setFacts(row, { operator: "draining" });
         const { deadlineMs } = order;
         if (deadlineMs === undefined) return journal.info("backend_draining", fields);
         const timer = setTimeout(() => {
-          // A row may belong to another backend by then.
-          if (this.#holderOf(row) === backend.name) this.#balancer.endSessions(row, "killed");
+          // A row may belong to another backend by then, or the backend may have been removed and come back.
+          const isDraining = scoreboard.facts(row).operator === "draining";
+          if (isDraining && this.#balancer.plansInUse.backendAt(row)?.name === backend.name) {
+            this.#balancer.generations.endSessions(row, "killed");
+          }
         }, deadlineMs);
         this.#deadlines.set(row, timer);
         return journal.info("backend_draining", { ...fields, deadline_ms: deadlineMs });
       }
     }
+  }
+}
+
+/** What an order changes for those who pick. */
+function factsOf(order: Order): Partial<BackendFacts> {
+  switch (order.do) {
+    case "enable":
+      return { operator: "enabled" };
+    case "disable":
+      return { operator: "disabled" };
+    case "drain":
+      return { operator: "draining" };
+    case "weight":
+      return { weight: order.weight };
+    case "kill":
+      return {};
   }
 }
 

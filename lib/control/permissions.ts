@@ -1,12 +1,11 @@
 /** The least that a configuration needs to be allowed, for the workers and for the whole program. */
 
-import { dirname, resolve } from "node:path";
-import type { Config } from "../config/schema.ts";
 import { type Address, formatAddress, hasName } from "../core/address.ts";
-import { stepInAddress } from "../dataplane/listen.ts";
-import { PROBE_ADDRESS } from "./open_files.ts";
-import { checkAddresses, configAddresses } from "./plan.ts";
-import { resolveAddress } from "./resolve.ts";
+import { reasonOf } from "../core/errors.ts";
+import { formatSubnet, isWithin, type Subnet } from "../core/subnet.ts";
+import { PROBE_ADDRESS } from "../engine/runtime/listen.ts";
+import { resolveAll } from "../core/resolve.ts";
+import type { Touched } from "./touched.ts";
 import { workerModules } from "./worker_entry.ts";
 
 /** Lists of what may be touched; an empty one forbids all. */
@@ -17,10 +16,33 @@ export interface Permissions {
   readonly write: readonly string[];
 }
 
-/** To listen on and to dial these addresses, and nothing else. A Unix socket is a file as well. */
-export function socketPermissions(addresses: readonly Address[]): Permissions {
+/** What may be listened on and dialled. */
+export interface Permitted {
+  readonly addresses: readonly Address[];
+  readonly subnets: readonly Subnet[];
+}
+
+/** Whether all of these addresses may be dialled. */
+export function permitsAll({ addresses, subnets }: Permitted, asked: readonly Address[]): boolean {
+  const permitted = new Set(addresses.map(formatAddress));
+  return asked.every((address) => {
+    return permitted.has(formatAddress(address)) || subnets.some((subnet) => isWithin(address, subnet));
+  });
+}
+
+/**
+ * Whether workers may be permitted a subnet. The runtime refuses them each one, also one that the program itself has, unless
+ * the program may use the whole network (Deno 2.9.6).
+ */
+export function mayPermitSubnets(): boolean {
+  return Deno.permissions.querySync({ name: "net" }).state === "granted";
+}
+
+/** To listen on and to dial these, and nothing else. A Unix socket is a file as well. */
+export function socketPermissions({ addresses, subnets }: Permitted): Permissions {
   const paths = addresses.flatMap((address) => address.transport === "unix" ? [address.path] : []);
-  return { net: unique(addresses.map(netPermission)), read: unique(paths), write: unique(paths) };
+  const net = [...addresses.map(netPermission), ...subnets.map(formatSubnet)];
+  return { net: unique(net), read: unique(paths), write: unique(paths) };
 }
 
 /** Port 0 is any port of that host. */
@@ -63,41 +85,30 @@ function unique(list: readonly string[]): string[] {
 }
 
 /**
- * What the whole program needs for a configuration: its sockets, the names it looks up, its files, its own modules.
- *
- * @param files The configuration, if it is a file.
- * @param isWatched Whether it is read again when it changes, for which its folder is watched.
+ * What the whole program needs for a configuration: its sockets, the names it looks up, its files, its own modules. The
+ * addresses of a name that cannot be resolved are not known; `unresolved` has a sentence for each.
  */
 export async function programPermissions(
-  config: Config,
-  files: readonly string[],
-  isWatched = false,
-): Promise<Permissions> {
-  const admin = config.admin === undefined ? [] : [config.admin.listen];
-  const stepsIn = config.listeners.flatMap(({ listen }) => {
-    return listen.transport === "unix" ? [stepInAddress(listen)] : [];
-  });
-  const written = [...configAddresses(config), ...stepsIn, ...checkAddresses(config), ...admin].flatMap(
-    forms,
-  );
-  const sockets = socketPermissions(await Promise.all(written.map(resolveAddress)));
+  { listens, dials, dialsWithin, reads, writes }: Touched,
+): Promise<Permissions & { readonly unresolved: readonly string[] }> {
+  const written = [...listens, ...dials].flatMap(forms);
+  const unresolved = new Set<string>();
+  const resolved = await Promise.all(written.map(async (address) => {
+    try {
+      return await resolveAll(address);
+    } catch (error) {
+      unresolved.add(reasonOf(error));
+      return [];
+    }
+  }));
+  const sockets = socketPermissions({ addresses: resolved.flat(), subnets: dialsWithin });
   const names = written.filter(hasName).map((address) => address.host);
-  // To see at the start whether the limit of open files carries what the configuration promises.
-  const probes = config.listeners.some((listener) => listener.maxConnections > 0)
-    ? [formatAddress(PROBE_ADDRESS)]
-    : [];
-  const tokenFiles = config.admin?.tokenFile === undefined ? [] : [config.admin.tokenFile];
-  const logFiles = config.log.file === undefined ? [] : [config.log.file];
   return {
-    net: unique([...sockets.net, ...names, ...probes]),
-    read: unique([
-      ...files,
-      ...isWatched ? files.map((file) => dirname(resolve(file))) : [],
-      ...tokenFiles,
-      workerModules,
-      ...sockets.read,
-    ]),
-    write: unique([...sockets.write, ...logFiles]),
+    // The last one is where the limit of open files is found out.
+    net: unique([...sockets.net, ...names, formatAddress(PROBE_ADDRESS)]),
+    read: unique([...reads, workerModules, ...sockets.read]),
+    write: unique([...sockets.write, ...writes]),
+    unresolved: [...unresolved],
   };
 }
 

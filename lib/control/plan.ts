@@ -1,99 +1,135 @@
-/** A configuration made concrete: names resolved, addresses settled, rows on the scoreboard given out. */
+/** A configuration made concrete: addresses settled, rows on the scoreboard given out. */
 
+import { resolve } from "node:path";
 import type { Config } from "../config/schema.ts";
-import { type Address, formatAddress } from "../core/address.ts";
-import { settleAddresses } from "../dataplane/listen.ts";
-import type { ListenerOptions } from "../dataplane/messages.ts";
-import type { Backend } from "../pool/backend.ts";
+import { type Address, formatAddress, hasName, type TcpAddress } from "../core/address.ts";
+import type { Holder } from "../core/overlap.ts";
+import type { Subnet } from "../core/subnet.ts";
+import { type ListenerOptions, socketsOf } from "../dataplane/messages.ts";
+import { settleAddresses } from "../engine/runtime/settle.ts";
+import { addressesOf, type Backend } from "../pool/backend.ts";
 import type { PoolOptions } from "../pool/pool.ts";
 import { QUEUE_CELLS } from "../pool/queue.ts";
+import type { PoolRow, Row } from "../pool/row.ts";
 import { rowsFor } from "../pool/scoreboard.ts";
-import { resolveAddress } from "./resolve.ts";
+import type { Names } from "./names.ts";
+import { mayPermitSubnets, type Permitted } from "./permissions.ts";
+import { resolveAddress } from "../core/resolve.ts";
 import type { RowBook, RowKey } from "./rows.ts";
+import { boundAt } from "./unix_sockets.ts";
 
 /** What a generation of workers runs. */
 export interface Plan {
   readonly listeners: readonly ListenerOptions[];
   readonly pools: readonly PoolOptions[];
-  /** What it uses of the scoreboard; to be dropped when the generation has ended. */
+  /** What its workers may dial besides the addresses of its backends. */
+  readonly within: readonly Subnet[];
+  /** What it uses of the scoreboard; to be dropped when it is no longer in use. */
   readonly rows: readonly RowKey[];
   /** Where each listener of the configuration listens: `:0` and names made concrete, by {@linkcode listenKey}. */
-  readonly settled: ReadonlyMap<string, Address>;
+  readonly settled: ReadonlyMap<string, readonly Address[]>;
+}
+
+/** What runs already. */
+export interface Running {
+  readonly plan: Plan;
+  readonly config: Config;
 }
 
 /**
- * Resolves every name, settles every address that is not settled yet and makes sure that it can be listened on.
+ * Settles every address that is not settled yet and makes sure that it can be listened on. The names of backends are as
+ * they are known by now: a backend whose name is not resolved is in the plan, but cannot be dialled.
  *
- * @param settled What a running generation listens on already.
- * @throws {RunError} when a name cannot be resolved or an address cannot be listened on; then no row is used.
+ * @param running What it takes the place of.
+ * @throws {RunError} when the name of a listener cannot be resolved or an address cannot be listened on; then no row is used.
  */
 export async function makePlan(
   config: Config,
   rows: RowBook,
-  settled: ReadonlyMap<string, Address> = new Map(),
+  names: Pick<Names, "of">,
+  running?: Running,
 ): Promise<Plan> {
-  const known = new Map(
-    [...settled].flatMap(([key, address]) => [[key, address], [formatAddress(address), address]] as const),
-  );
-  const fresh = config.listeners.filter((listener) => !known.has(listenKey(listener)));
-  const [backendAddresses, ...resolved] = await Promise.all([
-    resolveBackends(config),
-    ...fresh.map((listener) => resolveAddress(listener.listen)),
-  ]);
-  const found = settleAddresses(resolved);
-  fresh.forEach((listener, i) => known.set(listenKey(listener), found[i] ?? listener.listen));
-  const all = new Map(config.listeners.map((listener) => {
-    return [listenKey(listener), known.get(listenKey(listener)) ?? listener.listen];
-  }));
-  return layOut(config, rows, all, backendAddresses);
+  const settled = new Map<string, readonly Address[]>();
+  for (const listener of config.listeners) {
+    const sockets = running?.plan.settled.get(listenKey(listener));
+    if (sockets !== undefined) settled.set(listenKey(listener), sockets);
+  }
+  const fresh = config.listeners.filter((listener) => !settled.has(listenKey(listener)));
+  const resolved = await Promise.all(fresh.map((listener) => resolveAddress(listener.listen)));
+  const staying = [...settled.values()].flat();
+  const found = settleAddresses(resolved, running === undefined ? [] : holders(running, config, staying));
+  fresh.forEach((listener, i) => settled.set(listenKey(listener), found[i] ?? [listener.listen]));
+  return layOut(config, rows, settled, names);
 }
 
-/** What was written, which means the same address wherever it stands; but every port 0 is another port. */
+/** Keyed by the address text; port 0 also by the name of the listener, since each gets a port of its own. */
 function listenKey({ name, listen }: Config["listeners"][number]): string {
   const written = formatAddress(listen);
   return listen.transport === "tcp" && listen.port === 0 ? `${name} ${written}` : written;
+}
+
+/**
+ * What this program listens on while the next configuration is put into force.
+ *
+ * @param staying Sockets of listeners whose address has not changed.
+ */
+function holders({ plan, config }: Running, next: Config, staying: readonly Address[]): Holder[] {
+  const listeners = plan.listeners.flatMap((listener) =>
+    socketsOf(listener).map((address) => ({
+      address,
+      what: `listener ${JSON.stringify(listener.name)}`,
+      isStaying: staying.includes(address),
+      isShareable: true,
+    }))
+  );
+  if (config.admin === undefined) return listeners;
+  const address = config.admin.listen;
+  const isStaying = next.admin !== undefined && formatAddress(next.admin.listen) === formatAddress(address);
+  return [...listeners, { address, what: "the admin page", isStaying, isShareable: false }];
 }
 
 /** Gives out the rows. A backend keeps its own for as long as its pool and it keep their names. */
 function layOut(
   config: Config,
   rows: RowBook,
-  settled: ReadonlyMap<string, Address>,
-  backendAddresses: readonly (readonly Address[])[],
+  settled: ReadonlyMap<string, readonly Address[]>,
+  names: Pick<Names, "of">,
 ): Plan {
   const used: RowKey[] = [];
-  const use = (key: RowKey, count = 1): number => {
+  const use = <Kind extends string>(key: RowKey<Kind>, count = 1): Row<Kind> => {
     const row = rows.use(key, count);
     used.push(key);
     return row;
   };
-  const poolNames = Object.keys(config.pools);
   try {
-    const pools = Object.entries(config.pools).map(([name, pool], at): PoolOptions => ({
-      row: use(`pool ${name}`),
+    const pools = Object.entries(config.pools).map(([name, pool]): PoolOptions => ({
+      row: use({ kind: "pool", name }),
       name,
       algorithm: pool.algorithm,
       hashKey: pool.hashKey,
-      backends: pool.backends.map((backend, i): Backend => ({
+      backends: pool.backends.map((backend): Backend => ({
         row: use(backendKey(name, backend.name)),
         name: backend.name,
-        address: backendAddresses[at]?.[i] ?? backend.address,
+        ...placeOf(backend.address, names),
         isBackup: backend.backup,
       })),
-      dialTimeoutMs: pool.dialTimeoutMs,
-      retries: pool.retries,
-      whenAllDown: pool.whenAllDown,
+      tuning: {
+        dialTimeoutMs: pool.dialTimeoutMs,
+        retries: pool.retries,
+        whenAllDown: pool.whenAllDown,
+        consecutiveFailures: pool.outlierDetection.consecutiveFailures,
+      },
       queue: pool.queue.size === 0
         ? undefined
-        : { row: use(`queue ${name}`, rowsFor(QUEUE_CELLS)), ...pool.queue },
-      consecutiveFailures: pool.outlierDetection.consecutiveFailures,
+        : { row: use({ kind: "queue", name }, rowsFor(QUEUE_CELLS)), ...pool.queue },
     }));
+    const poolRows = new Map(pools.map((pool) => [pool.name, pool.row]));
     const listeners = config.listeners.map((listener): ListenerOptions => ({
-      row: use(`listener ${listener.name}`),
-      sessionsRow: use(`sessions ${listener.name}`),
+      ...socketsFrom(settled.get(listenKey(listener)) ?? [listener.listen]),
+      row: use({ kind: "listener", name: listener.name }),
+      sessionsRow: use({ kind: "sessions", name: listener.name }),
       name: listener.name,
-      address: settled.get(listenKey(listener)) ?? listener.listen,
-      pool: poolNames.indexOf(listener.pool),
+      pool: rowOf(listener.pool, poolRows),
       maxConnections: listener.maxConnections,
       backlog: listener.backlog,
       limits: {
@@ -102,65 +138,66 @@ function layOut(
         maxSessionDurationMs: listener.maxSessionDurationMs,
       },
     }));
-    return { listeners, pools, rows: used, settled };
+    const within = Object.values(config.pools).flatMap((pool) => pool.within);
+    return { listeners, pools, within, rows: used, settled };
   } catch (error) {
     rows.drop(used);
     throw error;
   }
 }
 
-export function backendKey(pool: string, backend: string): RowKey {
-  return `backend ${pool} ${backend}`;
+/** Names have no spaces. */
+export function backendKey(pool: string, backend: string): RowKey<"backend"> {
+  return { kind: "backend", name: `${pool} ${backend}` };
 }
 
-function resolveBackends(config: Config): Promise<Address[][]> {
-  return Promise.all(
-    Object.values(config.pools).map((pool) => {
-      return Promise.all(pool.backends.map((backend) => resolveAddress(backend.address)));
-    }),
-  );
+/** A configuration was checked: its listeners name pools that it has. */
+function rowOf(pool: string, rows: ReadonlyMap<string, PoolRow>): PoolRow {
+  const row = rows.get(pool);
+  if (row === undefined) throw new RangeError(`Cannot lay out a listener: there is no pool ${pool}`);
+  return row;
 }
 
-/** Everything of a plan that workers cannot be told while they work: where it differs, new ones are needed. */
-export function structureOf({ listeners, pools }: Plan): string {
-  const fixed = pools.map((
-    { dialTimeoutMs: _1, retries: _2, whenAllDown: _3, consecutiveFailures: _4, ...rest },
-  ) => rest);
-  return JSON.stringify([listeners, fixed]);
+/** Where a backend is dialled. */
+function placeOf(
+  address: Address,
+  names: Pick<Names, "of">,
+): Pick<Backend, "address" | "otherAddresses" | "unresolved"> {
+  if (address.transport === "unix") return { address: { ...address, path: resolve(address.path) } };
+  if (!hasName(address)) return { address };
+  const resolved = names.of(address);
+  if ("reason" in resolved) return { address, unresolved: resolved.reason };
+  const [first = address, ...others] = resolved.addresses;
+  return others.length === 0 ? { address: first } : { address: first, otherAddresses: others };
 }
 
-/** Every address that a configuration names. */
-export function configAddresses(config: Config): Address[] {
-  return [
-    ...config.listeners.map((listener) => listener.listen),
-    ...Object.values(config.pools).flatMap((pool) => pool.backends.map((backend) => backend.address)),
-  ];
+function socketsFrom(
+  [address, ...alsoAt]: readonly Address[],
+): Pick<ListenerOptions, "address" | "alsoAt"> {
+  if (address === undefined) throw new RangeError("Cannot lay out a listener: it has no address");
+  return alsoAt.length === 0 ? { address } : { address, alsoAt };
 }
 
-/** Where backends are checked, if that is not where they are dialled. */
-export function checkAddresses(config: Config): Address[] {
-  return Object.values(config.pools).flatMap(({ healthCheck, backends }) => {
-    const port = healthCheck?.port;
-    if (port === undefined) return [];
-    return backends.flatMap(({ address }) => address.transport === "tcp" ? [{ ...address, port }] : []);
+/** The addresses of backends that are names. */
+export function backendNames(config: Config): TcpAddress[] {
+  return Object.values(config.pools).flatMap((pool) => pool.backends.map(({ address }) => address))
+    .filter(hasName);
+}
+
+/** The backends of a plan whose names are not resolved. */
+export function unresolvedOf(plan: Plan): { pool: string; backend: Backend }[] {
+  return plan.pools.flatMap(({ name, backends }) => {
+    return backends.flatMap((it) => it.unresolved === undefined ? [] : [{ pool: name, backend: it }]);
   });
 }
 
-/** Every address that the workers of a plan listen on or dial. */
-export function planAddresses(plan: Plan): Address[] {
-  return [
-    ...plan.listeners.map((listener) => listener.address),
-    ...plan.pools.flatMap((pool) => pool.backends.map((backend) => backend.address)),
-  ];
-}
-
-/** The rows whose counts the workers of a plan hold, by what they count. */
-export function heldRows(plan: Plan): { readonly sessions: number[]; readonly others: number[] } {
+/** What the workers of a plan listen on and may dial. */
+export function permittedBy({ listeners, pools, within }: Plan): Permitted {
   return {
-    sessions: plan.pools.flatMap((pool) => pool.backends.map((backend) => backend.row)),
-    others: [
-      ...plan.listeners.flatMap((listener) => [listener.row, listener.sessionsRow]),
-      ...plan.pools.flatMap((pool) => pool.queue === undefined ? [pool.row] : [pool.row, pool.queue.row]),
+    addresses: [
+      ...listeners.flatMap(socketsOf).map(boundAt),
+      ...pools.flatMap((pool) => pool.backends.flatMap(addressesOf)),
     ],
+    subnets: mayPermitSubnets() ? within : [],
   };
 }

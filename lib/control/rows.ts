@@ -1,21 +1,26 @@
 /** Who has which rows of the scoreboard. What keeps its name keeps its rows, and so its live facts, through reloads. */
 
 import { RunError } from "../core/errors.ts";
+import type { Row } from "../pool/row.ts";
 import { MAX_ROWS, type Scoreboard } from "../pool/scoreboard.ts";
 
 interface Rows {
   readonly first: number;
   readonly count: number;
-  /** Generations that use them. */
+  /** Who use them: plans of generations, and backends that have left one. */
   users: number;
 }
 
-/** Something with rows: `listener web`, `backend web 127.0.0.1:8001`. */
-export type RowKey = string;
+/** Something with rows. */
+export interface RowKey<Kind extends string = string> {
+  readonly kind: Kind;
+  /** Unlike any other of its kind. */
+  readonly name: string;
+}
 
 export class RowBook {
   readonly #scoreboard: Scoreboard;
-  readonly #rows = new Map<RowKey, Rows>();
+  readonly #rows = new Map<string, Rows>();
   /** The first rows of what was given back, by how many they are. */
   readonly #free = new Map<number, number[]>();
   #next = 0;
@@ -25,31 +30,28 @@ export class RowBook {
   }
 
   /**
-   * The first of the rows of a thing, which are new and zero when nobody uses them yet; one more uses them now.
+   * The first row of a thing, and one more user of it. Without earlier users, the rows are new and zero.
    *
    * @throws {RunError} when there are no more rows.
    */
-  use(key: RowKey, count = 1): number {
-    let rows = this.#rows.get(key);
+  use<Kind extends string>(key: RowKey<Kind>, count = 1): Row<Kind> {
+    const id = idOf(key);
+    let rows = this.#rows.get(id);
     if (rows === undefined) {
       rows = { first: this.#take(count), count, users: 0 };
-      this.#rows.set(key, rows);
+      this.#rows.set(id, rows);
     }
     rows.users++;
-    return rows.first;
+    return rows.first as Row<Kind>;
   }
 
-  /** Whether somebody uses the rows of a thing. */
-  has(key: RowKey): boolean {
-    return this.#rows.has(key);
-  }
-
-  /** One less uses these. */
+  /** Removes one user of each. */
   drop(keys: Iterable<RowKey>): void {
     for (const key of keys) {
-      const rows = this.#rows.get(key);
+      const id = idOf(key);
+      const rows = this.#rows.get(id);
       if (rows === undefined || --rows.users > 0) continue;
-      this.#rows.delete(key);
+      this.#rows.delete(id);
       for (let row = rows.first; row < rows.first + rows.count; row++) this.#scoreboard.clear(row);
       const free = this.#free.get(rows.count) ?? [];
       free.push(rows.first);
@@ -66,4 +68,9 @@ export class RowBook {
     this.#next += count;
     return this.#next - count;
   }
+}
+
+/** Kinds are words. */
+function idOf({ kind, name }: RowKey): string {
+  return `${kind}: ${name}`;
 }

@@ -1,14 +1,36 @@
-/** The configuration in force as the file would say it: snake_case, addresses and durations as people write them. */
+/**
+ * The configuration in force as the file would say it: snake_case, addresses and durations as people write them.
+ *
+ * As JSON, which is YAML, it can be saved and read back, and means the same.
+ */
 
+import { isName } from "../config/fields.ts";
+import type { PoolConfig } from "../config/pool_schema.ts";
 import type { Config } from "../config/schema.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import { formatDuration } from "../core/duration.ts";
+import { formatSubnet } from "../core/subnet.ts";
 
 /** What `GET /api/config` answers. It holds no secret: a token stands in a file of its own, of which only the path is shown. */
 export function shownConfig({ notes: _, pools, ...config }: Config): unknown {
   // The names of pools are the user's own.
-  const shownPools = Object.entries(pools).map(([name, pool]) => [name, shown(pool)]);
+  const shownPools = Object.entries(pools).map(([name, pool]) => [name, shownPool(pool)]);
   return { ...shown(config) as Record<string, unknown>, pools: Object.fromEntries(shownPools) };
+}
+
+function shownPool({ hashKey, healthCheck, within, ...pool }: PoolConfig): unknown {
+  return {
+    ...shown(pool) as Record<string, unknown>,
+    within: within.map(formatSubnet),
+    // The other algorithms have none, and a file may not say it.
+    hash_key: pool.algorithm === "maglev" ? hashKey : undefined,
+    health_check: healthCheck === undefined ? undefined : {
+      ...shown(healthCheck) as Record<string, unknown>,
+      expect_status: healthCheck.type === "http"
+        ? healthCheck.expectStatus.map(({ from, to }) => from === to ? from : `${from}-${to}`)
+        : undefined,
+    },
+  };
 }
 
 function shown(value: unknown): unknown {
@@ -19,7 +41,10 @@ function shown(value: unknown): unknown {
 }
 
 function shownMember(key: string, value: unknown): unknown {
-  return key.endsWith("Ms") && typeof value === "number" ? formatDuration(value) : shown(value);
+  if (key.endsWith("Ms") && typeof value === "number") return formatDuration(value);
+  // What an address is called by default need not be a name that can be given.
+  if (key === "name" && typeof value === "string" && !isName(value)) return undefined;
+  return shown(value);
 }
 
 /** `dialTimeoutMs` is `dial_timeout` in the file. */

@@ -2,9 +2,13 @@
 
 import { HISTOGRAM_CELLS, viewHistogram } from "../pool/histogram.ts";
 import * as tally from "../pool/tally.ts";
-import { END_REASONS } from "../dataplane/record.ts";
+import { END_REASONS, UNSERVED } from "../dataplane/record.ts";
 import type { Totals } from "../admin/operations.ts";
+import type { Departed } from "./leaving.ts";
 import type { Plan } from "./plan.ts";
+
+/** Stands for whatever no configuration in force has any more; no name has parentheses. */
+export const REMOVED = "(removed)";
 
 interface Entry {
   readonly listener: string;
@@ -13,32 +17,43 @@ interface Entry {
   readonly cells: Float64Array;
 }
 
+/** Ends that an operator wants to see at once: sessions that were not served, or were lost with their backend. */
+export const FAILURES = END_REASONS
+  .map((end, i) => ({ end, cell: tally.ENDS + i }))
+  .filter(({ end }) => UNSERVED.has(end) || end === "backend_reset" || end === "backend_down");
+
 export class TotalsBook {
   readonly #entries = new Map<string, Entry>();
-  /** Names of backends by their rows. */
-  readonly #names = new WeakMap<Plan, ReadonlyMap<number, string>>();
 
-  /** Adds what a worker of this plan has handed over. */
-  add(plan: Plan, entries: readonly tally.TallyEntry[]): void {
-    for (const { key, cells } of entries) {
-      const total = this.#entryOf(plan, key);
-      if (total === undefined) continue;
-      for (let i = 0; i < cells.length; i++) total.cells[i] = (total.cells[i] ?? 0) + (cells[i] ?? 0);
+  /** Adds what a worker has handed over. */
+  add(entries: readonly tally.TallyEntry[]): void {
+    for (const { key: { listener, pool, backend = null }, cells } of entries) {
+      add(this.#entry(listener, pool, backend).cells, cells);
     }
   }
 
-  /** Forgets what is in none of these plans, so that there are never more entries than configurations have. */
-  keepOnly(plans: readonly Plan[]): void {
-    const kept = new Set(
-      plans.flatMap((plan) =>
-        plan.listeners.flatMap(({ name, pool: at }) => {
-          const pool = plan.pools[at];
-          if (pool === undefined) return [];
-          return [null, ...pool.backends.map((it) => it.name)].map((it) => idOf(name, pool.name, it));
-        })
-      ),
+  /**
+   * Sums up what is in none of these under {@linkcode REMOVED}: a backend under its pool, a pool under its listener.
+   * So no total ever goes back, and there are never more entries than configurations have.
+   */
+  keepOnly(plans: readonly Plan[], departures: readonly Departed[]): void {
+    const listeners = new Set(plans.flatMap((plan) => plan.listeners.map(({ name }) => name)));
+    const pools = new Set(plans.flatMap((plan) => plan.pools.map(({ name }) => name)));
+    const members = plans.flatMap((plan) =>
+      plan.pools.flatMap((pool) => pool.backends.map((backend) => ({ pool, backend })))
     );
-    for (const id of this.#entries.keys()) if (!kept.has(id)) this.#entries.delete(id);
+    const backends = new Set([...members, ...departures].map((it) => `${it.pool.name} ${it.backend.name}`));
+    for (const [id, { listener, pool, backend, cells }] of [...this.#entries]) {
+      const isKnown = backend === null || backends.has(`${pool} ${backend}`);
+      const known = {
+        listener: listeners.has(listener) ? listener : REMOVED,
+        pool: pools.has(pool) ? pool : REMOVED,
+        backend: isKnown ? backend : REMOVED,
+      };
+      if (idOf(known.listener, known.pool, known.backend) === id) continue;
+      this.#entries.delete(id);
+      add(this.#entry(known.listener, known.pool, known.backend).cells, cells);
+    }
   }
 
   /** Everything, as the metrics show it. */
@@ -52,6 +67,7 @@ export class TotalsBook {
       bytes_out: cells[tally.BYTES_OUT] ?? 0,
       dial_failures: cells[tally.DIAL_FAILURES] ?? 0,
       retries: cells[tally.RETRIES] ?? 0,
+      short_dials: cells[tally.SHORT_DIALS] ?? 0,
       dial_seconds: viewHistogram(cells, tally.DIAL_SECONDS),
       session_seconds: viewHistogram(cells, tally.SESSION_SECONDS),
       queue_seconds: viewHistogram(cells, tally.QUEUE_SECONDS),
@@ -61,8 +77,12 @@ export class TotalsBook {
   /** A few sums for each entry, cheap enough for once a second. */
   *sums(): Generator<Sums> {
     for (const { listener, pool, backend, cells } of this.#entries.values()) {
-      let sessions = 0;
-      for (let i = 0; i < END_REASONS.length; i++) sessions += cells[tally.ENDS + i] ?? 0;
+      let [sessions, refused] = [0, 0];
+      for (const [i, end] of END_REASONS.entries()) {
+        const ended = cells[tally.ENDS + i] ?? 0;
+        sessions += ended;
+        if (UNSERVED.has(end)) refused += ended;
+      }
       let dials = 0;
       for (let i = 0; i < HISTOGRAM_CELLS - 1; i++) dials += cells[tally.DIAL_SECONDS + i] ?? 0;
       yield {
@@ -70,6 +90,9 @@ export class TotalsBook {
         pool,
         backend,
         sessions,
+        refused,
+        failures: FAILURES.map(({ cell }) => cells[cell] ?? 0),
+        retries: cells[tally.RETRIES] ?? 0,
         bytesIn: cells[tally.BYTES_IN] ?? 0,
         bytesOut: cells[tally.BYTES_OUT] ?? 0,
         dialFailures: cells[tally.DIAL_FAILURES] ?? 0,
@@ -79,28 +102,14 @@ export class TotalsBook {
     }
   }
 
-  #entryOf(plan: Plan, key: tally.TallyKey): Entry | undefined {
-    const listener = plan.listeners.find((it) => it.row === key.listener);
-    const pool = plan.pools[listener?.pool ?? -1];
-    if (listener === undefined || pool === undefined) return undefined;
-    const backend = this.#backendNames(plan).get(key.backend ?? -1) ?? null;
-    const id = idOf(listener.name, pool.name, backend);
+  #entry(listener: string, pool: string, backend: string | null): Entry {
+    const id = idOf(listener, pool, backend);
     let entry = this.#entries.get(id);
     if (entry === undefined) {
-      const cells = new Float64Array(tally.ENDS + END_REASONS.length);
-      entry = { listener: listener.name, pool: pool.name, backend, cells };
+      entry = { listener, pool, backend, cells: new Float64Array(tally.ENDS + END_REASONS.length) };
       this.#entries.set(id, entry);
     }
     return entry;
-  }
-
-  #backendNames(plan: Plan): ReadonlyMap<number, string> {
-    let names = this.#names.get(plan);
-    if (names === undefined) {
-      names = new Map(plan.pools.flatMap((pool) => pool.backends.map(({ row, name }) => [row, name])));
-      this.#names.set(plan, names);
-    }
-    return names;
   }
 }
 
@@ -111,11 +120,20 @@ export interface Sums {
   readonly backend: string | null;
   /** That have ended. */
   readonly sessions: number;
+  /** Of these, the ones that could not be served. */
+  readonly refused: number;
+  /** Those that went wrong, in the order of {@linkcode FAILURES}. */
+  readonly failures: readonly number[];
+  readonly retries: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly dialFailures: number;
   readonly dials: number;
   readonly dialSeconds: number;
+}
+
+function add(total: Float64Array, more: ArrayLike<number>): void {
+  for (let i = 0; i < more.length; i++) total[i] = (total[i] ?? 0) + (more[i] ?? 0);
 }
 
 /** Names have no spaces. */

@@ -8,20 +8,21 @@
 import { fileURLToPath } from "node:url";
 import { RunError } from "../core/errors.ts";
 
-const isBundled = !import.meta.url.endsWith("/lib/control/worker_entry.ts");
+/** Whether the program is one file, a bundle, rather than the source tree or an executable with the source tree in it. */
+export const isOneFile: boolean = !import.meta.url.endsWith("/lib/control/worker_entry.ts");
 
 /** The module that a worker starts from. */
-export const workerEntry: string = isBundled
+export const workerEntry: string = isOneFile
   ? import.meta.url
   : import.meta.resolve("../dataplane/worker.ts");
 
 /** The file or folder that must be readable to start a worker. */
 export const workerModules: string = fileURLToPath(
-  new URL(isBundled ? import.meta.url : "../", import.meta.url),
+  new URL(isOneFile ? import.meta.url : "../", import.meta.url),
 );
 
 /** Flags of Deno without which no worker starts; in the source tree deno.json has them. */
-export const workerFlags: readonly string[] = isBundled
+export const workerFlags: readonly string[] = isOneFile
   ? ["--unstable-net", "--unstable-worker-options"]
   : [];
 

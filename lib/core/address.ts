@@ -5,10 +5,11 @@
  * {@linkcode formatAddress} is its inverse.
  */
 
-import { isIP, isIPv4, isIPv6 } from "node:net";
+import { isIP, isIPv4 } from "node:net";
 import { InputError } from "./errors.ts";
+import { parseIPv6Host } from "./zone.ts";
 
-/** A TCP address. `host` is an IP address or a name; it is empty for "all addresses of this machine". */
+/** A TCP address. `host` is an IP address (a link-local one with its zone) or a name; it is empty for "all addresses of this machine". */
 export interface TcpAddress {
   readonly transport: "tcp";
   readonly host: string;
@@ -29,7 +30,7 @@ export type Address = TcpAddress | UnixAddress;
 const HOST_LABEL = /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/;
 
 /** The longest path of a Unix socket on Linux: `sun_path` has 108 bytes, one of them the closing zero. */
-const UNIX_PATH_MAX_BYTES = 107;
+export const UNIX_PATH_MAX_BYTES = 107;
 
 /** Reads where to listen: `:port` means all addresses, port 0 one that the system chooses. */
 export function parseListenAddress(text: string): Address {
@@ -62,7 +63,14 @@ export function formatHostPort(host: string, port: number): string {
 
 /** An address whose host is a name, which has to be resolved before it can be used. */
 export function hasName(address: Address): address is TcpAddress {
-  return address.transport === "tcp" && address.host !== "" && isIP(address.host) === 0;
+  if (address.transport === "unix" || address.host === "") return false;
+  // Only an IPv6 address has colons, and what stands behind its % is no name of a host.
+  return !address.host.includes(":") && isIP(address.host) === 0;
+}
+
+/** An address whose host is an IPv6 address. */
+export function isIPv6Address(address: Address): boolean {
+  return address.transport === "tcp" && address.host.includes(":");
 }
 
 function parseAddress(text: string): Address {
@@ -70,10 +78,18 @@ function parseAddress(text: string): Address {
   if (text.startsWith("udp:")) {
     throw new InputError(`${quote(text)}: UDP is not supported; write host:port or unix:/path`);
   }
+  const scheme = /^[a-z][a-z\d+.-]*:\/\/([^/]*)/i.exec(text)?.[1];
+  if (scheme !== undefined) {
+    const rest = /:\d+$/.test(scheme) ? scheme : `${scheme}:80`;
+    throw new InputError(`${quote(text)} is not an address; write only host:port, as ${rest}`);
+  }
   if (/\s/.test(text)) throw new InputError(`${quote(text)} is not one address: it contains a space`);
   const colon = text.endsWith("]") ? -1 : text.lastIndexOf(":");
   if (/^\d+$/.test(text)) {
     throw new InputError(`${quote(text)} is only a port; write :${text} or 127.0.0.1:${text}`);
+  }
+  if (colon === -1 && text.startsWith("/")) {
+    throw new InputError(`${quote(text)} has no port; for a Unix socket write unix:${text}`);
   }
   if (colon === -1) {
     throw new InputError(`${quote(text)} has no port; write host:port, [v6]:port or unix:/path`);
@@ -106,8 +122,10 @@ function parsePort(text: string, colon: number): number {
 function parseHost(host: string, text: string): string {
   if (host === "") return host;
   if (host.startsWith("[") && host.endsWith("]")) {
-    if (isIPv6(host.slice(1, -1))) return host.slice(1, -1);
-    throw new InputError(`${quote(text)}: what stands in brackets is not an IPv6 address`);
+    return parseIPv6Host(host.slice(1, -1), text);
+  }
+  if (host === "*") {
+    throw new InputError(`${quote(text)}: * is no host; to listen on all addresses write ${text.slice(1)}`);
   }
   if (host.includes("/")) throw new InputError(`${quote(text)} is not an address; write only host:port`);
   if (host.includes(":")) {

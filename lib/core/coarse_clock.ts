@@ -7,8 +7,17 @@
  * ticks late; never early.
  */
 
+import { type Every, every } from "./every.ts";
+
 /** Between two ticks. */
 export const TICK_MS = 100;
+
+/**
+ * A tick that comes later than this shows that the whole process stood still: it was stopped (SIGSTOP), its machine paused,
+ * or one turn of the event loop took that long. Time stands still with it. Otherwise every timeout would judge by a silence
+ * that was our own, before anything that has arrived meanwhile is looked at.
+ */
+const GAP_MS = 1_000;
 
 /** Something with timeouts. `onTick` runs often and must not throw; it may unwatch itself. */
 export interface Watched {
@@ -22,27 +31,40 @@ export class CoarseClock {
   /** The time of the last tick; reading it costs nothing. */
   nowMs: number;
   readonly #now: MonotonicNow;
+  /** When the time was last looked at, and how long it has stood still so far. */
+  #lookedMs: number;
+  #skippedMs = 0;
   readonly #watched = new Set<Watched>();
-  #timer: ReturnType<typeof setInterval> | undefined;
+  /** Ends the ticking; undefined while it does not tick. */
+  #end: (() => void) | undefined;
 
   constructor(now: MonotonicNow = () => performance.now()) {
     this.#now = now;
-    this.nowMs = now();
+    this.nowMs = this.#lookedMs = now();
   }
 
-  /** Ticks until {@linkcode stop}. */
-  start(): void {
-    this.#timer ??= setInterval(() => this.tick(), TICK_MS);
+  /**
+   * Ticks until {@linkcode stop}.
+   *
+   * @param repeat What makes it tick.
+   */
+  start(repeat: Every = every): void {
+    this.#lookedMs = this.#now();
+    this.#end ??= repeat(TICK_MS, () => this.tick());
   }
 
   stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#end?.();
+    this.#end = undefined;
   }
 
-  /** The time now, exactly; a system call's worth of work. */
+  /** The time now, exactly; a system call's worth of work. For a clock that ticks. */
   exactMs(): number {
-    return this.#now();
+    const now = this.#now();
+    const passedMs = now - this.#lookedMs;
+    if (passedMs > GAP_MS && this.#end !== undefined) this.#skippedMs += passedMs - TICK_MS;
+    this.#lookedMs = now;
+    return now - this.#skippedMs;
   }
 
   watch(thing: Watched): void {
@@ -55,7 +77,7 @@ export class CoarseClock {
 
   /** Moves on and asks everything watched. The timer calls it; a test may. */
   tick(): void {
-    this.nowMs = this.#now();
+    this.nowMs = this.exactMs();
     for (const thing of this.#watched) thing.onTick(this.nowMs);
   }
 }

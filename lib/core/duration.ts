@@ -39,5 +39,26 @@ export function formatDuration(ms: number): string {
 function hint(text: string): string {
   if (/^\d+$/.test(text)) return `add the unit, as ${text}s or ${text}ms`;
   if (text.startsWith("-")) return "it cannot be negative; write 0s or more";
+  const otherMs = readOtherForm(text);
+  if (otherMs !== undefined) return `write it as ${formatDuration(otherMs)}`;
   return "write it as 250ms, 30s, 1m30s or 2h";
+}
+
+/** What other programs write, in milliseconds: `30sec`, `5 minutes`, `1d`, `1.5s`. */
+const OTHER_UNITS: readonly (readonly [ms: number, unit: RegExp])[] = [
+  [1, /^(ms|msecs?|millis?|milliseconds?)$/],
+  [1_000, /^(s|secs?|seconds?)$/],
+  [60_000, /^(m|mins?|minutes?)$/],
+  [3_600_000, /^(h|hrs?|hours?)$/],
+  [86_400_000, /^(d|days?)$/],
+];
+
+/** Undefined when it is none of these, or no whole number of milliseconds that could be written. */
+function readOtherForm(text: string): number | undefined {
+  const [, count = "", unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?)\s*([a-z]+)$/.exec(text.trim().toLowerCase()) ??
+    [];
+  const unitMs = OTHER_UNITS.find(([, form]) => form.test(unit))?.[0];
+  // A sum of thousandths is not always exact.
+  const ms = unitMs === undefined ? NaN : Math.round(Number(count) * unitMs * 1_000) / 1_000;
+  return Number.isInteger(ms) && ms <= MAX_DURATION_MS ? ms : undefined;
 }

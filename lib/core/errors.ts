@@ -7,11 +7,16 @@ export class InputError extends Error {
 
 /** The input was fine, but it could not be done: a port is taken, a peer refused. Exit status 1. */
 export class RunError extends Error {
-  override readonly name = "RunError";
+  override readonly name: string = "RunError";
 }
 
 /** The sentence of anything thrown, without the operating system's "(os error N)" and what the runtime adds to it. */
 export function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message || error.name : String(error);
   return message.replace(/ \(os error \d+\)(: .*)?$/s, "");
+}
+
+/** The name of the error number (errno(3)) that the system gave: the runtime's own errors and those of its Node modules both have it. */
+export function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error ? String(error.code) : undefined;
 }

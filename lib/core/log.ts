@@ -2,11 +2,16 @@
  * The log: structured records, one line each, written to stderr without ever blocking the thread.
  *
  * LogTape keeps the levels and categories. The sink is our own: a synchronous write to a full pipe would stop the
- * event loop for as long as the reader stalls, so lines go through a bounded buffer and one asynchronous writer;
- * what does not fit is dropped, counted, and the count is logged when the reader is back.
+ * event loop for as long as the reader stalls, so lines go through a bounded buffer and one asynchronous writer
+ * (line_writer.ts); what does not fit is dropped, counted, and the count is logged when the reader is back.
+ *
+ * The records of sessions may go elsewhere, through a buffer and a writer of their own: neither waits for the other. What
+ * becomes of either is said in the ordinary log.
  */
 
 import { configureSync, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
+import { formatDuration } from "./duration.ts";
+import { LineWriter, type LineWriterOptions } from "./line_writer.ts";
 
 export type { Logger };
 
@@ -23,13 +28,11 @@ export interface LogOptions {
   readonly write: (bytes: Uint8Array) => Promise<number>;
   /** The same for the records of sessions, when these go elsewhere. */
   readonly writeSessions?: (bytes: Uint8Array) => Promise<number>;
+  /** Where that is, as messages call it. */
+  readonly sessionsName?: string;
+  /** How long after a failed write the next one is tried; by default a second. */
+  readonly retryMs?: number;
 }
-
-/** What waits for a reader that stalls; about 4,000 session records. */
-const MAX_PENDING_CHARS = 1024 * 1024;
-
-/** How long the end of the program waits for a reader that does not read. */
-const CLOSE_TIMEOUT_MS = 1_000;
 
 /** Whoever takes records: the log itself, or something in front of it. */
 export interface Recorder {
@@ -43,50 +46,88 @@ export const log: Logger = getLogger("sockbal");
 
 /** A running log. */
 export interface RunningLog {
-  /** Records that had to be dropped so far, because the reader was too slow. */
+  /** Records that had to be dropped so far, because they could not be written in time. */
   readonly dropped: number;
-  /** Writes what is pending, for at most a second, and ends the log. May be called twice. */
+  /** Goes by another level and format from the next record on. */
+  adjust(options: Pick<LogOptions, "level" | "format">): void;
+  /** What the log has to say about itself goes here from now on; until then straight into the log. */
+  reportTo(recorder: Pick<Recorder, "warn">): void;
+  /**
+   * Writes what is pending and ends the log, in at most two seconds: the records of sessions first, so that it can still be
+   * said when some of them are lost. May be called twice.
+   */
   close(): Promise<void>;
 }
 
 /** Starts the log of the program, or starts it anew with other options. */
 export function startLog(options: LogOptions): RunningLog {
+  let { format } = options;
   const describeDrops = (count: number): string => {
     return formatRecord(
       { level: "warning", event: "log_records_dropped", count },
       Date.now(),
-      options.format,
+      format,
     );
   };
-  const lines = new LineWriter(options.write, describeDrops);
-  const sessions = options.writeSessions === undefined
-    ? lines
-    : new LineWriter(options.writeSessions, describeDrops);
+  let reporter: Pick<Recorder, "warn"> = log;
+  const say = (event: string, fields: Record<string, unknown>): void => reporter.warn(event, fields);
+  const { write, writeSessions, retryMs } = options;
+  const lines = new LineWriter({ write, describeDrops, retryMs, ...reportOf("stderr", say) });
+  const sessionsName = options.sessionsName ?? "sessions";
+  const sessions = writeSessions === undefined ? lines : new LineWriter({
+    write: writeSessions,
+    describeDrops,
+    retryMs,
+    isSlownessTrouble: true,
+    ...reportOf(sessionsName, say),
+  });
   const sink = (record: LogRecord): void => {
     const event = { level: record.level, event: String(record.message[0]), ...record.properties };
     const writer = event.event === "session" ? sessions : lines;
-    writer.push(formatRecord(event, record.timestamp, options.format));
+    writer.push(formatRecord(event, record.timestamp, format));
   };
-  configureSync({
-    reset: true,
-    sinks: { lines: sink },
-    loggers: [
-      {
-        category: "sockbal",
-        sinks: ["lines"],
-        lowestLevel: options.level === "warn" ? "warning" : options.level,
-      },
-      { category: ["logtape", "meta"], sinks: [], lowestLevel: "fatal" },
-    ],
-  });
+  configure(sink, options.level);
   return {
     get dropped() {
       return sessions === lines ? lines.droppedInAll : lines.droppedInAll + sessions.droppedInAll;
     },
+    reportTo: (recorder) => void (reporter = recorder),
+    adjust: (next) => {
+      ({ format } = next);
+      configure(sink, next.level);
+    },
     close: async () => {
-      await Promise.all([lines.close(), sessions.close()]);
+      const lost = sessions === lines ? 0 : await sessions.close();
+      if (lost > 0) say("log_records_lost", { log: sessionsName, count: lost });
+      await lines.close();
     },
   };
+}
+
+/** What is said when a log begins to fail, and when it works again. */
+function reportOf(
+  name: string,
+  say: (event: string, fields: Record<string, unknown>) => void,
+): Pick<LineWriterOptions, "onTrouble" | "onRelief"> {
+  return {
+    onTrouble: (reason) => {
+      say("log_failing", { log: name, reason, meanwhile: "1 MiB of records waits, more is dropped" });
+    },
+    onRelief: ({ dropped, troubleMs }) => {
+      say("log_works_again", { log: name, dropped, failed_for: formatDuration(Math.ceil(troubleMs)) });
+    },
+  };
+}
+
+function configure(sink: (record: LogRecord) => void, level: LogLevel): void {
+  configureSync({
+    reset: true,
+    sinks: { lines: sink },
+    loggers: [
+      { category: "sockbal", sinks: ["lines"], lowestLevel: level === "warn" ? "warning" : level },
+      { category: ["logtape", "meta"], sinks: [], lowestLevel: "fatal" },
+    ],
+  });
 }
 
 interface LogEvent extends Record<string, unknown> {
@@ -122,64 +163,4 @@ function formatValue(value: unknown): string {
 /** JSON in which no control character is left: DEL and the 8-bit ones, which JSON allows, could steer a terminal. */
 function quote(value: unknown): string {
   return JSON.stringify(value).replace(/[\x7f-\x9f]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
-}
-
-/** Lines to an asynchronous writer, in order, with a bound on what may wait. */
-class LineWriter {
-  readonly #write: LogOptions["write"];
-  readonly #describeDrops: (count: number) => string;
-  readonly #encoder = new TextEncoder();
-  #pending: string[] = [];
-  #pendingChars = 0;
-  #dropped = 0;
-  droppedInAll = 0;
-  #writing: Promise<void> | undefined;
-
-  constructor(write: LogOptions["write"], describeDrops: (count: number) => string) {
-    this.#write = write;
-    this.#describeDrops = describeDrops;
-  }
-
-  push(line: string): void {
-    if (this.#pendingChars + line.length > MAX_PENDING_CHARS) {
-      this.#dropped++;
-      this.droppedInAll++;
-    } else {
-      this.#pending.push(line);
-      this.#pendingChars += line.length;
-    }
-    this.#writing ??= this.#writeAll();
-  }
-
-  async close(): Promise<void> {
-    if (this.#writing === undefined) return;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const deadline = new Promise<void>((resolve) => timer = setTimeout(resolve, CLOSE_TIMEOUT_MS));
-    await Promise.race([this.#writing, deadline]);
-    clearTimeout(timer);
-  }
-
-  async #writeAll(): Promise<void> {
-    // What is logged in one turn of the event loop leaves in one write.
-    await Promise.resolve();
-    while (this.#pending.length > 0 || this.#dropped > 0) {
-      let bytes = this.#encoder.encode(this.#takePending());
-      try {
-        // deno-lint-ignore no-await-in-loop -- lines must leave in order
-        while (bytes.length > 0) bytes = bytes.subarray(await this.#write(bytes));
-      } catch {
-        // Whoever read the log has gone (a closed pipe); there is nobody left to tell.
-      }
-    }
-    this.#writing = undefined;
-  }
-
-  #takePending(): string {
-    if (this.#dropped > 0) this.#pending.push(this.#describeDrops(this.#dropped));
-    const text = this.#pending.join("");
-    this.#pending = [];
-    this.#pendingChars = 0;
-    this.#dropped = 0;
-    return text;
-  }
 }

@@ -1,47 +1,58 @@
 /** What sessions add to the tally of their worker, while they last and when they have ended. */
 
+import type { Backend } from "../pool/backend.ts";
+import { observe } from "../pool/histogram.ts";
 import * as tally from "../pool/tally.ts";
-import type { LiveSession } from "./live_session.ts";
+import type { Session } from "./session.ts";
 import { END_REASONS } from "./record.ts";
 
 export class Accounts {
   readonly #tally = new tally.Tally(END_REASONS.length);
 
   /** Counts the bytes of a session that have moved since the last time; asked with every tick, and at the end. */
-  countBytes(session: LiveSession): void {
-    const { bytesIn, bytesOut } = session;
-    const listener = session.entrance.row;
-    const backend = session.backend?.row;
-    const newIn = bytesIn - session.countedIn;
-    const newOut = bytesOut - session.countedOut;
-    if (newIn > 0) this.#tally.add(listener, backend, tally.BYTES_IN, newIn);
-    if (newOut > 0) this.#tally.add(listener, backend, tally.BYTES_OUT, newOut);
-    session.countedIn = bytesIn;
-    session.countedOut = bytesOut;
+  countBytes(session: Session): void {
+    const { activity } = session;
+    const { bytesIn, bytesOut } = activity;
+    if (bytesIn === activity.countedIn && bytesOut === activity.countedOut) return;
+    const cells = this.#of(session, session.backend);
+    add(cells, tally.BYTES_IN, bytesIn - activity.countedIn);
+    add(cells, tally.BYTES_OUT, bytesOut - activity.countedOut);
+    activity.countedIn = bytesIn;
+    activity.countedOut = bytesOut;
   }
 
   /** Counts a session that has ended. */
-  countSession(session: LiveSession): void {
-    const { attempts } = session;
-    const listener = session.entrance.row;
-    const backend = session.backend?.row;
+  countSession(session: Session): void {
     this.countBytes(session);
-    this.#tally.add(listener, backend, tally.ENDS + END_REASONS.indexOf(session.endReason), 1);
-    this.#tally.observe(listener, backend, tally.SESSION_SECONDS, session.ageMs / 1_000);
-    if (backend !== undefined) {
-      this.#tally.observe(listener, backend, tally.DIAL_SECONDS, session.dialMs / 1_000);
+    const { attempts, backend, queuedMs } = session;
+    const cells = this.#of(session, backend);
+    add(cells, tally.ENDS + END_REASONS.indexOf(session.endReason), 1);
+    observe(cells, tally.SESSION_SECONDS, session.ageMs / 1_000);
+    if (backend !== undefined) observe(cells, tally.DIAL_SECONDS, session.dialMs / 1_000);
+    if (attempts > 1) add(cells, tally.RETRIES, attempts - 1);
+    for (const failed of session.failedDials ?? []) {
+      if (failed.isBackends) add(this.#of(session, failed.backend), tally.DIAL_FAILURES, 1);
     }
-    if (attempts > 1) this.#tally.add(listener, backend, tally.RETRIES, attempts - 1);
-    for (const failed of session.failedDials) {
-      this.#tally.add(listener, failed.backend.row, tally.DIAL_FAILURES, 1);
+    if (queuedMs !== undefined) {
+      observe(this.#of(session, undefined), tally.QUEUE_SECONDS, queuedMs / 1_000);
     }
-    if (session.queuedMs !== undefined) {
-      this.#tally.observe(listener, undefined, tally.QUEUE_SECONDS, session.queuedMs / 1_000);
-    }
+  }
+
+  /** Counts a session whose dial failed for want of something of this machine. */
+  countShortage(session: Session, backend: Backend): void {
+    add(this.#of(session, backend), tally.SHORT_DIALS, 1);
   }
 
   /** What has been added since the last time. */
   handOver(): tally.TallyEntry[] {
     return this.#tally.handOver();
   }
+
+  #of(session: Session, backend: Backend | undefined): Float64Array {
+    return this.#tally.of(session.listener, session.pool, backend);
+  }
+}
+
+function add(cells: Float64Array, cell: number, amount: number): void {
+  cells[cell] = (cells[cell] ?? 0) + amount;
 }

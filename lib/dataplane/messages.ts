@@ -1,26 +1,34 @@
 /** What the two planes say to each other. Everything else they share is on the scoreboard. */
 
 import type { Address } from "../core/address.ts";
-import type { PoolOptions, PoolTuning } from "../pool/pool.ts";
+import type { PoolChange, PoolOptions } from "../pool/pool.ts";
+import type { BackendRow, FilesRow, ListenerRow, PoolRow, SessionsRow } from "../pool/row.ts";
 import type { TallyEntry } from "../pool/tally.ts";
-import type { EndReason, SessionRecord } from "./record.ts";
+import type { EndReason, RecordedSessions, SessionRecord } from "./record.ts";
 import type { SessionLimits } from "./timeouts.ts";
 
 /** A listener as a worker needs it. */
 export interface ListenerOptions {
   /** Its row on the scoreboard, for the places that are taken: one also waits for the next connection in each worker. */
-  readonly row: number;
+  readonly row: ListenerRow;
   /** Its row for the sessions that there are. */
-  readonly sessionsRow: number;
+  readonly sessionsRow: SessionsRow;
   readonly name: string;
-  /** By IP address and settled port, or socket path. */
+  /** By IP address and settled port, or socket path; for a worker, where it is bound. */
   readonly address: Address;
-  /** Position of its pool in {@linkcode PlaneOptions.pools}. */
-  readonly pool: number;
+  /** Its other sockets, where it has more than one; see all_addresses.ts. */
+  readonly alsoAt?: readonly Address[];
+  /** The row of its pool. */
+  readonly pool: PoolRow;
   /** Over all workers; 0 is no limit. */
   readonly maxConnections: number;
   readonly backlog: number;
   readonly limits: SessionLimits;
+}
+
+/** All sockets of a listener, the first first. */
+export function socketsOf({ address, alsoAt = [] }: ListenerOptions): Address[] {
+  return [address, ...alsoAt];
 }
 
 /** All that a data-plane worker is told. */
@@ -33,14 +41,16 @@ export interface PlaneOptions {
   readonly pools: readonly PoolOptions[];
   readonly scoreboard: SharedArrayBuffer;
   readonly ledger: SharedArrayBuffer;
-  /** Whether sessions leave records. */
-  readonly recordSessions: boolean;
+  /** The row that counts the sessions of all listeners, and has the limit that open files set. */
+  readonly filesRow: FilesRow;
+  readonly recordSessions: RecordedSessions;
   /** Whether the control plane wants to know what sessions add up to. */
   readonly tallySessions: boolean;
 }
 
-/** A session that goes on, as the admin side shows it. */
+/** An active session, as the admin side shows it. */
 export interface LiveSessionFacts {
+  readonly id: string;
   readonly listener: string;
   readonly pool: string;
   readonly client: string;
@@ -51,21 +61,42 @@ export interface LiveSessionFacts {
   readonly bytes_out: number;
 }
 
+/** Which sessions are asked for; what is undefined does not matter. */
+export interface LiveSessionFilter {
+  readonly listener?: string | undefined;
+  readonly pool?: string | undefined;
+  readonly backend?: string | undefined;
+  /** Part of the client's address. */
+  readonly client?: string | undefined;
+}
+
 export type ToWorker =
+  /** Listen, which `listening` answers. */
   | { readonly type: "start"; readonly options: PlaneOptions }
-  /**
-   * Stop accepting, which `closed` answers; `drained` follows when the last session has ended. Unix sockets with these paths have been taken over
-   * by other workers.
-   */
-  | { readonly type: "drain"; readonly takenOver: readonly string[] }
+  /** Begin to accept: all that has to be there for it is there. */
+  | { readonly type: "accept" }
+  /** Stop accepting, which `closed` answers; `drained` follows when the last session has ended. */
+  | { readonly type: "drain" }
   /** End the sessions that are left; `drained` answers. */
   | { readonly type: "close" }
-  /** Go by these from now on; as many as there are pools, in their order. */
-  | { readonly type: "adjust"; readonly pools: readonly PoolTuning[] }
-  /** Say which sessions go on, the oldest first, at most so many; `live_sessions` answers. */
-  | { readonly type: "list_sessions"; readonly request: number; readonly limit: number }
+  /** Apply these changes; `adjusted` answers. Other pools stay as they are. */
+  | { readonly type: "adjust"; readonly request: number; readonly pools: readonly PoolChange[] }
+  /** List active sessions, the oldest first, at most `limit`; `live_sessions` answers. */
+  | {
+    readonly type: "list_sessions";
+    readonly request: number;
+    readonly limit: number;
+    readonly filter: LiveSessionFilter;
+  }
+  /** End the session with this id; `session_ended` says whether there was one. */
+  | {
+    readonly type: "end_session";
+    readonly request: number;
+    readonly id: string;
+    readonly reason: EndReason;
+  }
   /** End the sessions at a backend, known by its row, for this reason. */
-  | { readonly type: "end_sessions"; readonly backend: number; readonly reason: EndReason };
+  | { readonly type: "end_sessions"; readonly backend: BackendRow; readonly reason: EndReason };
 
 export type FromWorker =
   | { readonly type: "listening" }
@@ -74,14 +105,18 @@ export type FromWorker =
   /** The worker is of no more use; it has ended, or could not begin. */
   | { readonly type: "died"; readonly reason: string }
   | { readonly type: "sessions"; readonly records: readonly SessionRecord[] }
-  /** What has been added since the last such message, and the most that the clock of the worker was late meanwhile. */
+  /** Sums since the last such message, and the largest event-loop lag since then, in ms. */
   | { readonly type: "tally"; readonly entries: readonly TallyEntry[]; readonly lagMs: number }
   | {
     readonly type: "live_sessions";
     readonly request: number;
     readonly sessions: readonly LiveSessionFacts[];
   }
-  /** A backend, known by its row, has failed as often in a row as its pool bears. */
-  | { readonly type: "failing"; readonly backend: number }
+  | { readonly type: "adjusted"; readonly request: number }
+  | { readonly type: "session_ended"; readonly request: number; readonly found: boolean }
+  /** A backend has reached its pool's limit of consecutive failures. */
+  | { readonly type: "failing"; readonly backend: BackendRow }
+  /** The limit that open files set was reached. */
+  | { readonly type: "files_wanted" }
   | { readonly type: "warning"; readonly event: string; readonly fields: Readonly<Record<string, unknown>> }
   | { readonly type: "drained"; readonly closedSessions: number };

@@ -1,221 +1,200 @@
 /** The data plane of one worker: its listeners, and the sessions that came in through them. */
 
-import { CoarseClock, TICK_MS, type Watched } from "../core/coarse_clock.ts";
-import { type Address, formatHostPort } from "../core/address.ts";
-import { reasonOf } from "../core/errors.ts";
-import type { Backend } from "../pool/backend.ts";
+import { CoarseClock, type Watched } from "../core/coarse_clock.ts";
+import type { ClientSocket, Engine, Listener } from "../engine/contract.ts";
+import { RuntimeEngine } from "../engine/runtime/engine.ts";
 import { Ledger } from "../pool/ledger.ts";
-import { Pool, type PoolTuning } from "../pool/pool.ts";
+import { Pool, type PoolChange } from "../pool/pool.ts";
+import type { BackendRow, PoolRow } from "../pool/row.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
-import { Accounts } from "./accounts.ts";
-import { acceptConnections, type Gate } from "./accept.ts";
-import { Buffers } from "./buffers.ts";
-import { DescriptorShortage } from "./descriptor_shortage.ts";
-import { readEarly } from "./early_read.ts";
-import { listenShared, removeSocketFile, stepInAddress } from "./listen.ts";
-import { type Entrance, LiveSession } from "./live_session.ts";
-import type { FromWorker, ListenerOptions, PlaneOptions } from "./messages.ts";
-import type { EndReason, SessionRecord } from "./record.ts";
+import { sharedLimiter } from "./limiter.ts";
+import {
+  type FromWorker,
+  type ListenerOptions,
+  type LiveSessionFacts,
+  type LiveSessionFilter,
+  type PlaneOptions,
+  socketsOf,
+} from "./messages.ts";
+import type { EndReason } from "./record.ts";
+import { Report } from "./report.ts";
 import { Roster } from "./roster.ts";
-import { runSession, type SessionTools } from "./session.ts";
-import { Turnstile } from "./turnstile.ts";
-
-/** Records go to the control plane in batches: one a tick, or as soon as there are this many. */
-const MAX_RECORD_BATCH = 512;
-
-/** How often the control plane learns what sessions add up to. */
-const TALLY_MS = 250;
+import { type ListenerContext, Session, type SessionTools } from "./session.ts";
+import { factsOf } from "./session_facts.ts";
 
 export class Plane implements Watched {
   readonly #options: PlaneOptions;
   readonly #tell: (message: FromWorker) => void;
   readonly #scoreboard: Scoreboard;
   readonly #ledger: Ledger;
-  readonly #pools: readonly Pool[];
+  readonly #pools: ReadonlyMap<PoolRow, Pool>;
   readonly #clock = new CoarseClock();
-  readonly #sessions = new Roster<LiveSession>();
+  readonly #sessions = new Roster<Session>();
+  readonly #engine: Engine = new RuntimeEngine(this.#sessions);
+  readonly #report: Report;
   readonly #tools: SessionTools = {
-    buffers: new Buffers(),
-    turnstile: new Turnstile(this.#sessions),
-    shortage: new DescriptorShortage(),
+    engine: this.#engine,
+    clock: this.#clock,
+    onShortage: (session, backend, what) => this.#report.shortage(session, backend, what),
+    onFault: (fault) => this.#report.fault(fault),
+    onOver: (session) => this.#onOver(session),
   };
   readonly #stop = new AbortController();
+  /** Those whose connections are not accepted yet. */
+  readonly #listening: { readonly options: ListenerOptions; readonly listener: Listener }[] = [];
   readonly #accepting: Promise<void>[] = [];
   /** Called when the last session has ended. */
   #onIdle: (() => void) | undefined;
-  #records: SessionRecord[] = [];
-  readonly #accounts: Accounts | undefined;
-  #lastTickMs = performance.now();
-  #nextTallyMs = 0;
-  #maxLagMs = 0;
+  /** So far. */
   #sessionCount = 0;
   #closedSessions = 0;
 
   /** @param tell Sends a message to the control plane. */
   constructor(options: PlaneOptions, tell: (message: FromWorker) => void) {
+    const scoreboard = new Scoreboard(options.scoreboard, this.#engine.woken);
+    const ledger = new Ledger(scoreboard, options.ledger);
+    const { worker, pools, recordSessions, tallySessions } = options;
     this.#options = options;
     this.#tell = tell;
-    const scoreboard = new Scoreboard(options.scoreboard);
-    const ledger = new Ledger(scoreboard, options.ledger);
-    const onFailing = (backend: Backend): void => tell({ type: "failing", backend: backend.row });
-    const { worker } = options;
-    this.#accounts = options.tallySessions ? new Accounts() : undefined;
     this.#scoreboard = scoreboard;
     this.#ledger = ledger;
-    this.#pools = options.pools.map((pool) => new Pool(pool, { scoreboard, ledger, worker, onFailing }));
+    this.#report = new Report({
+      recordSessions,
+      tallySessions,
+      idOf: (session) => this.#idOf(session),
+      tell,
+    });
+    const onFailing = ({ row }: { row: BackendRow }): void => tell({ type: "failing", backend: row });
+    this.#pools = new Map(pools.map((pool) => {
+      return [pool.row, new Pool(pool, { scoreboard, ledger, worker, onFailing })];
+    }));
   }
 
-  /** Begins to accept. Throws when an address cannot be listened on. */
+  /** Listens; connections wait until {@linkcode accept}. Throws when an address cannot be listened on. */
   async start(): Promise<void> {
     const listeners = await Promise.all(this.#options.listeners.map(async (options) => {
-      const { address, backlog } = options;
-      // The control plane renames a Unix socket as soon as all workers are ready.
-      const place = address.transport === "unix" ? stepInAddress(address) : address;
-      return { options, listener: await listenShared(place, backlog) };
+      return { options, listener: await this.#engine.listen(socketsOf(options), options.backlog) };
     }));
-    this.#clock.start();
+    this.#clock.start(this.#engine.every);
     this.#clock.watch(this);
-    for (const { options, listener } of listeners) this.#accepting.push(this.#accept(options, listener));
+    this.#listening.push(...listeners);
     this.#tell({ type: "listening" });
   }
 
-  /**
-   * Stops accepting and lets the sessions finish; tells `drained` when the last has ended.
-   *
-   * @param takenOver Paths of Unix sockets at which others listen by now.
-   */
-  async drain(takenOver: readonly string[]): Promise<void> {
-    const addresses = this.#options.listeners.map(({ address }) => address);
-    const isTakenOver = (address: Address): boolean => {
-      return address.transport === "unix" && takenOver.includes(address.path);
-    };
-    // Whoever dialled the old socket before it was replaced is still let in.
-    if (addresses.some(isTakenOver)) await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+  /** Begins to accept. */
+  accept(): void {
+    for (const { options, listener } of this.#listening.splice(0)) {
+      this.#accepting.push(this.#accept(options, listener));
+    }
+  }
+
+  /** Stops accepting and lets the sessions finish; tells `drained` when the last has ended. */
+  async drain(): Promise<void> {
     this.#stop.abort();
+    for (const { listener } of this.#listening.splice(0)) listener.close();
     await Promise.all(this.#accepting);
-    await Promise.all(addresses.filter((it) => !isTakenOver(it)).map(removeSocketFile));
     this.#tell({ type: "closed" });
     if (this.#sessions.size > 0) await new Promise<void>((resolve) => this.#onIdle = resolve);
     this.#clock.stop();
-    this.#sendRecords();
-    this.#nextTallyMs = 0;
-    this.#sendTally(performance.now());
+    this.#report.flush();
     this.#tell({ type: "drained", closedSessions: this.#closedSessions });
   }
 
   /** Ends the sessions that are left. Call it after {@linkcode drain}, which then comes to its end. */
   closeSessions(): void {
     // Those who wait come first: they should not be given the slots of those who are ended.
-    for (const session of [...this.#sessions].sort((a, b) => Number(b.isQueued) - Number(a.isQueued))) {
-      if (!session.ended) this.#closedSessions++;
+    const isQueued = ({ phase }: Session): number => Number(phase === "queued");
+    for (const session of this.#sessions.all().sort((a, b) => isQueued(b) - isQueued(a))) {
+      if (session.phase !== "ended") this.#closedSessions++;
       session.end("shutdown");
     }
   }
 
-  /** Goes by other rules from now on; as many as there are pools, in their order. */
-  adjust(pools: readonly PoolTuning[]): void {
-    this.#pools.forEach((pool, i) => {
-      const tuning = pools[i];
-      if (tuning !== undefined) pool.adjust(tuning);
-    });
+  /** Goes by these from now on. What was reported until then comes before the answer. */
+  adjust(request: number, changes: readonly PoolChange[]): void {
+    for (const change of changes) this.#pools.get(change.row)?.adjust(change);
+    this.#report.flush();
+    this.#tell({ type: "adjusted", request });
   }
 
   /** Tells which sessions go on, the oldest first. */
-  listSessions(request: number, limit: number): void {
-    const oldest = [...this.#sessions].sort((a, b) => a.startedMs - b.startedMs).slice(0, limit);
-    const sessions = oldest.map((session) => session.facts(formatPeer(session.client.remoteAddr)));
+  listSessions(request: number, limit: number, filter: LiveSessionFilter): void {
+    const sessions: LiveSessionFacts[] = [];
+    for (const session of this.#sessions.all().sort((a, b) => a.activity.startedMs - b.activity.startedMs)) {
+      if (sessions.length === limit) break;
+      const facts = factsOf(session, this.#idOf(session));
+      if (fits(facts, filter)) sessions.push(facts);
+    }
     this.#tell({ type: "live_sessions", request, sessions });
   }
 
+  /** Ends one session, and tells whether there was one. */
+  endSession(request: number, id: string, reason: EndReason): void {
+    const session = this.#sessions.all().find((it) => this.#idOf(it) === id);
+    session?.end(reason);
+    this.#tell({ type: "session_ended", request, found: session !== undefined });
+  }
+
   /** Ends the sessions at a backend, which is known by its row. */
-  endSessions(backend: number, reason: EndReason): void {
-    for (const session of this.#sessions) if (session.backend?.row === backend) session.end(reason);
-  }
-
-  onTick(nowMs: number): void {
-    for (const pool of this.#pools) pool.queue?.onTick(nowMs);
-    for (const session of this.#sessions) {
-      session.onTick(nowMs);
-      this.#accounts?.countBytes(session);
-    }
-    this.#sendRecords();
-    this.#sendTally(nowMs);
-  }
-
-  #accept(options: ListenerOptions, listener: Deno.Listener): Promise<void> {
-    const pool = this.#pools[options.pool];
-    if (pool === undefined) {
-      throw new RangeError(`Cannot start listener ${options.name}: there is no pool ${options.pool}`);
-    }
-    const { row, sessionsRow, name, limits } = options;
-    const entrance = { row, sessionsRow, name, limits, pool };
-    return acceptConnections(listener, {
-      gate: this.#gate(options),
-      serve: (conn) => this.#serve(conn, entrance),
-      stop: this.#stop.signal,
-      onTrouble: (event, fields) => {
-        this.#tell({ type: "warning", event, fields: { listener: options.name, ...fields } });
-      },
+  endSessions(backend: BackendRow, reason: EndReason): void {
+    this.#sessions.each((session) => {
+      if (session.backend?.row === backend) session.end(reason);
     });
   }
 
-  #gate({ row, maxConnections }: ListenerOptions): Gate {
-    return {
-      enter: () => !this.#tools.shortage.isFelt && this.#ledger.take(row, maxConnections),
-      leave: () => {
-        this.#ledger.giveBack(row);
-        if (maxConnections > 0) this.#scoreboard.tellLowered(row);
-      },
-      freed: () => {
-        if (this.#tools.shortage.isFelt) return this.#tools.shortage.over();
-        return this.#scoreboard.lowered(row, maxConnections, TICK_MS);
-      },
-    };
+  onTick(nowMs: number): void {
+    for (const pool of this.#pools.values()) pool.queue?.onTick(nowMs);
+    this.#sessions.each((session) => {
+      session.onTick(nowMs);
+      if (session.phase !== "ended") this.#report.countActive(session);
+    });
+    this.#report.onTick(nowMs);
   }
 
-  async #serve(client: Deno.Conn, entrance: Entrance): Promise<void> {
-    const earlyRead = readEarly(client, this.#tools.buffers);
-    const session = new LiveSession(client, entrance, earlyRead, this.#clock);
-    this.#sessions.add(session);
-    this.#ledger.take(entrance.sessionsRow, 0);
-    try {
-      await runSession(session, entrance.pool.keyOf(client.remoteAddr), this.#tools);
-    } catch (error) {
-      this.#tell({ type: "warning", event: "session_failed", fields: { reason: reasonOf(error) } });
+  #accept(options: ListenerOptions, listener: Listener): Promise<void> {
+    const pool = this.#pools.get(options.pool);
+    if (pool === undefined) {
+      throw new RangeError(`Cannot start listener ${options.name}: there is no pool in row ${options.pool}`);
     }
+    const { row, sessionsRow, name, limits, maxConnections } = options;
+    const context = { row, sessionsRow, name, limits, pool };
+    return listener.accept({
+      limiter: sharedLimiter({
+        scoreboard: this.#scoreboard,
+        ledger: this.#ledger,
+        row,
+        maxConnections,
+        filesRow: this.#options.filesRow,
+        onFilesWanted: () => this.#report.wantFiles(),
+      }),
+      serve: (client, leave) => this.#serve(client, context, leave),
+      stop: this.#stop.signal,
+      onTrouble: (event, fields) => this.#report.warn(event, { listener: name, ...fields }),
+    });
+  }
+
+  #serve(client: ClientSocket, context: ListenerContext, leave: () => void): void {
+    const session = new Session(client, context, leave, this.#tools, ++this.#sessionCount);
+    this.#sessions.add(session);
+    this.#ledger.take(context.sessionsRow, 0);
+    session.begin();
+  }
+
+  #onOver(session: Session): void {
     this.#sessions.remove(session);
-    this.#ledger.giveBack(entrance.sessionsRow);
-    this.#account(session);
+    this.#ledger.giveBack(session.listener.sessionsRow);
+    this.#report.over(session);
     if (this.#sessions.size === 0) this.#onIdle?.();
   }
 
-  #account(session: LiveSession): void {
-    this.#accounts?.countSession(session);
-    if (!this.#options.recordSessions) return;
-    const id = this.#options.sessionIdPrefix + ++this.#sessionCount;
-    this.#records.push(session.record(id, formatPeer(session.client.remoteAddr)));
-    if (this.#records.length >= MAX_RECORD_BATCH) this.#sendRecords();
-  }
-
-  /** Even with nothing to tell: the control plane learns how late the clock of this thread is. */
-  #sendTally(nowMs: number): void {
-    if (this.#accounts === undefined) return;
-    const lagMs = Math.max(0, nowMs - this.#lastTickMs - TICK_MS);
-    this.#lastTickMs = nowMs;
-    this.#maxLagMs = Math.max(this.#maxLagMs, lagMs);
-    if (nowMs < this.#nextTallyMs) return;
-    this.#nextTallyMs = nowMs + TALLY_MS;
-    this.#tell({ type: "tally", entries: this.#accounts.handOver(), lagMs: this.#maxLagMs });
-    this.#maxLagMs = 0;
-  }
-
-  #sendRecords(): void {
-    if (this.#records.length === 0) return;
-    this.#tell({ type: "sessions", records: this.#records });
-    this.#records = [];
+  #idOf(session: Session): string {
+    return this.#options.sessionIdPrefix + session.number;
   }
 }
 
-function formatPeer(address: Deno.Addr): string {
-  return "hostname" in address ? formatHostPort(address.hostname, address.port) : "unix";
+function fits(facts: LiveSessionFacts, { listener, pool, backend, client }: LiveSessionFilter): boolean {
+  return (listener === undefined || facts.listener === listener) &&
+    (pool === undefined || facts.pool === pool) &&
+    (backend === undefined || facts.backend === backend) &&
+    (client === undefined || facts.client.includes(client));
 }

@@ -30,6 +30,23 @@ export const END_REASONS = [
 ] as const;
 export type EndReason = typeof END_REASONS[number];
 
+/** Ends of sessions whose client could not be served at all; worth a warning. */
+export const UNSERVED: ReadonlySet<EndReason> = new Set(
+  ["dial_failed", "no_backend", "queue_full", "queue_timeout", "internal_error"] as const,
+);
+
+/** Which sessions leave a record: all, none, or not those in which no byte moved and nothing went wrong. */
+export type RecordedSessions = boolean | "served";
+
+/** Whether a session that has ended leaves a record. */
+export function isRecorded(
+  { bytes_in, bytes_out, end }: Pick<SessionRecord, "bytes_in" | "bytes_out" | "end">,
+  recorded: RecordedSessions,
+): boolean {
+  if (recorded !== "served") return recorded;
+  return bytes_in > 0 || bytes_out > 0 || UNSERVED.has(end);
+}
+
 /** The field names are those of the log, so they are snake_case; undefined fields are not written. */
 export interface SessionRecord {
   readonly id: string;
@@ -38,6 +55,8 @@ export interface SessionRecord {
   readonly client: string;
   /** The name of the backend; undefined when none was reached. */
   readonly backend: string | undefined;
+  /** `ip:port` that the backend sees as its client; undefined for a Unix socket, and when none was reached. */
+  readonly local: string | undefined;
   /** Bytes relayed from client to backend. */
   readonly bytes_in: number;
   /** Bytes relayed from backend to client. */

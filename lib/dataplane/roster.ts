@@ -17,13 +17,13 @@ export class Roster<T extends Placed> {
     return this.#present.length;
   }
 
-  /** Takes in somebody who is in no roster. */
+  /** Adds an item that is in no roster. */
   add(newcomer: T): void {
     newcomer.place = this.#present.length;
     this.#present.push(newcomer);
   }
 
-  /** Lets somebody go who is in this roster. */
+  /** Removes an item of this roster. */
   remove(leaver: T): void {
     const last = this.#present.pop();
     if (last === undefined || last === leaver) return;
@@ -31,8 +31,17 @@ export class Roster<T extends Placed> {
     this.#present[leaver.place] = last;
   }
 
-  /** Nobody may come or go meanwhile. */
-  [Symbol.iterator](): Iterator<T> {
-    return this.#present[Symbol.iterator]();
+  /** All who are here now. */
+  all(): T[] {
+    return [...this.#present];
+  }
+
+  /** Calls for each of those who are here and stay; they may go meanwhile, and some may then be called for twice. */
+  each(call: (present: T) => void): void {
+    // The last one takes the place of one that goes, and has had its turn by then.
+    for (let place = this.#present.length - 1; place >= 0; place--) {
+      const present = this.#present[place];
+      if (present !== undefined) call(present);
+    }
   }
 }

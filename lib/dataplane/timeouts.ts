@@ -16,13 +16,26 @@ export interface SessionTimes {
   readonly lastActiveMs: number;
   /** Whether one direction has ended. */
   readonly halfClosed: boolean;
+  /** Writes that a peer has not taken yet: it may read slowly, so that the other one is not silent but held up. */
+  readonly pendingWrites: number;
+  /** When the client was told the end of what a backend that is gone had sent; Infinity before that. */
+  readonly leftOverMs: number;
 }
+
+/**
+ * How long a client gets to go by itself when its backend is gone and all that the backend had sent was passed on. Then its
+ * connection is closed, so that a client which only writes learns of it with its next write.
+ */
+const LEAVE_MS = 500;
 
 /** The limit that the session has run into, or undefined. */
 export function overdue(times: SessionTimes, limits: SessionLimits, nowMs: number): EndReason | undefined {
   const silentMs = nowMs - times.lastActiveMs;
   if (exceeds(nowMs - times.startedMs, limits.maxSessionDurationMs)) return "max_duration";
-  if (times.halfClosed && exceeds(silentMs, limits.halfCloseTimeoutMs)) return "half_close_timeout";
+  if (nowMs - times.leftOverMs >= LEAVE_MS) return "backend_reset";
+  if (times.halfClosed && times.pendingWrites === 0 && exceeds(silentMs, limits.halfCloseTimeoutMs)) {
+    return "half_close_timeout";
+  }
   if (exceeds(silentMs, limits.idleTimeoutMs)) return "idle_timeout";
   return undefined;
 }

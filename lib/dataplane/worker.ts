@@ -22,20 +22,24 @@ function die(error: unknown): void {
   self.close();
 }
 
-async function obey(message: ToWorker): Promise<void> {
+async function handle(message: ToWorker): Promise<void> {
   switch (message.type) {
     case "start":
       plane = new Plane(message.options, tell);
       return await plane.start();
+    case "accept":
+      return plane?.accept();
     case "drain":
-      await plane?.drain(message.takenOver);
+      await plane?.drain();
       return self.close();
     case "close":
       return plane?.closeSessions();
     case "adjust":
-      return plane?.adjust(message.pools);
+      return plane?.adjust(message.request, message.pools);
     case "list_sessions":
-      return plane?.listSessions(message.request, message.limit);
+      return plane?.listSessions(message.request, message.limit, message.filter);
+    case "end_session":
+      return plane?.endSession(message.request, message.id, message.reason);
     case "end_sessions":
       return plane?.endSessions(message.backend, message.reason);
   }
@@ -50,5 +54,5 @@ self.addEventListener("unhandledrejection", (event) => {
   die(event.reason);
 });
 self.addEventListener("message", (event: MessageEvent<ToWorker>) => {
-  obey(event.data).catch(die);
+  handle(event.data).catch(die);
 });

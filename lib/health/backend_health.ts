@@ -1,19 +1,23 @@
 import type { Recorder } from "../core/log.ts";
-import type { Backend } from "../pool/backend.ts";
-import type { Scoreboard } from "../pool/scoreboard.ts";
+import { type Backend, isElsewhere } from "../pool/backend.ts";
+import type { BackendRow, PoolRow } from "../pool/row.ts";
+import { asNew, type Scoreboard } from "../pool/scoreboard.ts";
 import type { CheckResult, HealthCheck } from "./check.ts";
 import { runChecks } from "./check_loop.ts";
 import { eject, type EjectionLimits, isEjected, NEVER_EJECTED } from "./outlier.ts";
 import { prepareProbe } from "./probe.ts";
-import { INITIAL_STANDING, nextStanding } from "./rise_fall.ts";
-import { sleep } from "./sleep.ts";
+import { initialStanding, nextStanding } from "./rise_fall.ts";
+import { sleep } from "../core/sleep.ts";
 import { rampAt } from "./slow_start.ts";
-import type { Turns } from "./turns.ts";
+import type { ShortageNotes } from "./shortage_notes.ts";
+import type { StartPace } from "./start_pace.ts";
 
 /** How the backends of a pool are watched, and what follows from it. */
 export interface HealthRules {
   /** Undefined: they are not checked. */
   readonly healthCheck: HealthCheck | undefined;
+  /** Whether a new backend gets sessions before its first check. */
+  readonly initial: "up" | "down";
   readonly outlierDetection: EjectionLimits;
   /** 0 is at once. */
   readonly slowStartMs: number;
@@ -23,20 +27,22 @@ export interface HealthRules {
 
 /** A pool as the monitor sees it. */
 export interface WatchedPool {
-  readonly row: number;
+  readonly row: PoolRow;
   readonly name: string;
   readonly backends: readonly Backend[];
   readonly rules: HealthRules;
 }
 
-export interface HealthSurroundings {
+export interface HealthDeps {
   readonly scoreboard: Scoreboard;
   readonly log: Recorder;
-  readonly turns: Turns;
+  readonly pace: StartPace;
+  /** Told of checks that could not be made for want of something of our own. */
+  readonly shortages: ShortageNotes;
   /** Ends the sessions of a backend, known by its row, that has gone down. */
-  readonly endSessions: (backend: number) => void;
+  readonly endSessions: (backend: BackendRow) => void;
   /** How many backends of a pool, known by its row, are ejected. */
-  readonly ejectedIn: (pool: number) => number;
+  readonly ejectedIn: (pool: PoolRow) => number;
 }
 
 /** What is known about the health of one backend: its checks, its ejections, and its way back. */
@@ -45,31 +51,33 @@ export class BackendHealth {
   reason = "";
   /** When that was, in milliseconds since 1970. */
   sinceMs = Date.now();
-  /** Results of checks so far. */
-  readonly checks = { ok: 0, failed: 0 };
+  /** Results of checks so far; short are those that were not made for want of something of this machine. */
+  readonly checks = { ok: 0, failed: 0, short: 0 };
   /** Ejections so far. */
   ejections = 0;
 
-  readonly #surroundings: HealthSurroundings;
+  readonly #deps: HealthDeps;
   #pool: WatchedPool;
   #backend: Backend;
-  #standing = INITIAL_STANDING;
+  #standing = initialStanding(true);
   #history = NEVER_EJECTED;
   #stopChecks = new AbortController();
   #checking = Promise.resolve();
   #returnTimer: ReturnType<typeof setTimeout> | undefined;
   #rampTimer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Begins to check at once, if the pool has checks. */
-  constructor(pool: WatchedPool, backend: Backend, surroundings: HealthSurroundings) {
+  /** Begins to check at once, if the pool has checks and the backend an address. */
+  constructor(pool: WatchedPool, backend: Backend, deps: HealthDeps) {
     this.#pool = pool;
     this.#backend = backend;
-    this.#surroundings = surroundings;
-    this.#startChecks();
+    this.#deps = deps;
+    this.#forget();
+    if (backend.unresolved === undefined) this.#startChecks();
+    else this.#setUnresolved(backend.unresolved);
   }
 
   /** The row of the pool. */
-  get pool(): number {
+  get pool(): PoolRow {
     return this.#pool.row;
   }
 
@@ -83,22 +91,43 @@ export class BackendHealth {
 
   /** Goes on under the rules of a new configuration; checks that stay the same are not interrupted. */
   follow(pool: WatchedPool, backend: Backend): void {
+    const before = this.#backend;
     const isSameCheck = isSame(pool.rules.healthCheck, this.#pool.rules.healthCheck) &&
-      isSame(backend.address, this.#backend.address);
+      isSame(placeOf(backend), placeOf(before));
     this.#pool = pool;
     this.#backend = backend;
+    if (backend.unresolved !== undefined && before.unresolved !== undefined) {
+      if (backend.unresolved === this.reason) return;
+      this.reason = backend.unresolved;
+      return this.#say("warn", "name_not_resolved", {});
+    }
     if (isSameCheck) return;
     this.#stopChecks.abort();
+    if (isElsewhere(before, backend)) this.#forget();
+    if (backend.unresolved !== undefined) return this.#setUnresolved(backend.unresolved);
     this.#startChecks();
+    if (before.unresolved !== undefined && !this.isChecked) {
+      this.#standing = initialStanding(true);
+      return this.#setUp(true, "its name is resolved");
+    }
     if (this.isChecked || this.#standing.isUp) return;
-    this.#standing = INITIAL_STANDING;
+    this.#standing = initialStanding(true);
     this.#setUp(true, "no longer checked");
   }
 
-  /** The backend has failed as many sessions in a row as its pool bears: ejects it, if the pool can spare it. */
+  /** Puts on the scoreboard again what is known. */
+  restate(): void {
+    const { scoreboard } = this.#deps;
+    scoreboard.setFacts(this.#pool.row, this.#backend.row, {
+      isUp: this.#standing.isUp,
+      isEjected: this.isEjected,
+    });
+  }
+
+  /** The backend has reached its pool's limit of consecutive failures: ejects it, unless too many are ejected. */
   failing(): void {
     const { rules, backends, row } = this.#pool;
-    const { scoreboard, ejectedIn } = this.#surroundings;
+    const { scoreboard, ejectedIn } = this.#deps;
     const nowMs = performance.now();
     const inPool = { size: backends.length, ejected: ejectedIn(row) };
     const history = eject(this.#history, inPool, rules.outlierDetection, nowMs);
@@ -122,20 +151,45 @@ export class BackendHealth {
     await this.#checking;
   }
 
+  /** Nothing is known about it: it is as the pool wants new backends, and its first check decides alone. */
+  #forget(): void {
+    clearTimeout(this.#returnTimer);
+    clearTimeout(this.#rampTimer);
+    const isUp = !this.isChecked || this.#pool.rules.initial === "up";
+    this.#standing = initialStanding(isUp);
+    this.#history = NEVER_EJECTED;
+    this.reason = this.isChecked ? "not checked yet" : "";
+    this.sinceMs = Date.now();
+    const { scoreboard } = this.#deps;
+    const { isEjected, rampPercent, ...facts } = scoreboard.facts(this.#backend.row);
+    if (facts.isUp === isUp && !isEjected && rampPercent === 100) return;
+    scoreboard.setFacts(this.#pool.row, this.#backend.row, asNew(isUp));
+  }
+
+  /** A backend without an address is down, and there is nothing to check. */
+  #setUnresolved(reason: string): void {
+    this.#standing = initialStanding(false);
+    this.#setUp(false, reason);
+  }
+
   #startChecks(): void {
     const { healthCheck } = this.#pool.rules;
     if (healthCheck === undefined) return;
-    const probe = prepareProbe(healthCheck);
-    const { address } = this.#backend;
+    const { shortages } = this.#deps;
+    const probe = prepareProbe(healthCheck, (shortage) => {
+      this.checks.short++;
+      shortages.note(this.#pool.name, this.#backend.name, shortage);
+    });
+    const { address, otherAddresses } = this.#backend;
     this.#stopChecks = new AbortController();
     const before = this.#checking;
     const { signal } = this.#stopChecks;
     this.#checking = before.then(() =>
       runChecks({
         intervalMs: healthCheck.intervalMs,
-        probe: (stop) => probe(address, stop),
-        report: (result) => this.#hear(result, healthCheck),
-        turns: this.#surroundings.turns,
+        probe: (stop, report) => probe(address, stop, report, otherAddresses),
+        report: (result) => this.#onResult(result, healthCheck),
+        turn: () => this.#deps.pace.next(this.#pool.row),
         now: () => performance.now(),
         random: Math.random,
         sleep,
@@ -143,24 +197,27 @@ export class BackendHealth {
     );
   }
 
-  #hear({ ok, saw }: CheckResult, check: HealthCheck): void {
+  #onResult({ ok, saw }: CheckResult, check: HealthCheck): void {
     this.checks[ok ? "ok" : "failed"]++;
+    const isFirst = !this.#standing.isKnown;
+    if (isFirst) this.reason = saw;
     const { hasChanged, ...standing } = nextStanding(this.#standing, ok, check);
     this.#standing = standing;
-    if (hasChanged) this.#setUp(ok, saw);
+    if (hasChanged) this.#setUp(ok, saw, isFirst);
   }
 
-  #setUp(isUp: boolean, reason: string): void {
+  /** @param isFirst Whether it was the first check: a backend that was not down before has nothing to recover from. */
+  #setUp(isUp: boolean, reason: string, isFirst = false): void {
     this.#change({ isUp }, reason);
-    if (isUp) this.#startSlowly();
+    if (isUp && !isFirst) this.#startSlowly();
     this.#say(isUp ? "info" : "warn", isUp ? "backend_up" : "backend_down", {});
     if (!isUp && this.#pool.rules.onBackendDown === "close") {
-      this.#surroundings.endSessions(this.#backend.row);
+      this.#deps.endSessions(this.#backend.row);
     }
   }
 
   #return(): void {
-    this.#surroundings.scoreboard.clearFailures(this.#backend.row);
+    this.#deps.scoreboard.clearFailures(this.#backend.row);
     this.#change({ isEjected: false }, "its ejection is over");
     this.#startSlowly();
     this.#say("info", "backend_returned", {});
@@ -170,26 +227,29 @@ export class BackendHealth {
   #startSlowly(startedMs = performance.now()): void {
     clearTimeout(this.#rampTimer);
     const { percent, nextInMs } = rampAt(performance.now() - startedMs, this.#pool.rules.slowStartMs);
-    const { scoreboard } = this.#surroundings;
-    scoreboard.setFacts(this.#backend.row, { rampPercent: percent });
-    scoreboard.tellChanged(this.#pool.row);
+    const { scoreboard } = this.#deps;
+    scoreboard.setFacts(this.#pool.row, this.#backend.row, { rampPercent: percent });
     if (nextInMs === undefined) return;
     this.#rampTimer = setTimeout(() => this.#startSlowly(startedMs), Math.ceil(nextInMs));
   }
 
   #change(facts: { isUp: boolean } | { isEjected: boolean }, reason: string): void {
-    const { scoreboard } = this.#surroundings;
+    const { scoreboard } = this.#deps;
     this.reason = reason;
     this.sinceMs = Date.now();
-    scoreboard.setFacts(this.#backend.row, facts);
-    scoreboard.tellChanged(this.#pool.row);
+    scoreboard.setFacts(this.#pool.row, this.#backend.row, facts);
   }
 
   #say(level: "info" | "warn", event: string, fields: Record<string, unknown>): void {
     const { name: pool } = this.#pool;
     const { name: backend } = this.#backend;
-    this.#surroundings.log[level](event, { pool, backend, reason: this.reason, ...fields });
+    this.#deps.log[level](event, { pool, backend, reason: this.reason, ...fields });
   }
+}
+
+/** Where a backend is checked. */
+function placeOf({ address, otherAddresses, unresolved }: Backend): unknown {
+  return [address, otherAddresses, unresolved === undefined];
 }
 
 function isSame(one: unknown, other: unknown): boolean {

@@ -44,6 +44,8 @@ export interface ExpectCheck {
   readonly send: string;
   /** A text, or a regular expression as `/regex/`. */
   readonly expect: string;
+  /** What is sent before the connection is closed; may be empty. */
+  readonly quit: string;
 }
 
 export type HealthCheck = CheckTiming & (TcpCheck | HttpCheck | ExpectCheck);

@@ -1,17 +1,16 @@
 /** The checks of one backend, one after the other until they are stopped. */
 
 import type { CheckResult } from "./check.ts";
-import type { Turns } from "./turns.ts";
 
 export interface CheckLoopOptions {
   /** From the start of one check to the start of the next; at least 1. */
   readonly intervalMs: number;
-  /** One check; see `Probe`. Must not reject. */
-  readonly probe: (stop: AbortSignal) => Promise<CheckResult | undefined>;
-  /** Hears each result, and decides what it means. Must not throw. */
+  /** One check, which reports at once and resolves when it is over; see `Probe`. Must not reject. */
+  readonly probe: (stop: AbortSignal, report: (result: CheckResult) => void) => Promise<void>;
+  /** Is given each result, and decides what it means. Must not throw. */
   readonly report: (result: CheckResult) => void;
-  /** Shared by all loops of the process, so that a thousand backends are not dialled in one moment. */
-  readonly turns: Turns;
+  /** Resolves when the next check may start; see `StartPace`. */
+  readonly turn: () => Promise<void>;
   readonly now: () => number;
   /** From 0 to 1, 1 excluded. */
   readonly random: () => number;
@@ -26,13 +25,15 @@ const JITTER = 0.05;
  * Checks at once and then every interval, never twice at a time, until `stop` is aborted; resolves when none is under
  * way any more. Reports nothing after `stop`.
  *
- * A check that takes longer than the interval is followed by the next at once. One that waits for its turn begins, for
- * its timeout and for the interval, when it is its turn.
+ * A check that takes longer than the interval is followed by the next at once. One that waits for its start begins, for
+ * its timeout and for the interval, when it starts.
  */
 export async function runChecks(options: CheckLoopOptions, stop: AbortSignal): Promise<void> {
   while (!stop.aborted) {
     // deno-lint-ignore no-await-in-loop -- one check after the other is the point
-    const startedMs = await options.turns.run(() => checkOnce(options, stop));
+    await options.turn();
+    // deno-lint-ignore no-await-in-loop -- see above
+    const startedMs = await checkOnce(options, stop);
     const intervalMs = options.intervalMs * (1 + JITTER * (2 * options.random() - 1));
     const restMs = Math.max(0, startedMs + intervalMs - options.now());
     // deno-lint-ignore no-await-in-loop -- see above
@@ -46,8 +47,11 @@ async function checkOnce(
   stop: AbortSignal,
 ): Promise<number> {
   const startedMs = now();
-  // It may have been stopped while it waited for its turn.
-  const result = stop.aborted ? undefined : await probe(stop);
-  if (result !== undefined && !stop.aborted) report(result);
+  // It may have been stopped while it waited for its start.
+  if (!stop.aborted) {
+    await probe(stop, (result) => {
+      if (!stop.aborted) report(result);
+    });
+  }
   return startedMs;
 }

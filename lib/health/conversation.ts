@@ -2,7 +2,8 @@
 
 import { writeAll } from "../core/connection.ts";
 import { type CheckResult, excerpt, within } from "./check.ts";
-import { describeFailure } from "./connect.ts";
+import { describeDialFault } from "../engine/dial_fault.ts";
+import type { StreamSocket } from "../engine/contract.ts";
 import type { Deadline } from "./deadline.ts";
 
 /** What is said, and what is made of the answer. */
@@ -11,6 +12,8 @@ export interface Conversation {
   readonly send: Uint8Array;
   /** No more of an answer is looked at. */
   readonly maxAnswerBytes: number;
+  /** Sent when the answer has decided, before the connection is closed; may be empty. */
+  readonly quit: Uint8Array;
   /**
    * Is asked after every piece of the answer, about all that has come.
    *
@@ -21,33 +24,77 @@ export interface Conversation {
   judge(answer: string): CheckResult | undefined;
 }
 
+/** How long a backend may take to end its answer when it has decided already, and how much of it is taken. */
+const LEAVE_MS = 250;
+const LEAVE_BYTES = 16 * 1024;
+
 /**
- * Sends, and reads until the answer decides, ends, is too long, or the time is up. Never rejects.
+ * Sends, and reads until the answer decides, ends, is too long, or the time is up. Reports that at once, then takes leave.
+ * Never rejects.
  *
- * The connection belongs to it now, and is closed at the end.
+ * The connection belongs to it now, and is closed when it resolves.
  */
 export async function converse(
-  conn: Deno.Conn,
+  conn: StreamSocket,
   conversation: Conversation,
   deadline: Deadline,
-): Promise<CheckResult> {
-  const close = (): void => conn[Symbol.dispose]();
-  // Nothing else ends a read; it fails then.
-  deadline.signal.addEventListener("abort", close);
+  report: (result: CheckResult) => void,
+): Promise<void> {
+  const { send, quit } = conversation;
+  let hasReported = false;
+  const close = (): void => conn.close();
+  const onEnd = (): void => {
+    if (hasReported || !deadline.isTimeUp || quit.length === 0) return close();
+    // Nothing but closing ends the read, so the good-bye comes before.
+    void say(conn, quit, close).finally(close);
+  };
+  deadline.signal.addEventListener("abort", onEnd);
   if (deadline.signal.aborted) close();
   // Whatever comes of it: a backend that speaks without listening has answered all the same, and if the connection is
   // broken the reads will find it.
-  const sending = writeAll(conn, conversation.send).catch(() => {});
+  const sending = writeAll(conn, send).catch(() => {});
   try {
-    return await hear(conn, conversation, deadline);
+    const result = await hear(conn, conversation, deadline);
+    hasReported = true;
+    report(result);
+    if (!deadline.signal.aborted) await takeLeave(conn, quit, close);
   } finally {
     close();
     await sending;
   }
 }
 
+/**
+ * Says good-bye and reads on to the end of a short answer: closing before it has come makes the system reset the connection,
+ * and backends log that as an error.
+ */
+async function takeLeave(conn: StreamSocket, quit: Uint8Array, close: () => void): Promise<void> {
+  const timer = setTimeout(close, LEAVE_MS);
+  const buffer = new Uint8Array(4 * 1024);
+  try {
+    await writeAll(conn, quit);
+    for (let left = LEAVE_BYTES; left > 0;) {
+      // deno-lint-ignore no-await-in-loop -- an answer is read in order
+      const filled = await conn.read(buffer);
+      if (filled === null) return;
+      left -= filled;
+    }
+  } catch {
+    // It has gone, or is too slow; the check is over in any case.
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Writes as much as the backend takes in a moment. Never rejects. */
+async function say(conn: StreamSocket, words: Uint8Array, close: () => void): Promise<void> {
+  const timer = setTimeout(close, LEAVE_MS);
+  await writeAll(conn, words).catch(() => {});
+  clearTimeout(timer);
+}
+
 async function hear(
-  conn: Deno.Conn,
+  conn: StreamSocket,
   { maxAnswerBytes, judge }: Conversation,
   deadline: Deadline,
 ): Promise<CheckResult> {
@@ -71,7 +118,7 @@ async function hear(
       const time = within(deadline.timeoutMs);
       return failure(answer, `no answer ${time}`, `not as expected ${time}`);
     }
-    const reason = describeFailure(error);
+    const reason = describeDialFault(error);
     return failure(answer, reason, `then ${reason}`);
   }
 }

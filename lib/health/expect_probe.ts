@@ -19,6 +19,7 @@ export function prepareExpect(check: ExpectCheck): Conversation {
   return {
     send: new TextEncoder().encode(check.send),
     maxAnswerBytes: MAX_ANSWER_BYTES,
+    quit: new TextEncoder().encode(check.quit),
     judge: (answer) => isExpected(answer) ? { ok: true, saw: `answered ${excerpt(answer)}` } : undefined,
   };
 }

@@ -1,9 +1,10 @@
 /**
- * A check that asks for a page and looks at the status of the answer (RFC 9112, 4). What follows the status line is
- * nobody's business here: the connection is closed, however long the body is.
+ * A check that asks for a page and looks at the status of the answer (RFC 9112, 4). What follows the status line decides
+ * nothing: the connection is closed, however long the body is.
  */
 
 import { type Address, formatHostPort } from "../core/address.ts";
+import { withoutZone } from "../core/zone.ts";
 import { type CheckResult, excerpt, type HttpCheck } from "./check.ts";
 import type { Conversation } from "./conversation.ts";
 
@@ -37,12 +38,16 @@ export function prepareHttp(check: HttpCheck): (address: Address) => Conversatio
   return (address) => ({
     send: requestOf(check, address),
     maxAnswerBytes: MAX_ANSWER_BYTES,
+    quit: new Uint8Array(),
     judge: (answer) => judgeStatus(finalStatus(answer), answer, check),
   });
 }
 
 function requestOf({ path, host }: HttpCheck, address: Address): Uint8Array {
-  const ownHost = address.transport === "unix" ? "localhost" : formatHostPort(address.host, address.port);
+  // Without its zone, which means nothing to others (RFC 6874, 1).
+  const ownHost = address.transport === "unix"
+    ? "localhost"
+    : formatHostPort(withoutZone(address.host), address.port);
   const lines = [
     `GET ${path} HTTP/1.1`,
     `Host: ${host ?? ownHost}`,

@@ -5,20 +5,20 @@
  * outlier.ts, slow_start.ts; what is known about one backend is in backend_health.ts.
  */
 
-import { BackendHealth, type HealthSurroundings, type WatchedPool } from "./backend_health.ts";
-import { Turns } from "./turns.ts";
-
-/** Checks under way at once: enough for thousands of backends, and few beside the sessions of a busy balancer. */
-const MAX_CHECKS_AT_ONCE = 64;
+import { BackendHealth, type HealthDeps, type WatchedPool } from "./backend_health.ts";
+import type { BackendRow } from "../pool/row.ts";
+import { ShortageNotes } from "./shortage_notes.ts";
+import { StartPace } from "./start_pace.ts";
 
 export class HealthMonitor {
-  readonly #surroundings: HealthSurroundings;
-  readonly #backends = new Map<number, BackendHealth>();
+  readonly #deps: HealthDeps;
+  readonly #backends = new Map<BackendRow, BackendHealth>();
 
-  constructor(options: Pick<HealthSurroundings, "scoreboard" | "log" | "endSessions">) {
-    this.#surroundings = {
+  constructor(options: Pick<HealthDeps, "scoreboard" | "log" | "endSessions">) {
+    this.#deps = {
       ...options,
-      turns: new Turns(MAX_CHECKS_AT_ONCE),
+      pace: new StartPace(),
+      shortages: new ShortageNotes(options.log, performance.now.bind(performance)),
       ejectedIn: (pool) =>
         [...this.#backends.values()].filter((it) => it.pool === pool && it.isEjected).length,
     };
@@ -32,7 +32,7 @@ export class HealthMonitor {
         gone.delete(backend.row);
         const known = this.#backends.get(backend.row);
         if (known !== undefined) known.follow(pool, backend);
-        else this.#backends.set(backend.row, new BackendHealth(pool, backend, this.#surroundings));
+        else this.#backends.set(backend.row, new BackendHealth(pool, backend, this.#deps));
       }
     }
     for (const row of gone) {
@@ -41,13 +41,18 @@ export class HealthMonitor {
     }
   }
 
-  /** A backend, known by its row, has failed as many sessions in a row as its pool bears. */
-  failing(row: number): void {
+  /** Puts on the scoreboard again what is known about the backends that are watched. */
+  restate(): void {
+    for (const backend of this.#backends.values()) backend.restate();
+  }
+
+  /** A backend has reached its pool's limit of consecutive failures. */
+  failing(row: BackendRow): void {
     this.#backends.get(row)?.failing();
   }
 
   /** What is known about a backend; undefined for one that is not watched. */
-  of(row: number): BackendHealth | undefined {
+  of(row: BackendRow): BackendHealth | undefined {
     return this.#backends.get(row);
   }
 

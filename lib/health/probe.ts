@@ -1,8 +1,11 @@
 /** One check of one backend. */
 
-import type { Address } from "../core/address.ts";
+import { type Address, isIPv6Address } from "../core/address.ts";
+import type { StreamSocket } from "../engine/contract.ts";
+import { describeDialFault, isAddressMissing, shortageOf } from "../engine/dial_fault.ts";
+import { dial } from "../engine/runtime/dial.ts";
+import { hasIPv6 } from "../engine/runtime/ipv6.ts";
 import { type CheckResult, type HealthCheck, within } from "./check.ts";
-import { connect, describeFailure, isDescriptorShortage } from "./connect.ts";
 import { type Conversation, converse } from "./conversation.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 import { prepareExpect } from "./expect_probe.ts";
@@ -11,26 +14,45 @@ import { prepareHttp } from "./http_probe.ts";
 /**
  * Checks a backend, by IP address or path of its socket.
  *
- * Never rejects, leaves no connection behind, and ends at the timeout of the check or as soon as `stop` is aborted.
+ * Reports as soon as the result is known, and resolves when the connection is closed, no later than at the timeout of the check
+ * and as soon as `stop` is aborted. Never rejects.
  *
- * @return Undefined when nothing was found out about the backend: checking was stopped, or this process has no file
- * descriptor left to ask with.
+ * Reports nothing when nothing was found out about the backend: checking was stopped, this process stood still meanwhile, or this
+ * machine had nothing left to ask with, such as a descriptor or a local port.
  */
-export type Probe = (backend: Address, stop: AbortSignal) => Promise<CheckResult | undefined>;
+export type Probe = (
+  backend: Address,
+  stop: AbortSignal,
+  report: (result: CheckResult) => void,
+  /** Where else sessions dial it when that fails. */
+  others?: readonly Address[],
+) => Promise<void>;
 
 /**
  * Prepares a check, once for all backends that are checked in the same way.
  *
+ * @param onShortage Told what this machine lacked for a check, which then finds nothing.
  * @throws {InputError} when an `expect` check expects what cannot be compiled.
  * @throws {RangeError} when path or host of an `http` check cannot stand in a request.
  */
-export function prepareProbe(check: HealthCheck): Probe {
+export function prepareProbe(check: HealthCheck, onShortage: (what: string) => void = () => {}): Probe {
   const conversationWith = prepareConversation(check);
-  return async (backend, stop) => {
+  return async (backend, stop, report, others = []) => {
     using deadline = startDeadline(check.timeoutMs, stop);
     const address = addressToCheck(backend, check.port);
-    const result = await ask(address, conversationWith(address), deadline);
-    return stop.aborted ? undefined : result;
+    const addresses = [address, ...others.map((it) => addressToCheck(it, check.port))] as const;
+    const conn = await connect(addresses, deadline, onResult, onShortage);
+    if (conn === undefined) return;
+    const conversation = conversationWith(address);
+    if (conversation !== undefined) return await converse(conn, conversation, deadline, onResult);
+    // The connection is the answer.
+    conn.close();
+    onResult({ ok: true, saw: "connected" });
+
+    function onResult(result: CheckResult): void {
+      const isOurs = !result.ok && !deadline.isTimeUp && deadline.hasStoodStill;
+      if (!stop.aborted && !isOurs) report(result);
+    }
   };
 }
 
@@ -52,21 +74,26 @@ function addressToCheck(backend: Address, port: number | undefined): Address {
   return backend.transport === "tcp" && port !== undefined ? { ...backend, port } : backend;
 }
 
-/** Without a conversation, the connection is the answer. */
-async function ask(
-  address: Address,
-  conversation: Conversation | undefined,
+/** Undefined when there is no connection; why has been told. */
+async function connect(
+  addresses: readonly [Address, ...Address[]],
   deadline: Deadline,
-): Promise<CheckResult | undefined> {
-  let conn: Deno.Conn;
+  report: (result: CheckResult) => void,
+  onShortage: (what: string) => void,
+): Promise<StreamSocket | undefined> {
   try {
-    conn = await connect(address, deadline.signal);
+    return await dial(addresses, deadline.signal);
   } catch (error) {
-    if (isDescriptorShortage(error)) return undefined;
-    const time = within(deadline.timeoutMs);
-    return { ok: false, saw: deadline.isTimeUp ? `no connection ${time}` : describeFailure(error) };
+    const [address] = addresses;
+    const isWithoutIPv6 = isAddressMissing(error) && isIPv6Address(address) &&
+      !hasIPv6();
+    const shortage = isWithoutIPv6 ? undefined : shortageOf(error, address);
+    if (shortage !== undefined) onShortage(shortage);
+    else report({ ok: false, saw: isWithoutIPv6 ? "this machine has no IPv6" : describe(error, deadline) });
+    return undefined;
   }
-  if (conversation !== undefined) return await converse(conn, conversation, deadline);
-  conn.close();
-  return { ok: true, saw: "connected" };
+}
+
+function describe(error: unknown, { isTimeUp, timeoutMs }: Deadline): string {
+  return isTimeUp ? `no connection ${within(timeoutMs)}` : describeDialFault(error);
 }

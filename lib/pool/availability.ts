@@ -10,6 +10,8 @@ export interface Known {
   readonly facts: BackendFacts;
   /** Whether it is picked only when no other can be. */
   readonly isBackup: boolean;
+  /** Set when it has no address, so that nothing can make it available. */
+  readonly unresolved?: string | undefined;
 }
 
 /** Positions of the backends that may be picked, and of those that may be when none of these can. */
@@ -49,7 +51,8 @@ function isHealthy(facts: BackendFacts): boolean {
 function tiersOf(backends: readonly Known[], isAllowed: (facts: BackendFacts) => boolean): Available {
   const primaries: number[] = [];
   const backups: number[] = [];
-  backends.forEach(({ facts, isBackup }, i) => {
+  backends.forEach(({ facts, isBackup, unresolved }, i) => {
+    if (unresolved !== undefined) return;
     if (facts.operator !== "enabled" || weightOf(facts) === 0 || !isAllowed(facts)) return;
     (isBackup ? backups : primaries).push(i);
   });

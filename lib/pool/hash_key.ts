@@ -2,6 +2,7 @@
 
 import type { AlgorithmName } from "../balance/algorithms.ts";
 import { hashText } from "../balance/hash.ts";
+import type { Endpoint } from "../core/endpoint.ts";
 
 export const HASH_KEYS = ["source_ip", "source_address"] as const;
 export type HashKey = typeof HASH_KEYS[number];
@@ -10,11 +11,16 @@ export type HashKey = typeof HASH_KEYS[number];
 const MAPPED_IPV4 = "::ffff:";
 
 /** A number that is the same for sessions that belong together; 0 for algorithms that do not ask. */
-export function keyOf(client: Deno.Addr, algorithm: AlgorithmName, hashKey: HashKey): number {
+export function keyOf(
+  client: { readonly peer: Endpoint },
+  algorithm: AlgorithmName,
+  hashKey: HashKey,
+): number {
   if (algorithm !== "maglev") return 0;
+  const { peer } = client;
   // All clients of a Unix socket are one: they have no address.
-  if (!("hostname" in client)) return 0;
-  const { hostname, port } = client;
-  const ip = hostname.startsWith(MAPPED_IPV4) ? hostname.slice(MAPPED_IPV4.length) : hostname;
+  if (peer.transport === "unix") return 0;
+  const { host, port } = peer;
+  const ip = host.startsWith(MAPPED_IPV4) ? host.slice(MAPPED_IPV4.length) : host;
   return hashText(hashKey === "source_ip" ? ip : `${ip} ${port}`);
 }

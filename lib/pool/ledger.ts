@@ -1,3 +1,4 @@
+import type { Row } from "./row.ts";
 import { MAX_ROWS, type Scoreboard } from "./scoreboard.ts";
 
 /**
@@ -19,33 +20,38 @@ export class Ledger {
   }
 
   /** Adds 1 to the count of a row unless it has reached `limit`, over all workers; 0 is no limit. Synchronous. */
-  take(row: number, limit: number): boolean {
+  take(row: Row, limit: number): boolean {
     if (!this.#scoreboard.raise(row, limit)) return false;
     Atomics.add(this.#held, row, 1);
     return true;
   }
 
-  /** Takes 1 away again. */
-  giveBack(row: number): void {
+  /** Takes 1 away again, and gives what the count was before. */
+  giveBack(row: Row): number {
     Atomics.sub(this.#held, row, 1);
-    this.#scoreboard.lower(row, 1);
+    return this.#scoreboard.lower(row, 1);
   }
 
   /** How much of a row's count this worker has. */
-  held(row: number): number {
+  held(row: Row): number {
     return Atomics.load(this.#held, row);
   }
 
-  /** Gives back everything that the worker, which has died, had of these rows, and says how much it was. */
-  settle(rows: Iterable<number>): number {
-    let total = 0;
-    for (const row of rows) {
+  /**
+   * Gives back everything that the worker, which has died, had.
+   *
+   * @return How much that was, of each row of which it had some.
+   */
+  settle(): ReadonlyMap<Row, number> {
+    const all = new Map<Row, number>();
+    for (let i = 0; i < MAX_ROWS; i++) {
+      const row = i as Row;
       const held = Atomics.exchange(this.#held, row, 0);
       if (held === 0) continue;
       this.#scoreboard.lower(row, held);
       this.#scoreboard.tellLowered(row, held);
-      total += held;
+      all.set(row, held);
     }
-    return total;
+    return all;
   }
 }

@@ -2,35 +2,45 @@
 
 import { type AlgorithmName, algorithms } from "../balance/algorithms.ts";
 import type { Load, Picker } from "../balance/picker.ts";
+import type { Endpoint } from "../core/endpoint.ts";
 import { availableOf, weightOf, type WhenAllDown } from "./availability.ts";
 import type { Backend } from "./backend.ts";
 import { type HashKey, keyOf } from "./hash_key.ts";
 import type { Ledger } from "./ledger.ts";
 import { Queue, type QueueOptions } from "./queue.ts";
+import type { PoolRow } from "./row.ts";
 import type { BackendFacts, Scoreboard } from "./scoreboard.ts";
 
-/** What can be changed while the pool is in use. */
+/** Settings that can change while the pool is in use. */
 export interface PoolTuning {
   readonly dialTimeoutMs: number;
-  /** Other backends tried when a dial fails. */
+  /** Dials after the first: at another backend while there is one, else at the same after a pause. */
   readonly retries: number;
   readonly whenAllDown: WhenAllDown;
   /** Failures in a row after which a backend is reported; 0 is never. */
   readonly consecutiveFailures: number;
 }
 
-export interface PoolOptions extends PoolTuning {
+/** Fixed for as long as the pool is in use. */
+export interface PoolStructure {
   /** Its row on the scoreboard. */
-  readonly row: number;
+  readonly row: PoolRow;
   readonly name: string;
   readonly algorithm: AlgorithmName;
   readonly hashKey: HashKey;
-  readonly backends: readonly Backend[];
   /** Undefined when sessions do not wait for a free backend. */
   readonly queue: QueueOptions | undefined;
 }
 
-export interface PoolSurroundings {
+export interface PoolOptions extends PoolStructure {
+  readonly tuning: PoolTuning;
+  readonly backends: readonly Backend[];
+}
+
+/** A change of a pool that is in use; `row` says of which. */
+export type PoolChange = Pick<PoolOptions, "row" | "tuning" | "backends">;
+
+export interface PoolDeps {
   readonly scoreboard: Scoreboard;
   readonly ledger: Ledger;
   /** The number of the worker, which no other living one has. */
@@ -52,8 +62,8 @@ export class Pool {
   #primaries: Tier | undefined;
   #backups: Tier | undefined;
 
-  constructor(options: PoolOptions, surroundings: PoolSurroundings) {
-    const { scoreboard, ledger, worker, onFailing, random = Math.random } = surroundings;
+  constructor(options: PoolOptions, deps: PoolDeps) {
+    const { scoreboard, ledger, worker, onFailing, random = Math.random } = deps;
     this.#options = options;
     this.#scoreboard = scoreboard;
     this.#ledger = ledger;
@@ -68,9 +78,16 @@ export class Pool {
     return this.#options;
   }
 
-  /** Goes by other rules from now on. */
-  adjust(tuning: PoolTuning): void {
-    this.#options = { ...this.#options, ...tuning };
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /**
+   * Applies new tuning and members. Slots of members that leave are released by row, as before. A member with the row of an earlier
+   * one is the same backend.
+   */
+  adjust({ tuning, backends }: Pick<PoolChange, "tuning" | "backends">): void {
+    this.#options = { ...this.#options, tuning, backends };
     this.#version = undefined;
     this.queue?.serve();
   }
@@ -78,7 +95,7 @@ export class Pool {
   /**
    * Picks a backend and takes a slot at it, which the caller gives back with {@linkcode release}, once.
    *
-   * @param tried Backends that this session has dialled in vain.
+   * @param tried Backends that this session has dialled without success.
    * @param key What `maglev` picks by; 0 for the others.
    * @return Undefined when no backend is free that was not tried.
    */
@@ -90,7 +107,7 @@ export class Pool {
   }
 
   /** What `maglev` picks by for a client. */
-  keyOf(client: Deno.Addr): number {
+  keyOf(client: { readonly peer: Endpoint }): number {
     return keyOf(client, this.options.algorithm, this.options.hashKey);
   }
 
@@ -102,12 +119,12 @@ export class Pool {
   /** Whether a backend that was not tried may be picked as soon as it is free. */
   hasOther(tried: readonly Backend[]): boolean {
     this.#keepUpToDate();
-    return [this.#primaries, this.#backups].some((tier) => tier?.backends.some((it) => !tried.includes(it)));
+    return [this.#primaries, this.#backups].some((tier) => tier?.backends.some((it) => !has(tried, it)));
   }
 
   /** Notes that a backend refused a session, or reset it before its first byte. */
   failed(backend: Backend): void {
-    const { consecutiveFailures } = this.options;
+    const { consecutiveFailures } = this.options.tuning;
     if (consecutiveFailures === 0) return;
     // Reported again with every so many, in case that it could not be ejected before.
     if (this.#scoreboard.addFailure(backend.row) % consecutiveFailures === 0) this.#onFailing(backend);
@@ -115,7 +132,7 @@ export class Pool {
 
   /** Notes that a backend has answered. */
   answered(backend: Backend): void {
-    if (this.options.consecutiveFailures > 0) this.#scoreboard.clearFailures(backend.row);
+    if (this.options.tuning.consecutiveFailures > 0) this.#scoreboard.clearFailures(backend.row);
   }
 
   #takeFrom(
@@ -129,7 +146,7 @@ export class Pool {
     for (;;) {
       const backend = tier.backends[tier.pick(turn, key, tier)];
       if (backend === undefined) return undefined;
-      // Another worker may have taken the last slot since it was looked at; then somebody else is picked.
+      // Another worker may have taken the last slot since it was looked at; then another backend is picked.
       if (this.#ledger.take(backend.row, this.#scoreboard.maxConnections(backend.row))) return backend;
     }
   }
@@ -140,10 +157,10 @@ export class Pool {
     if (version === this.#version) return;
     // The version is read before the facts: what changes meanwhile is seen with the next pick.
     this.#version = version;
-    const known = this.options.backends.map(({ row, isBackup }) => {
-      return { facts: this.#scoreboard.facts(row), isBackup };
+    const known = this.options.backends.map(({ row, isBackup, unresolved }) => {
+      return { facts: this.#scoreboard.facts(row), isBackup, unresolved };
     });
-    const { primaries, backups } = availableOf(known, this.options.whenAllDown);
+    const { primaries, backups } = availableOf(known, this.options.tuning.whenAllDown);
     const facts = known.map((it) => it.facts);
     this.#primaries = this.#tier(primaries, facts);
     this.#backups = this.#tier(backups, facts);
@@ -170,7 +187,6 @@ class Tier implements Load {
   /** Of the session that is being served. */
   tried: readonly Backend[] = [];
   readonly #scoreboard: Scoreboard;
-  readonly #rows: readonly number[];
 
   constructor(
     backends: readonly Backend[],
@@ -180,21 +196,30 @@ class Tier implements Load {
     random: () => number,
   ) {
     this.backends = backends;
-    this.#rows = backends.map((backend) => backend.row);
     this.#scoreboard = scoreboard;
     const members = backends.map(({ name }, i) => ({ name, weight: weights[i] ?? 1 }));
     this.pick = algorithms[algorithm](members, random);
   }
 
   active(member: number): number {
-    return this.#scoreboard.count(this.#rows[member] ?? 0);
+    const backend = this.backends[member];
+    return backend === undefined ? 0 : this.#scoreboard.count(backend.row);
   }
 
   isFree(member: number): boolean {
-    const row = this.#rows[member] ?? 0;
-    const limit = this.#scoreboard.maxConnections(row);
-    if (limit > 0 && this.#scoreboard.count(row) >= limit) return false;
     const backend = this.backends[member];
-    return this.tried.length === 0 || backend === undefined || !this.tried.includes(backend);
+    if (backend === undefined) return false;
+    const limit = this.#scoreboard.maxConnections(backend.row);
+    if (limit > 0 && this.#scoreboard.count(backend.row) >= limit) return false;
+    return !has(this.tried, backend);
   }
+}
+
+/**
+ * Compares by row and name: a new configuration brings the same backends as other objects, and the row of a departed backend may be
+ * reused while a session that tried it still waits.
+ */
+function has(backends: readonly Backend[], { row, name }: Backend): boolean {
+  for (const backend of backends) if (backend.row === row && backend.name === name) return true;
+  return false;
 }

@@ -8,6 +8,7 @@
 
 import type { Backend } from "./backend.ts";
 import type { Ledger } from "./ledger.ts";
+import type { PoolRow, QueueRow } from "./row.ts";
 import type { Scoreboard } from "./scoreboard.ts";
 
 /** Numbers of workers are below this; as many may live at once, with those that drain. */
@@ -15,7 +16,7 @@ export const MAX_WORKERS = 1024;
 
 export interface QueueOptions {
   /** Its row on the scoreboard, followed by those of the table of first tickets: {@linkcode QUEUE_CELLS} in all. */
-  readonly row: number;
+  readonly row: QueueRow;
   /** Sessions that may wait at once, over all workers. */
   readonly size: number;
   /** 0 is no limit. */
@@ -36,7 +37,7 @@ export interface Picks {
 /** How waiting ended: with a slot taken at a backend, or why not; undefined when the session has left. */
 export type Waited = Backend | "queue_full" | "queue_timeout" | "no_backend" | undefined;
 
-/** How long a sleeping worker leaves it at being woken; nothing should ever depend on it. */
+/** Fallback poll, in case a wake-up is missed. */
 const LOOK_AGAIN_MS = 1_000;
 
 /** A session that waits. */
@@ -67,7 +68,7 @@ export class Waiter {
 
 export class Queue {
   /** The row of the pool. */
-  readonly #row: number;
+  readonly #row: PoolRow;
   readonly #picks: Picks;
   readonly #options: QueueOptions;
   readonly #scoreboard: Scoreboard;
@@ -75,12 +76,12 @@ export class Queue {
   readonly #worker: number;
   /** In the order of their tickets. */
   readonly #waiting = new Set<Waiter>();
-  /** Those who have tried some backends in vain and need another one: they hold up nobody, and nobody holds them up. */
+  /** Retries after a failed dial are exempt from ticket order. */
   readonly #retrying = new Set<Waiter>();
   #isListening = false;
 
   constructor(
-    poolRow: number,
+    poolRow: PoolRow,
     options: QueueOptions,
     picks: Picks,
     shared: { readonly scoreboard: Scoreboard; readonly ledger: Ledger; readonly worker: number },
@@ -199,12 +200,12 @@ export class Queue {
 
   #publishFirst(): void {
     const [first] = this.#waiting;
-    this.#scoreboard.setTableCell(this.#options.row + 1, this.#worker, first?.ticket ?? 0);
+    this.#scoreboard.setTableCell(this.#options.row, this.#worker, first?.ticket ?? 0);
   }
 
   #isEarliest(ticket: number): boolean {
     for (let worker = 0; worker < MAX_WORKERS; worker++) {
-      const other = this.#scoreboard.tableCell(this.#options.row + 1, worker);
+      const other = this.#scoreboard.tableCell(this.#options.row, worker);
       if (other !== 0 && ((other - ticket) | 0) < 0) return false;
     }
     return true;

@@ -7,6 +7,9 @@
  * backend, queued at a pool.
  */
 
+import { type Woken, woken as wokenByOthers } from "../core/woken.ts";
+import type { BackendRow, FilesRow, PoolRow, QueueRow, Row } from "./row.ts";
+
 /** A row is a cache line (16 × 4 bytes), so that threads that use different rows do not slow each other. */
 const ROW_CELLS = 16;
 
@@ -15,6 +18,9 @@ export const MAX_ROWS = 65_536;
 
 /** Every row. */
 const COUNT = 0;
+
+/** The row of all sessions. */
+const LIMIT = 1;
 
 /** Rows of pools. */
 const TURN = 1;
@@ -53,22 +59,31 @@ export interface BackendFacts {
 
 export class Scoreboard {
   readonly buffer: SharedArrayBuffer;
+  /** Told of changes that are told through this object; each thread has its own. */
+  onChanged: ((pool: PoolRow) => void) | undefined;
   readonly #cells: Int32Array<SharedArrayBuffer>;
 
-  /** Attaches to the memory of a scoreboard; with no memory given, makes a new one that is all zero. */
-  constructor(buffer?: SharedArrayBuffer) {
+  readonly #woken: Woken;
+
+  /**
+   * Attaches to the memory of a scoreboard; with no memory given, makes a new one that is all zero.
+   *
+   * @param woken How this thread waits for others.
+   */
+  constructor(buffer?: SharedArrayBuffer, woken: Woken = wokenByOthers) {
+    this.#woken = woken;
     const bytes = MAX_ROWS * ROW_CELLS * Int32Array.BYTES_PER_ELEMENT;
     this.buffer = buffer ?? new SharedArrayBuffer(bytes);
     this.#cells = new Int32Array(this.buffer);
   }
 
   /** The count of a row, over all workers. A worker that waits for the next connection has one admitted. */
-  count(row: number): number {
+  count(row: Row): number {
     return Atomics.load(this.#cells, row * ROW_CELLS + COUNT);
   }
 
   /** Adds 1 to a count unless it has reached `limit`; 0 is no limit. Only a ledger may call it. */
-  raise(row: number, limit: number): boolean {
+  raise(row: Row, limit: number): boolean {
     const cell = row * ROW_CELLS + COUNT;
     if (limit === 0) {
       Atomics.add(this.#cells, cell, 1);
@@ -81,60 +96,65 @@ export class Scoreboard {
     }
   }
 
-  /** Takes away from a count. Only a ledger may call it. */
-  lower(row: number, amount: number): void {
-    Atomics.sub(this.#cells, row * ROW_CELLS + COUNT, amount);
+  /** Takes away from a count and gives what it was before. Only a ledger may call it. */
+  lower(row: Row, amount: number): number {
+    return Atomics.sub(this.#cells, row * ROW_CELLS + COUNT, amount);
+  }
+
+  /** How far a count may be raised, for a row whose limit changes while workers use it; 0 is no limit. */
+  limit(row: FilesRow): number {
+    return Atomics.load(this.#cells, row * ROW_CELLS + LIMIT);
+  }
+
+  /** Sets it, and wakes all who wait for the count to be lowered. The control plane alone does. */
+  setLimit(row: FilesRow, limit: number): void {
+    Atomics.store(this.#cells, row * ROW_CELLS + LIMIT, limit);
+    Atomics.notify(this.#cells, row * ROW_CELLS + COUNT);
   }
 
   /** Wakes as many of those who wait for a count to be lowered as it was lowered by. */
-  tellLowered(row: number, amount = 1): void {
+  tellLowered(row: Row, amount = 1): void {
     Atomics.notify(this.#cells, row * ROW_CELLS + COUNT, amount);
   }
 
   /** Resolves when a count that was at its limit may have been lowered, or after `timeoutMs`. */
-  async lowered(row: number, limit: number, timeoutMs: number): Promise<void> {
-    await Atomics.waitAsync(this.#cells, row * ROW_CELLS + COUNT, limit, timeoutMs).value;
+  lowered(row: Row, limit: number, timeoutMs: number): Promise<void> {
+    return this.#woken(this.#cells, row * ROW_CELLS + COUNT, limit, timeoutMs);
   }
 
   /** Takes the next turn of a pool: 0, 1, 2, … over all workers, wrapping around at 2^32. */
-  takeTurn(pool: number): number {
+  takeTurn(pool: PoolRow): number {
     return Atomics.add(this.#cells, pool * ROW_CELLS + TURN, 1) >>> 0;
   }
 
   /** Moves whenever a fact about a backend of the pool has changed. */
-  version(pool: number): number {
+  version(pool: PoolRow): number {
     return Atomics.load(this.#cells, pool * ROW_CELLS + VERSION);
   }
 
-  /** Says that facts about backends of the pool have changed; call it after they were set. */
-  tellChanged(pool: number): void {
-    Atomics.add(this.#cells, pool * ROW_CELLS + VERSION, 1);
-    this.wake(pool);
-  }
-
   /** The next place in the order of the queue of a pool: 1, 2, 3, …, wrapping around as 32-bit numbers do, never 0. */
-  takeTicket(pool: number): number {
+  takeTicket(pool: PoolRow): number {
     const ticket = (Atomics.add(this.#cells, pool * ROW_CELLS + TICKET, 1) + 1) | 0;
     return ticket === 0 ? this.takeTicket(pool) : ticket;
   }
 
   /** Wakes every worker that has sessions queued at the pool. */
-  wake(pool: number): void {
+  wake(pool: PoolRow): void {
     Atomics.add(this.#cells, pool * ROW_CELLS + WAKES, 1);
     Atomics.notify(this.#cells, pool * ROW_CELLS + WAKES);
   }
 
   /** How often the pool was woken; {@linkcode woken} waits for the next time. */
-  wakes(pool: number): number {
+  wakes(pool: PoolRow): number {
     return Atomics.load(this.#cells, pool * ROW_CELLS + WAKES);
   }
 
   /** Resolves as soon as the pool has been woken more often than `wakes`, or after `timeoutMs`. */
-  async woken(pool: number, wakes: number, timeoutMs: number): Promise<void> {
-    await Atomics.waitAsync(this.#cells, pool * ROW_CELLS + WAKES, wakes, timeoutMs).value;
+  woken(pool: PoolRow, wakes: number, timeoutMs: number): Promise<void> {
+    return this.#woken(this.#cells, pool * ROW_CELLS + WAKES, wakes, timeoutMs);
   }
 
-  facts(backend: number): BackendFacts {
+  facts(backend: BackendRow): BackendFacts {
     const cells = this.#cells;
     const row = backend * ROW_CELLS;
     return {
@@ -147,8 +167,56 @@ export class Scoreboard {
     };
   }
 
-  /** Sets some facts about a backend. The control plane alone does; then it calls {@linkcode tellChanged}. */
-  setFacts(backend: number, facts: Partial<BackendFacts>): void {
+  /** Sets some facts about a backend, and tells it to all who pick from its pool. The control plane alone does. */
+  setFacts(pool: PoolRow, backend: BackendRow, facts: Partial<BackendFacts>): void {
+    this.setManyFacts(pool, [[backend, facts]]);
+  }
+
+  /** As {@linkcode setFacts}, for several backends of a pool, which is told once. */
+  setManyFacts(pool: PoolRow, changes: Iterable<readonly [BackendRow, Partial<BackendFacts>]>): void {
+    for (const [backend, facts] of changes) this.#set(backend, facts);
+    // After the facts: who sees another version sees them too.
+    Atomics.add(this.#cells, pool * ROW_CELLS + VERSION, 1);
+    this.wake(pool);
+    this.onChanged?.(pool);
+  }
+
+  /** How often health, ejection or the operator's wish have changed. */
+  stateChanges(backend: BackendRow): number {
+    return Atomics.load(this.#cells, backend * ROW_CELLS + STATE_CHANGES);
+  }
+
+  /** The limit of a backend alone; asked for with every pick. */
+  maxConnections(backend: BackendRow): number {
+    return Atomics.load(this.#cells, backend * ROW_CELLS + MAX_CONNECTIONS);
+  }
+
+  /** Notes a failure of a backend and gives the number of failures in a row. */
+  addFailure(backend: BackendRow): number {
+    return Atomics.add(this.#cells, backend * ROW_CELLS + FAILURES, 1) + 1;
+  }
+
+  /** Notes that a backend works. It is written only when it is news: the row is shared by all threads. */
+  clearFailures(backend: BackendRow): void {
+    const cell = backend * ROW_CELLS + FAILURES;
+    if (Atomics.load(this.#cells, cell) !== 0) Atomics.store(this.#cells, cell, 0);
+  }
+
+  /** Makes a row as if new, for something else. */
+  clear(row: number): void {
+    this.#cells.fill(0, row * ROW_CELLS, (row + 1) * ROW_CELLS);
+  }
+
+  /** A cell of the table of a queue, which stands in the rows behind its first: {@linkcode rowsFor} says how many. */
+  tableCell(queue: QueueRow, index: number): number {
+    return Atomics.load(this.#cells, (queue + 1) * ROW_CELLS + index);
+  }
+
+  setTableCell(queue: QueueRow, index: number, value: number): void {
+    Atomics.store(this.#cells, (queue + 1) * ROW_CELLS + index, value);
+  }
+
+  #set(backend: BackendRow, facts: Partial<BackendFacts>): void {
     const set = (cell: number, value: number | undefined): void => {
       if (value !== undefined) Atomics.store(this.#cells, backend * ROW_CELLS + cell, value);
     };
@@ -163,41 +231,11 @@ export class Scoreboard {
     set(RAMP_PERCENT, facts.rampPercent);
     set(MAX_CONNECTIONS, facts.maxConnections);
   }
+}
 
-  /** How often health, ejection or the operator's wish have changed. */
-  stateChanges(backend: number): number {
-    return Atomics.load(this.#cells, backend * ROW_CELLS + STATE_CHANGES);
-  }
-
-  /** The limit of a backend alone; asked for with every pick. */
-  maxConnections(backend: number): number {
-    return Atomics.load(this.#cells, backend * ROW_CELLS + MAX_CONNECTIONS);
-  }
-
-  /** Notes a failure of a backend and gives the number of failures in a row. */
-  addFailure(backend: number): number {
-    return Atomics.add(this.#cells, backend * ROW_CELLS + FAILURES, 1) + 1;
-  }
-
-  /** Notes that a backend works. It is written only when it is news: the row is shared by all threads. */
-  clearFailures(backend: number): void {
-    const cell = backend * ROW_CELLS + FAILURES;
-    if (Atomics.load(this.#cells, cell) !== 0) Atomics.store(this.#cells, cell, 0);
-  }
-
-  /** Makes a row as if new, for something else. */
-  clear(row: number): void {
-    this.#cells.fill(0, row * ROW_CELLS, (row + 1) * ROW_CELLS);
-  }
-
-  /** A cell of a table that begins at a row and runs on over the following ones: {@linkcode rowsFor} says how many. */
-  tableCell(row: number, index: number): number {
-    return Atomics.load(this.#cells, row * ROW_CELLS + index);
-  }
-
-  setTableCell(row: number, index: number, value: number): void {
-    Atomics.store(this.#cells, row * ROW_CELLS + index, value);
-  }
+/** What is known about a backend before anything has happened to it. */
+export function asNew(isUp: boolean): Pick<BackendFacts, "isUp" | "isEjected" | "rampPercent"> {
+  return { isUp, isEjected: false, rampPercent: 100 };
 }
 
 /** How many rows a table of so many cells takes. */

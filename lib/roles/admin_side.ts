@@ -3,16 +3,16 @@
 import type { Operations } from "../admin/operations.ts";
 import type { RunningAdmin } from "../admin/server.ts";
 import type { Config } from "../config/schema.ts";
+import { readToken } from "../config/token_file.ts";
+import { isOneFile } from "../control/worker_entry.ts";
 import { type Address, formatAddress } from "../core/address.ts";
-import { reasonOf, RunError } from "../core/errors.ts";
+import { reasonOf } from "../core/errors.ts";
 import type { Recorder } from "../core/log.ts";
-
-/** A token shorter than this could be guessed. */
-const MIN_TOKEN_CHARS = 16;
 
 /** What the admin side needs, read and ready. */
 export interface AdminPlan {
   readonly listen: Address;
+  readonly tokenFile: string | undefined;
   readonly token: string | undefined;
 }
 
@@ -24,15 +24,18 @@ export interface AdminPlan {
 export async function planAdmin(config: Config): Promise<AdminPlan | undefined> {
   if (config.admin === undefined) return undefined;
   const { listen, tokenFile } = config.admin;
-  return { listen, token: tokenFile === undefined ? undefined : await readToken(tokenFile) };
+  return { listen, tokenFile, token: tokenFile === undefined ? undefined : await readToken(tokenFile) };
 }
 
 export class AdminSide {
   readonly #log: Recorder;
+  /** What runs; undefined while nothing does. */
   #plan: AdminPlan | undefined;
   #running: RunningAdmin | undefined;
   /** Changes follow one another. */
-  #changing: Promise<void> = Promise.resolve();
+  #changing: Promise<unknown> = Promise.resolve();
+  /** Those that were replaced and still answer their last requests. */
+  readonly #leaving = new Set<Promise<void>>();
 
   constructor(log: Recorder) {
     this.#log = log;
@@ -43,58 +46,132 @@ export class AdminSide {
     return this.#running?.address;
   }
 
-  /** Runs as this plan says from now on. What goes wrong is logged; traffic goes on in any case. Never rejects. */
-  follow(plan: AdminPlan | undefined, operations: Operations): Promise<void> {
-    return this.#changing = this.#changing.then(() => this.#change(plan, operations));
+  /** What is in force, as a configuration says it. */
+  get inForce(): Config["admin"] {
+    return this.#plan === undefined
+      ? undefined
+      : { listen: this.#plan.listen, tokenFile: this.#plan.tokenFile };
+  }
+
+  /**
+   * Begins. What a user asked for is there, or the start fails.
+   *
+   * @throws {RunError} when it cannot listen.
+   */
+  async start(plan: AdminPlan | undefined, operations: Operations): Promise<void> {
+    if (plan === undefined) return;
+    const starting = this.#changing.then(() => this.#take(plan, operations));
+    this.#changing = starting.catch(() => {});
+    await starting;
+  }
+
+  /**
+   * Runs as this plan says from now on; does not wait until the requests before it are answered. What goes wrong is logged;
+   * traffic goes on in any case. Never rejects.
+   *
+   * @return Why it does not run as the plan says, and what runs instead; undefined when it does.
+   */
+  follow(plan: AdminPlan | undefined, operations: Operations): Promise<string | undefined> {
+    const changing = this.#changing.then(() => this.#change(plan, operations));
+    this.#changing = changing.then(({ rest }) => rest?.());
+    return changing.then(({ note }) => note);
   }
 
   async stop(): Promise<void> {
     await this.#changing;
-    await this.#running?.stop();
-    this.#running = undefined;
+    this.#leave();
+    await Promise.all(this.#leaving);
   }
 
-  async #change(plan: AdminPlan | undefined, operations: Operations): Promise<void> {
-    if (this.#running !== undefined && isSame(plan, this.#plan)) return;
-    try {
-      await this.#running?.stop();
-      this.#running = undefined;
-      this.#plan = plan;
-      if (plan !== undefined) this.#running = await start(plan, operations, this.#log);
-    } catch (error) {
-      const address = plan === undefined ? undefined : formatAddress(plan.listen);
-      this.#log.error("admin_failed", { address, reason: reasonOf(error) });
+  async #change(plan: AdminPlan | undefined, operations: Operations): Promise<Changed> {
+    const before = this.#plan;
+    if (isSame(plan, before)) return {};
+    if (plan === undefined) {
+      this.#leave();
+      return {};
     }
+    if (this.#running !== undefined && isSame(plan.listen, before?.listen)) {
+      this.#running.setToken(plan.token);
+      this.#plan = plan;
+      return {};
+    }
+    if (before === undefined || !isSamePort(plan.listen, before.listen)) {
+      return { note: await this.#move(plan, operations) };
+    }
+    // The old one has to go first, and has a request to answer that waits for this.
+    const [from, to] = [before, plan].map(({ listen }) => formatAddress(listen));
+    const note = `it moves from ${from} to ${to} in a moment; the log says when it cannot`;
+    return { note, rest: () => this.#exchange(plan, before, operations) };
+  }
+
+  /** The address is taken before the old one is given up, so that a failure leaves the operator with something. */
+  async #take(plan: AdminPlan, operations: Operations): Promise<void> {
+    await Promise.all(this.#leaving);
+    const next = await start(plan, operations, this.#log);
+    this.#leave();
+    this.#running = next;
+    this.#plan = plan;
+  }
+
+  async #move(plan: AdminPlan, operations: Operations): Promise<string | undefined> {
+    try {
+      await this.#take(plan, operations);
+      return undefined;
+    } catch (error) {
+      const reason = reasonOf(error);
+      this.#log.error("admin_failed", { address: formatAddress(plan.listen), reason, remains: this.address });
+      return `${reason}; ${this.address === undefined ? "there is none" : `it remains on ${this.address}`}`;
+    }
+  }
+
+  /** From one address to another with the same port. When that fails, the old one is taken again. */
+  async #exchange(plan: AdminPlan, before: AdminPlan, operations: Operations): Promise<void> {
+    this.#leave();
+    if (await this.#move(plan, operations) !== undefined) await this.#move(before, operations);
+  }
+
+  /** What runs answers the requests under way, and ends. */
+  #leave(): void {
+    const running = this.#running;
+    this.#running = undefined;
+    this.#plan = undefined;
+    if (running === undefined) return;
+    const leaving = running.stop().finally(() => this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
   }
 }
 
-/** Loaded only when it is wanted: nobody else should pay for it. */
-async function start(plan: AdminPlan, operations: Operations, log: Recorder): Promise<RunningAdmin> {
-  const [{ startAdmin }, { pageHtml }] = await Promise.all([
-    import("../admin/server.ts"),
-    import("../admin/page/page.ts"),
-  ]);
-  return await startAdmin({ ...plan, operations, page: pageHtml, log });
+/** What became of a change. */
+interface Changed {
+  /** Why it is not, or not yet, as it was wanted. */
+  readonly note?: string | undefined;
+  /** What is left to be done, before the next change. */
+  readonly rest?: () => Promise<void>;
+}
+
+/** Whether one of two addresses may have to be free before the other can be listened on. */
+function isSamePort(one: Address, other: Address): boolean {
+  return one.transport === "tcp" && other.transport === "tcp" && one.port !== 0 && one.port === other.port;
 }
 
 /**
- * Reads a token: the only line of a file.
- *
- * @throws {RunError} when it cannot be read, or is none.
+ * Loads the modules of the admin side as they are now, for a reload that may turn it on when the files have been replaced by
+ * another version. Where the program is one file that has been done already. Never rejects.
  */
-export async function readToken(path: string): Promise<string> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    const why = error instanceof Deno.errors.NotFound ? "no such file" : "cannot be read";
-    throw new RunError(`${path}: ${why}`, { cause: error });
-  }
-  const token = text.trim();
-  if (token.length >= MIN_TOKEN_CHARS && /^[\x21-\x7e]+$/.test(token)) return token;
-  throw new RunError(
-    `${path}: a token is one line of at least ${MIN_TOKEN_CHARS} letters, digits and signs, without spaces`,
-  );
+export async function keepAdminCode(): Promise<void> {
+  if (isOneFile || Deno.build.standalone) return;
+  // What cannot be loaded is said when it is wanted.
+  await loadAdmin().catch(() => {});
+}
+
+/** Loaded only when it is wanted, or may be later: it takes 4 MB and 25 ms. */
+function loadAdmin(): Promise<[typeof import("../admin/server.ts"), typeof import("../admin/page/page.ts")]> {
+  return Promise.all([import("../admin/server.ts"), import("../admin/page/page.ts")]);
+}
+
+async function start(plan: AdminPlan, operations: Operations, log: Recorder): Promise<RunningAdmin> {
+  const [{ startAdmin }, { pageHtml }] = await loadAdmin();
+  return await startAdmin({ ...plan, operations, page: pageHtml, log });
 }
 
 function isSame(one: unknown, other: unknown): boolean {

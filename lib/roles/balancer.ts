@@ -2,44 +2,53 @@
 
 import type { BalancerFlags } from "../cli/flags.ts";
 import { type Config, configJsonSchema } from "../config/schema.ts";
-import { startBalancer } from "../control/balancer.ts";
-import type { Journal } from "../control/journal.ts";
+import { Balancer } from "../control/balancer.ts";
 import { BalancerOperations } from "../control/operations.ts";
-import { configAddresses } from "../control/plan.ts";
+import { withOverrides } from "../control/in_force.ts";
 import { permissionFlags, programPermissions } from "../control/permissions.ts";
+import { Reloader } from "../control/reload.ts";
+import { touchedBy } from "../control/touched.ts";
+import { watchFile } from "../control/watch_file.ts";
+import { whyTooLarge } from "../control/size.ts";
 import { workerFlags } from "../control/worker_entry.ts";
-import { reasonOf } from "../core/errors.ts";
+import { InputError, reasonOf } from "../core/errors.ts";
 import { log } from "../core/log.ts";
-import { LogFile } from "../core/log_file.ts";
-import { type AdminPlan, AdminSide, planAdmin } from "./admin_side.ts";
+import { AdminSide, keepAdminCode, planAdmin } from "./admin_side.ts";
 import { chooseConfig, type ChosenConfig } from "./chosen_config.ts";
-import { reload } from "./reload.ts";
+import { openSessionLog, type SessionLog } from "./session_log.ts";
+import { faultAt, withPlace } from "./start_failure.ts";
 import { runStatus } from "./status.ts";
 import { startStderrLog, stopped, type Terminal } from "./terminal.ts";
-import { watchFile } from "./watch_file.ts";
 import { giveUpWriting } from "./write_permission.ts";
 
 /** Runs until the user stops it, or prints what was asked for. */
 export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal): Promise<void> {
   if (flags.printSchema) return await terminal.print(JSON.stringify(configJsonSchema(), null, 2) + "\n");
-  if (flags.status) return await runStatus(flags, terminal);
-  const chosen = await chooseConfig(flags);
+  if (flags.json && !flags.status) throw new InputError("--json goes with --status");
+  if (flags.status) {
+    // With its terminal gone there is nothing to show it on.
+    terminal.onSignal("SIGHUP", terminal.requestStop);
+    return await runStatus(flags, terminal);
+  }
+  const chosen = await chooseConfig(flags, !flags.printPermissions);
   const { config } = chosen;
+  const tooLarge = whyTooLarge(config);
+  if (tooLarge !== undefined) throw faultAt(["pools"], tooLarge, chosen);
   if (flags.check) {
     const notes = config.notes.map((note) => `${note}\n`).join("");
     return await terminal.print(`${notes}${chosen.name}: ok (${summary(config)})\n`);
   }
   if (flags.printPermissions) {
-    const files = chosen.file === undefined ? [] : [chosen.file];
-    const needed = await programPermissions(config, files, flags.watch);
+    const needed = await programPermissions(touchedBy(config, chosen.file));
+    await sayUnresolved(needed.unresolved);
     return await terminal.print([...workerFlags, ...permissionFlags(needed)].join(" ") + "\n");
   }
-  const admin = config.admin === undefined ? [] : [config.admin.listen];
-  await giveUpWriting(
-    [...configAddresses(config), ...admin],
-    config.log.file === undefined ? [] : [config.log.file],
-  );
-  await run(chosen, flags, terminal);
+  await giveUpWriting(touchedBy(config));
+  try {
+    await run(chosen, flags, terminal);
+  } catch (error) {
+    throw withPlace(error, chosen);
+  }
 }
 
 async function run(
@@ -47,7 +56,7 @@ async function run(
   flags: BalancerFlags,
   terminal: Terminal,
 ): Promise<void> {
-  const sessions = config.log.file === undefined ? undefined : await LogFile.open(config.log.file);
+  const sessions = await openSessionLog(config.log.file);
   const running = startStderrLog(
     flags.logLevel ?? config.log.level,
     flags.logFormat ?? config.log.format,
@@ -56,59 +65,83 @@ async function run(
   try {
     log.info("starting", { config: name });
     for (const note of config.notes) log.warn("config_note", { note });
-    const complete = (it: Config): Config => ({ ...it, workers: flags.workers ?? it.workers });
-    // A signal that comes before there is anything to reload is not lost, and ends nothing.
-    let reloadNow = (): void => void (isReloadWanted = true);
-    let isReloadWanted = false;
-    terminal.onSignal("SIGHUP", () => reloadNow());
-    const balancer = await startBalancer({ config: complete(config), log });
+    const overrides = { workers: flags.workers, logLevel: flags.logLevel, logFormat: flags.logFormat };
+    const balancer = new Balancer({ config: withOverrides(config, overrides), log });
+    running.reportTo(balancer.journal);
     const admin = new AdminSide(balancer.journal);
     const operations: BalancerOperations = new BalancerOperations({
       balancer,
       version: terminal.version,
       config: name,
       log: running,
-      reload: () =>
-        reload({
-          balancer,
-          file,
-          complete,
-          // The request that has asked for it is answered by the admin side as it was.
-          onReloaded: (plan) => void admin.follow(plan, operations),
-        }),
+      admin: () => admin.inForce,
+      reloads: new Reloader({
+        balancer,
+        file,
+        read: config,
+        overrides,
+        log: running,
+        prepareAdmin: async (it) => {
+          const plan = await planAdmin(it);
+          return () => admin.follow(plan, operations);
+        },
+      }),
     });
-    await admin.follow(await adminPlan(config, balancer.journal), operations);
-    reloadNow = () => void operations.reload();
-    if (isReloadWanted) reloadNow();
-    if (sessions !== undefined) {
-      terminal.onSignal("SIGUSR1", () => void reopen(sessions));
-      terminal.onSignal("SIGUSR2", () => void reopen(sessions));
+    try {
+      if (file !== undefined) void keepAdminCode();
+      // From the beginning, so that what is written while the balancer starts is not missed.
+      if (flags.watch && file !== undefined) {
+        void watchFile(file, () => void operations.reload(), terminal.stop);
+      }
+      // Listens before the data plane does, so that it can say that the balancer starts.
+      await admin.start(await planAdmin(config), operations);
+      await balancer.start();
+      // From here on sessions depend on this process: a fault of our own is told, and ends nothing.
+      terminal.onFault((reason) => balancer.journal.error("internal_error", { reason: reasonOf(reason) }));
+      handleSignals(terminal, operations, sessions);
+      await stopped(terminal.stop);
+      const { shutdownDelayMs, shutdownTimeoutMs } = balancer.config;
+      log.info("stopping", { shutdown_delay_ms: shutdownDelayMs, shutdown_timeout_ms: shutdownTimeoutMs });
+      const closed = await balancer.stop(terminal.hurry);
+      await admin.stop();
+      log.info("stopped", { closed_sessions: closed });
+    } finally {
+      operations.stop();
+      await admin.stop();
     }
-    if (flags.watch && file !== undefined) void watchFile(file, reloadNow, terminal.stop);
-    await stopped(terminal.stop);
-    log.info("stopping", { shutdown_timeout_ms: balancer.config.shutdownTimeoutMs });
-    const closed = await balancer.stop();
-    operations.stop();
-    await admin.stop();
-    log.info("stopped", { closed_sessions: closed });
   } finally {
     await running.close();
     sessions?.close();
   }
 }
 
-/** Traffic does not wait for a token. */
-async function adminPlan(config: Config, journal: Journal): Promise<AdminPlan | undefined> {
-  try {
-    return await planAdmin(config);
-  } catch (error) {
-    journal.error("admin_failed", { reason: reasonOf(error) });
-    return undefined;
+/** What the list of permissions lacks; on stderr, since the list itself is read by programs. */
+async function sayUnresolved(reasons: readonly string[]): Promise<void> {
+  if (reasons.length === 0) return;
+  const running = startStderrLog("warn", "text");
+  for (const reason of reasons) {
+    log.warn("permissions_incomplete", { reason, advice: "print them again when the name can be resolved" });
   }
+  await running.close();
+}
+
+/** Signals that came before are handled now. */
+function handleSignals(
+  terminal: Terminal,
+  operations: BalancerOperations,
+  sessions: SessionLog | undefined,
+): void {
+  terminal.onSignal("SIGHUP", () => void operations.reload());
+  terminal.onSignal("SIGUSR1", () => void reopen(sessions));
+  terminal.onSignal("SIGUSR2", () => void reopen(sessions));
 }
 
 /** The file has been moved away, as logrotate does. */
-async function reopen(sessions: LogFile): Promise<void> {
+async function reopen(sessions: SessionLog | undefined): Promise<void> {
+  if (sessions === undefined) {
+    const reason = "there was no log.file at the start, so session records go to stderr";
+    return log.info("log_not_reopened", { reason });
+  }
   try {
     await sessions.reopen();
     log.info("log_reopened", {});

@@ -1,7 +1,7 @@
 /** Which configuration a balancer runs: a file, what the command line says, or the built-in sample. */
 
 import type { BalancerFlags } from "../cli/flags.ts";
-import { readConfig } from "../config/read.ts";
+import { type PlacedConfig, readPlacedConfig, readsStdin } from "../config/read.ts";
 import type { Config } from "../config/schema.ts";
 import { configOf, sampleConfig } from "../config/sources.ts";
 import { InputError } from "../core/errors.ts";
@@ -13,16 +13,28 @@ export interface ChosenConfig {
   readonly config: Config;
   /** How messages call it. */
   readonly name: string;
-  /** Undefined when it did not come from a file. */
+  /** Undefined when it did not come from a file that can be read again. */
   readonly file: string | undefined;
+  /** `FILE:LINE:COLUMN PATH: MESSAGE`; undefined when there is no such place. */
+  readonly describe?: PlacedConfig["describe"];
 }
 
 /**
  * Chooses and reads it.
  *
+ * @param checksFiles Whether the files that it names have to be in order, as they do where it is to be run.
  * @throws {InputError} when it cannot be read, or the flags contradict each other.
  */
-export async function chooseConfig(flags: BalancerFlags): Promise<ChosenConfig> {
+export async function chooseConfig(flags: BalancerFlags, checksFiles = true): Promise<ChosenConfig> {
+  const chosen = await choose(flags, checksFiles);
+  // With --status, --watch is about the table.
+  if (flags.watch && !flags.status && chosen.file === undefined) {
+    throw new InputError(`--watch needs a configuration file to look at; there is only ${chosen.name}`);
+  }
+  return chosen;
+}
+
+async function choose(flags: BalancerFlags, checksFiles: boolean): Promise<ChosenConfig> {
   const isShort = flags.listen !== undefined || flags.backends.length > 0 || flags.algorithm !== undefined;
   if (isShort) {
     if (flags.config !== undefined) {
@@ -32,7 +44,14 @@ export async function chooseConfig(flags: BalancerFlags): Promise<ChosenConfig> 
   }
   const file = flags.config ?? await defaultFile();
   if (file === undefined) return { config: sampleConfig(), name: "the built-in sample", file };
-  return { config: await readConfig(file), name: file, file };
+  // What comes through a pipe has gone when it was read.
+  const isRead = readsStdin(file) || await isPipe(file);
+  const { config, describe } = await readPlacedConfig(file, checksFiles);
+  return { config, name: readsStdin(file) ? "stdin" : file, file: isRead ? undefined : file, describe };
+}
+
+async function isPipe(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(({ isFifo }) => isFifo === true, () => false);
 }
 
 async function defaultFile(): Promise<string | undefined> {

@@ -6,13 +6,14 @@ import type { DemoFlags } from "../cli/flags.ts";
 import { sampleConfig } from "../config/sources.ts";
 import { type Balancer, startBalancer } from "../control/balancer.ts";
 import { BalancerOperations } from "../control/operations.ts";
-import { configAddresses } from "../control/plan.ts";
+import { touchedBy } from "../control/touched.ts";
 import { parseDialAddress } from "../core/address.ts";
 import { log } from "../core/log.ts";
+import { sleep } from "../core/sleep.ts";
+import { type RunningServer, startServer } from "../respond/server.ts";
 import { whoamiOrHttp } from "../respond/whoami_or_http.ts";
+import { converse } from "../talk/conversation.ts";
 import { AdminSide, planAdmin } from "./admin_side.ts";
-import { runClient } from "./client.ts";
-import { type RunningServer, startServer } from "./server.ts";
 import { startStderrLog, type Terminal } from "./terminal.ts";
 import { giveUpWriting } from "./write_permission.ts";
 
@@ -28,7 +29,7 @@ export async function runDemo(flags: DemoFlags, terminal: Terminal): Promise<voi
   let admin: AdminSide | undefined;
   try {
     const config = sampleConfig();
-    await giveUpWriting(configAddresses(config));
+    await giveUpWriting(touchedBy(config));
     for (const backend of Object.values(config.pools).flatMap((pool) => pool.backends)) {
       servers.push(
         await startServer({
@@ -51,7 +52,13 @@ export async function runDemo(flags: DemoFlags, terminal: Terminal): Promise<voi
       version: terminal.version,
       config: "the built-in sample",
       log: running,
-      reload: () => Promise.resolve({ ok: false, message: "the demo has no configuration file", faults: [] }),
+      admin: () => admin?.inForce,
+      reloads: {
+        counts: { ok: 0, failed: 0 },
+        request: () => {
+          return Promise.resolve({ ok: false, message: "the demo has no configuration file", faults: [] });
+        },
+      },
     });
     admin = new AdminSide(balancer.journal);
     await admin.follow(await planAdmin(config), operations);
@@ -104,23 +111,16 @@ async function keepBusy(balancer: string, stop: AbortSignal): Promise<void> {
   for (let i = 0; !stop.aborted; i++) {
     // A gentle swell, from two to twenty messages a second.
     const perSecond = 11 + 9 * Math.sin(i / 40);
-    await pause(1_000 / perSecond, stop);
+    await sleep(1_000 / perSecond, stop);
     if (!stop.aborted) await ask(balancer, `hello ${i}`, stop).catch(() => {});
   }
-}
-
-function pause(ms: number, stop: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  stop.addEventListener("abort", () => resolve(), { once: true });
-  return promise.finally(() => clearTimeout(timer));
 }
 
 /** One message through the balancer, and its answer. */
 async function ask(balancer: string, text: string, stop: AbortSignal): Promise<string> {
   const decoder = new TextDecoder();
   let answer = "";
-  await runClient({
+  await converse({
     connect: parseDialAddress(balancer),
     messages: [text],
     timeoutMs: 5_000,

@@ -4,12 +4,16 @@
 
 import type { Status } from "../admin/operations.ts";
 import type { BalancerFlags } from "../cli/flags.ts";
-import { type Address, formatAddress } from "../core/address.ts";
+import { type Address, formatAddress, formatHostPort, type TcpAddress } from "../core/address.ts";
 import { chunks, writeAll } from "../core/connection.ts";
 import { RunError } from "../core/errors.ts";
-import { readToken } from "./admin_side.ts";
+import type { StreamSocket } from "../engine/contract.ts";
+import { dialByName } from "../engine/runtime/dial.ts";
+import { sleep } from "../core/sleep.ts";
+import { withoutZone } from "../core/zone.ts";
+import { readToken } from "../config/token_file.ts";
 import { chooseConfig } from "./chosen_config.ts";
-import { statusTable } from "./status_table.ts";
+import { statusTable, whyNotReady } from "./status_table.ts";
 import type { Terminal } from "./terminal.ts";
 
 const EVERY_MS = 1_000;
@@ -22,16 +26,37 @@ const TIMEOUT_MS = 5_000;
 /** Clears the screen and goes to its top (ECMA-48: ED, CUP). */
 const CLEAR = "\x1b[2J\x1b[H";
 
-/** Shows the state once, or with `--watch` every second until the user stops it. */
+/**
+ * Shows the state once, or with `--watch` every second until the user stops it.
+ *
+ * @throws {RunError} when nobody answers, and, after it was shown once, when the balancer is not ready.
+ */
 export async function runStatus(flags: BalancerFlags, terminal: Terminal): Promise<void> {
   const { address, token } = await whereToAsk(flags);
-  const clear = Deno.stdout.isTerminal() ? CLEAR : "";
+  const clear = Deno.stdout.isTerminal() && !flags.json ? CLEAR : "";
   for (;;) {
-    const table = statusTable(await askStatus(address, token));
-    await terminal.print(flags.watch ? `${clear}${table}` : table);
+    const status = await askStatus(address, token);
+    const text = flags.json ? asJson(status, flags.watch) : statusTable(status, terminalColumns());
+    await terminal.print(flags.watch ? `${clear}${text}` : text);
+    const why = whyNotReady(status);
+    if (!flags.watch && why !== undefined) throw new RunError(`${formatAddress(address)}: not ready: ${why}`);
     if (!flags.watch) return;
-    await pause(EVERY_MS, terminal.stop);
+    await sleep(EVERY_MS, terminal.stop);
     if (terminal.stop.aborted) return;
+  }
+}
+
+/** One object a line when there are several. */
+function asJson(status: Status, isOneOfMany: boolean): string {
+  return JSON.stringify(status, null, isOneOfMany ? 0 : 2) + "\n";
+}
+
+/** Undefined when stdout is no terminal. */
+function terminalColumns(): number | undefined {
+  try {
+    return Deno.stdout.isTerminal() ? Deno.consoleSize().columns : undefined;
+  } catch {
+    return undefined;
   }
 }
 
@@ -40,7 +65,7 @@ async function whereToAsk(flags: BalancerFlags): Promise<{ address: Address; tok
   if (flags.admin !== undefined && flags.config === undefined) {
     return { address: flags.admin, token: undefined };
   }
-  const { config, name } = await chooseConfig(flags);
+  const { config, name } = await chooseConfig(flags, false);
   const address = flags.admin ?? config.admin?.listen;
   if (address === undefined) {
     throw new RunError(`${name} has no admin section; say where to ask with --admin`);
@@ -60,7 +85,7 @@ async function askStatus(address: Address, token: string | undefined): Promise<S
   const where = formatAddress(address);
   const head = [
     "GET /api/status HTTP/1.0",
-    `Host: ${address.transport === "unix" ? "localhost" : formatAddress(dialled(address))}`,
+    `Host: ${hostOf(address)}`,
     ...(token === undefined ? [] : [`Authorization: Bearer ${token}`]),
   ];
   const answer = await ask(address, `${head.join("\r\n")}\r\n\r\n`);
@@ -79,11 +104,9 @@ async function askStatus(address: Address, token: string | undefined): Promise<S
 async function ask(address: Address, request: string): Promise<string> {
   const where = formatAddress(address);
   const signal = AbortSignal.timeout(TIMEOUT_MS);
-  let conn: Deno.Conn;
+  let conn: StreamSocket;
   try {
-    conn = address.transport === "unix"
-      ? await Deno.connect({ transport: "unix", path: address.path })
-      : await Deno.connect({ hostname: dialled(address).host, port: address.port, signal });
+    conn = await dialByName(address.transport === "unix" ? address : dialled(address), signal);
   } catch (error) {
     throw new RunError(`${where}: no balancer answers there; is its admin side on?`, { cause: error });
   }
@@ -108,18 +131,13 @@ async function ask(address: Address, request: string): Promise<string> {
 }
 
 /** "All addresses" is answered on the loopback too. */
-function dialled(address: Address & { transport: "tcp" }): Address & { transport: "tcp" } {
-  return address.host === "" || address.host === "::" || address.host === "0.0.0.0"
-    ? { ...address, host: "127.0.0.1" }
-    : address;
+function dialled(address: TcpAddress): TcpAddress {
+  if (address.host === "::") return { ...address, host: "::1" };
+  return address.host === "" || address.host === "0.0.0.0" ? { ...address, host: "127.0.0.1" } : address;
 }
 
-function pause(ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    stop.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    }, { once: true });
-  });
+function hostOf(address: Address): string {
+  if (address.transport === "unix") return "localhost";
+  const { host, port } = dialled(address);
+  return formatHostPort(withoutZone(host), port);
 }

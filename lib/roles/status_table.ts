@@ -1,77 +1,166 @@
 /** The state of a balancer as text: pure. */
 
-import type { Status } from "../admin/operations.ts";
+import type { BackendStatus, ListenerStatus, PoolStatus, Status } from "../admin/operations.ts";
+import { type Column, cutMiddle, type Row, tableLines } from "./text_table.ts";
 
-type Row = readonly string[];
+/** As narrow as terminals are. */
+const LEAST_WIDTH = 80;
 
-/** Columns of numbers are flush right. */
-const NUMERIC = /^-?[\d.,]+( ?(s|ms|%|[KMGT]?i?B))?$/;
+/** What needs a look comes first; what is not here stands between. */
+const BY_URGENCY: readonly string[] = ["down", "ejected", "disabled", "draining", "leaving"];
 
-/** The whole state as a few tables. */
-export function statusTable(status: Status): string {
-  const { version, uptime_s, generation, config, ready, listeners, pools } = status;
-  const head = `sockbal ${version}, up for ${span(uptime_s)}, generation ${generation}, ${config}, ${
-    ready ? "ready" : "NOT READY: a pool has no backend"
-  }\n`;
-  const listenerRows: Row[] = [
-    ["LISTENER", "ADDRESS", "POOL", "ACTIVE", "SESSIONS", "IN", "OUT"],
-    ...listeners.map((it) => [
-      it.name,
-      it.address,
-      it.pool,
-      limited(it.active, it.max_connections),
-      String(it.sessions_total),
-      bytes(it.bytes_in),
-      bytes(it.bytes_out),
-    ]),
+const LISTENER_COLUMNS: readonly Column[] = [
+  { title: "LISTENER", isCut: true },
+  { title: "ADDRESS", isCut: true },
+  { title: "POOL", isCut: true },
+  { title: "ACTIVE", isNumeric: true },
+  { title: "SESSIONS", isNumeric: true },
+  { title: "REFUSED", isNumeric: true },
+  { title: "IN", isNumeric: true },
+  { title: "OUT", isNumeric: true },
+];
+
+const BACKEND_COLUMNS: readonly Column[] = [
+  { title: "BACKEND", isCut: true },
+  { title: "STATE" },
+  { title: "WEIGHT", isNumeric: true },
+  { title: "ACTIVE", isNumeric: true },
+  { title: "SESSIONS", isNumeric: true },
+  { title: "FAILED", isNumeric: true },
+  { title: "IN", isNumeric: true },
+  { title: "OUT", isNumeric: true },
+];
+
+/** Why a balancer is not ready, in one sentence without a full stop; undefined when it is. */
+export function whyNotReady({ state, ready, workers, pools }: Status): string | undefined {
+  // An older balancer says only whether it is ready.
+  if ((state ?? "running") !== "running") return `it is ${state}`;
+  const empty = pools.filter((pool) => pool.available === 0 && !pool.leaving).map(({ name }) => name);
+  if (ready) return undefined;
+  if (empty.length === 0) return workers.length === 0 ? "no worker runs" : "it starts or stops";
+  const shown = empty.slice(0, 3).join(", ") + (empty.length > 3 ? ` and ${empty.length - 3} more` : "");
+  return `${empty.length === 1 ? "pool" : "pools"} ${shown} ${empty.length === 1 ? "has" : "have"} ` +
+    "no backend that may be picked";
+}
+
+/**
+ * The whole state, pool by pool, the backends that need a look first.
+ *
+ * @param columns How wide the terminal is; nothing is cut to less than 80.
+ */
+export function statusTable(status: Status, columns = LEAST_WIDTH): string {
+  const width = Math.max(columns, LEAST_WIDTH);
+  const { version, uptime_s, generation, config, listeners, pools, now } = status;
+  const why = whyNotReady(status);
+  const head = [
+    `sockbal ${version}, up for ${span(uptime_s)}, generation ${generation}, ${
+      why === undefined ? "ready" : "NOT READY"
+    }`,
+    ...(why === undefined ? [] : [cutMiddle(`NOT READY: ${why}`, width)]),
+    cutMiddle(config, width),
   ];
-  const backendRows: Row[] = [
-    ["POOL", "BACKEND", "STATE", "WEIGHT", "ACTIVE", "SESSIONS", "FAILED", "IN", "OUT", "WHY"],
-    ...pools.flatMap((pool) =>
-      pool.backends.map((it) => [
-        pool.name,
-        it.name + (it.backup ? " (backup)" : ""),
-        it.state,
-        it.effective_weight === it.weight ? String(it.weight) : `${it.effective_weight} of ${it.weight}`,
-        limited(it.active, it.max_connections),
-        String(it.sessions_total),
-        String(it.dial_failures_total),
-        bytes(it.bytes_in),
-        bytes(it.bytes_out),
-        it.state === "up" ? "" : it.reason,
-      ])
-    ),
+  const sorted = pools.map((pool) => ({ pool, backends: byUrgency(pool.backends) }));
+  const [titles = "", ...lines] = tableLines(
+    BACKEND_COLUMNS,
+    sorted.flatMap(({ backends }) => backends.map(backendRow)),
+    width,
+  );
+  let at = 0;
+  const poolLines = sorted.flatMap(({ pool, backends }) => [
+    "",
+    cutMiddle(poolHeading(pool), width),
+    titles,
+    ...backends.flatMap((backend) => [lines[at++] ?? "", ...reasonLines(backend, now, width)]),
+  ]);
+  return [...head, "", ...tableLines(LISTENER_COLUMNS, listeners.map(listenerRow), width), ...poolLines, ""]
+    .join(
+      "\n",
+    );
+}
+
+function byUrgency(backends: readonly BackendStatus[]): BackendStatus[] {
+  const rank = ({ state }: BackendStatus): number => {
+    const at = BY_URGENCY.indexOf(state);
+    return at === -1 ? BY_URGENCY.length : at;
+  };
+  return backends.toSorted((a, b) => rank(a) - rank(b));
+}
+
+function poolHeading(pool: PoolStatus): string {
+  if (pool.leaving) return `POOL ${pool.name}: gone from the configuration, until its last session has ended`;
+  const available = `${pool.available} of ${pool.backends.filter((it) => !it.leaving).length} available`;
+  const parts = [
+    pool.available === 0 ? available.toUpperCase() : available,
+    pool.algorithm,
+    ...(pool.queue_size === 0 ? [] : [`${pool.queued} of ${pool.queue_size} wait in the queue`]),
+    ...(pool.refused_total === 0 ? [] : [`${count(pool.refused_total)} refused`]),
   ];
-  const queues = pools.filter((pool) => pool.queue_size > 0)
-    .map((pool) => `\n${pool.name}: ${pool.queued} of ${pool.queue_size} wait in the queue`);
-  return `${head}\n${table(listenerRows)}\n${table(backendRows)}${queues.join("")}${
-    queues.length > 0 ? "\n" : ""
-  }`;
+  return `POOL ${pool.name}: ${parts.join(", ")}`;
 }
 
-function table(rows: readonly Row[]): string {
-  const widths = rows[0]?.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0))) ?? [];
-  const lines = rows.map((row) => {
-    return row.map((cell, i) => {
-      return NUMERIC.test(cell) ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0);
-    }).join("  ").trimEnd();
-  });
-  return lines.join("\n") + "\n";
+function listenerRow(it: ListenerStatus): Row {
+  return [
+    it.name + (it.leaving ? " (leaving)" : ""),
+    it.address,
+    it.pool,
+    limited(it.active, it.max_connections),
+    count(it.sessions_total),
+    count(it.refused_total),
+    bytes(it.bytes_in),
+    bytes(it.bytes_out),
+  ];
 }
 
-function limited(count: number, limit: number): string {
-  return limit === 0 ? String(count) : `${count} of ${limit}`;
+function backendRow(it: BackendStatus): Row {
+  const share = Math.round(it.effective_weight * 10) / 10;
+  return [
+    it.name + (it.backup ? " (backup)" : ""),
+    it.state,
+    it.effective_weight === it.weight ? String(it.weight) : `${share}/${it.weight}`,
+    limited(it.active, it.max_connections),
+    count(it.sessions_total),
+    count(it.dial_failures_total),
+    bytes(it.bytes_in),
+    bytes(it.bytes_out),
+  ];
 }
 
-function bytes(count: number): string {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-  let value = count;
+/** Why a backend is as it is, below its row: its state, and a weight that differs from the file's. */
+function reasonLines(backend: BackendStatus, now: string, width: number): string[] {
+  const { state, reason, since, weight, configured_weight, leaving } = backend;
+  const lines: string[] = [];
+  if (state !== "up" && reason !== "") {
+    const seconds = Math.floor((Date.parse(now) - Date.parse(since)) / 1_000);
+    lines.push(`  ${state}${seconds >= 0 ? ` for ${span(seconds)}` : ""}: ${reason}`);
+  }
+  if (weight !== configured_weight && !leaving) {
+    lines.push(`  weight ${weight} was set by the operator; the configuration says ${configured_weight}`);
+  }
+  return lines.map((line) => line.length <= width ? line : `${line.slice(0, width - 1)}…`);
+}
+
+function limited(active: number, limit: number): string {
+  return limit === 0 ? count(active) : `${count(active, 10_000)}/${count(limit, 10_000)}`;
+}
+
+/** Exact as long as that is short. */
+function count(n: number, exactBelow = 1_000_000): string {
+  if (n < exactBelow) return String(n);
+  return scaled(n, 1_000, ["", "k", "M", "G", "T"], "");
+}
+
+function bytes(n: number): string {
+  return scaled(n, 1_024, ["B", "KiB", "MiB", "GiB", "TiB"], " ");
+}
+
+function scaled(n: number, base: number, units: readonly string[], gap: string): string {
+  let value = n;
   let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
+  while (value >= base && unit < units.length - 1) {
+    value /= base;
     unit++;
   }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)}${gap}${units[unit]}`;
 }
 
 function span(seconds: number): string {

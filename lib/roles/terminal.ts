@@ -1,15 +1,20 @@
 /** What a role has of the outside world. */
 
-import { writeAll } from "../core/connection.ts";
-import { reasonOf, RunError } from "../core/errors.ts";
 import { type LogFormat, type LogLevel, type RunningLog, startLog } from "../core/log.ts";
-import type { LogFile } from "../core/log_file.ts";
+import type { OperatorSignal } from "../core/signal_inbox.ts";
+import type { SessionLog } from "./session_log.ts";
 
 export interface Terminal {
   /** Aborted by the first Ctrl-C or SIGTERM. */
   readonly stop: AbortSignal;
-  /** Calls `heard` at every such signal from now on, where the system has it. */
-  onSignal(signal: "SIGHUP" | "SIGUSR1" | "SIGUSR2", heard: () => void): void;
+  /** Aborted by the second: sessions are not waited for. */
+  readonly hurry: AbortSignal;
+  /** Does what a SIGTERM would do. */
+  requestStop(): void;
+  /** Calls `handler` at every such signal, where the system has it; at once for one that came before. */
+  onSignal(signal: OperatorSignal, handler: () => void): void;
+  /** Tells `handler`, from now on, of errors that no one has caught; until then they end the program. */
+  onFault(handler: (reason: unknown) => void): void;
   /** Writes to stdout what the user asked for. */
   print(text: string): Promise<void>;
   readonly version: string;
@@ -27,36 +32,14 @@ export function stopped(stop: AbortSignal): Promise<void> {
 export function startStderrLog(
   level: LogLevel = "info",
   format: LogFormat = "text",
-  sessions?: LogFile,
+  sessions?: SessionLog,
 ): RunningLog {
   return startLog({
     level,
     format,
     write: (bytes) => Deno.stderr.write(bytes),
-    ...(sessions === undefined ? {} : { writeSessions: (bytes) => sessions.write(bytes) }),
+    ...(sessions === undefined
+      ? {}
+      : { sessionsName: sessions.name, writeSessions: (bytes) => sessions.write(bytes) }),
   });
-}
-
-/** Whoever read stdout has gone, as `head` does; there is nothing left to do, and nothing wrong. */
-export class OutputClosed extends Error {
-  override readonly name = "OutputClosed";
-}
-
-/**
- * Writes to stdout.
- *
- * @throws {OutputClosed} when nobody reads it any more, {@linkcode RunError} when it cannot be written, as on a full disk.
- */
-export async function writeOut(
-  bytes: Uint8Array,
-  output: { write(bytes: Uint8Array): Promise<number> } = Deno.stdout,
-): Promise<void> {
-  try {
-    await writeAll(output, bytes);
-  } catch (error) {
-    if (error instanceof Deno.errors.BrokenPipe) {
-      throw new OutputClosed("stdout was closed", { cause: error });
-    }
-    throw new RunError(`stdout: ${reasonOf(error).toLowerCase()}`, { cause: error });
-  }
 }

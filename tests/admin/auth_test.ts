@@ -55,7 +55,7 @@ const WRONG: Record<string, Asking["headers"]> = {
   "Basic, token as it stands": [["Authorization", `Basic ${TOKEN}`]],
   "Basic, as a Bearer": [["Authorization", `Bearer ${btoa(`x:${TOKEN}`)}`]],
   "letters that are not ASCII": [bearer(`${TOKEN}\xfc\xff`)],
-  "a huge one": [bearer(TOKEN.repeat(4_000))],
+  "a huge one": [bearer(TOKEN.repeat(400))],
   "in the query": [["X-Token", TOKEN], ["Cookie", `token=${TOKEN}`]],
 };
 

@@ -27,6 +27,7 @@ Deno.test("a reader gets the past in columns, then the last changes, then what h
         times: [1, 2, 3],
         ...{ active: [1, 1, 1], sessions_per_s: [2, 2, 2] },
         ...{ bytes_in_per_s: [3, 3, 3], bytes_out_per_s: [4, 4, 4] },
+        ...{ retries_per_s: [0, 0, 0], refused_per_s: {} },
         dial_ms: { "web/a": [null, 0.5, null] },
       },
     },
@@ -123,7 +124,7 @@ Deno.test("a reader that stalls is dropped, and another one misses nothing", asy
   await until(() => admin.operations.hearers.size === 0);
 });
 
-Deno.test("there are 64 readers at a time, and a reader that goes makes room", async () => {
+Deno.test("there are 16 readers at a time, and a reader that goes makes room", async () => {
   await using admin = await startTestAdmin();
   const readers = await Promise.all(
     Array.from({ length: MAX_STREAMS }, () => EventReader.open(admin.address)),

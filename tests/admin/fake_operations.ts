@@ -6,7 +6,9 @@ import type {
   Counts,
   Operations,
   Order,
+  PoolStatus,
   Reloaded,
+  SessionFilter,
   SessionStatus,
   Status,
   Summary,
@@ -29,6 +31,9 @@ export class FakeOperations implements Operations {
   reloads = 0;
   /** How many sessions were asked for, each time. */
   readonly limits: number[] = [];
+  readonly filters: SessionFilter[] = [];
+  /** Sessions that were to be ended. */
+  readonly killed: string[] = [];
   readonly hearers = new Set<(news: News) => void>();
   statusNow: Status = fakeStatus();
   countsNow: Counts = fakeCounts();
@@ -44,10 +49,23 @@ export class FakeOperations implements Operations {
     return this.countsNow;
   }
 
-  sessions(limit: number): Promise<readonly SessionStatus[]> {
+  sessions(limit: number, filter: SessionFilter): Promise<readonly SessionStatus[]> {
     this.limits.push(limit);
-    const session = { listener: "in", pool: "web", client: "127.0.0.1:5", backend: null, age_ms: 5 };
+    this.filters.push(filter);
+    const session = {
+      id: "run-1-7",
+      listener: "in",
+      pool: "web",
+      client: "127.0.0.1:5",
+      backend: null,
+      age_ms: 5,
+    };
     return Promise.resolve([{ ...session, bytes_in: 1, bytes_out: 2 }]);
+  }
+
+  killSession(id: string): Promise<boolean> {
+    this.killed.push(id);
+    return Promise.resolve(id === "run-1-7");
   }
 
   config(): unknown {
@@ -87,14 +105,23 @@ export class FakeOperations implements Operations {
 
   /** Whether anything was to be changed. */
   get isTouched(): boolean {
-    return this.orders.length > 0 || this.reloads > 0;
+    return this.orders.length > 0 || this.reloads > 0 || this.killed.length > 0;
   }
 }
 
 export function fakeBackend(name: string, facts: Partial<BackendStatus> = {}): BackendStatus {
   return {
     ...{ name, address: "127.0.0.1:8001", state: "up", reason: "", since: "2026-11-23T18:57:02.216Z" },
-    ...{ health: "up", ejected: false, operator: "enabled", weight: 1, effective_weight: 1, backup: false },
+    ...{
+      health: "up",
+      ejected: false,
+      operator: "enabled",
+      weight: 1,
+      configured_weight: 1,
+      leaving: false,
+      effective_weight: 1,
+      backup: false,
+    },
     ...{
       active: 2,
       max_connections: 10,
@@ -117,26 +144,34 @@ export function fakeStatus(facts: Partial<Status> = {}): Status {
       uptime_s: 60,
       now: "2026-11-23T18:58:02.500Z",
     },
-    ...{ generation: 3, config: "balancer.yaml", ready: true, log_records_dropped: 4 },
+    ...{ generation: 3, config: "balancer.yaml", state: "running", ready: true, log_records_dropped: 4 },
     workers: [{ id: 0, generation: 3, lag_ms: 1.5 }],
     process: { memory_bytes: 50_000_000, cpu_seconds: 1.25, open_files: 20 },
     listeners: [fakeListener("in", "web")],
-    pools: [{ name: "web", algorithm: "round_robin", queued: 1, queue_size: 5, available: 1, backends }],
+    pools: [fakePool("web", { backends })],
+    ...facts,
+  };
+}
+
+export function fakePool(name: string, facts: Partial<PoolStatus> = {}): PoolStatus {
+  return {
+    ...{ name, algorithm: "round_robin", queued: 1, queue_size: 5, available: 1, leaving: false },
+    ...{ sessions_total: 9, refused_total: 2, retries_total: 3, backends: [] },
     ...facts,
   };
 }
 
 export function fakeListener(name: string, pool: string): Status["listeners"][number] {
   return {
-    ...{ name, address: "127.0.0.1:5678", pool, active: 3, max_connections: 0 },
-    ...{ sessions_total: 9, bytes_in: 5, bytes_out: 6 },
+    ...{ name, address: "127.0.0.1:5678", pool, active: 3, max_connections: 0, leaving: false },
+    ...{ sessions_total: 9, refused_total: 2, bytes_in: 5, bytes_out: 6 },
   };
 }
 
 export function fakeTotals(listener: string, pool: string, backend: string | null): Totals {
   return {
     ...{ listener, pool, backend, ends: { done: 5, dial_failed: 1 }, bytes_in: 100, bytes_out: 200 },
-    ...{ dial_failures: 1, retries: 2 },
+    ...{ dial_failures: 1, retries: 2, short_dials: 4 },
     dial_seconds: histogramOf(0.0001, 0.002, 7_200),
     session_seconds: histogramOf(1, 2),
     queue_seconds: histogramOf(),
@@ -144,7 +179,7 @@ export function fakeTotals(listener: string, pool: string, backend: string | nul
 }
 
 export function fakeCounts(facts: Partial<Counts> = {}): Counts {
-  const checks = { checks_ok: 8, checks_failed: 2, ejections: 1, state_changes: 3 };
+  const checks = { checks_ok: 8, checks_failed: 2, checks_short: 1, ejections: 1, state_changes: 3 };
   return {
     totals: [fakeTotals("in", "web", "a"), fakeTotals("in", "web", null)],
     backends: [{ pool: "web", backend: "a", ...checks }],
@@ -160,7 +195,16 @@ export function histogramOf(...seconds: number[]): HistogramView {
 }
 
 export function fakeSummary(time: number, dial_ms: Summary["dial_ms"] = {}): Summary {
-  return { time, active: 1, sessions_per_s: 2, bytes_in_per_s: 3, bytes_out_per_s: 4, dial_ms };
+  return {
+    time,
+    active: 1,
+    sessions_per_s: 2,
+    refused_per_s: {},
+    retries_per_s: 0,
+    bytes_in_per_s: 3,
+    bytes_out_per_s: 4,
+    dial_ms,
+  };
 }
 
 export function fakeChange(event: string, fields: Change["fields"] = { backend: "a" }): Change {

@@ -47,6 +47,15 @@ Deno.test("on a loopback address only names that no DNS decides about are let in
   assert.ok(!isLetIn("127.0.0.1:9901", "127.0.0.53:9901"));
 });
 
+Deno.test("a link-local address is let in with its zone and without", () => {
+  for (const host of ["[fe80::1]:9901", "[fe80::1%eth0]:9901", "[fe80::1%25eth0]"]) {
+    assert.ok(isLetIn("[fe80::1%eth0]:9901", host, true), host);
+  }
+  for (const host of ["evil.example%]", "[evil.example%eth0]", "%]"]) {
+    assert.ok(!isLetIn("[fe80::1%eth0]:9901", host, true), host);
+  }
+});
+
 Deno.test("on other addresses an IP address is let in, and a name only where a token protects", () => {
   for (const listen of [":9901", "0.0.0.0:9901", "[::]:9901", "192.0.2.1:9901", "[2001:db8::1]:9901"]) {
     for (const host of ["192.0.2.1", "192.0.2.9:80", "[2001:db8::1]:9901", "127.0.0.1", "localhost:9901"]) {
@@ -154,7 +163,7 @@ Deno.test("the Host header counts, not a target in absolute form; without either
   assert.equal(await send(`GET http://evil.example/api/status HTTP/1.1`), "403");
   assert.equal(await send(`GET http://evil.example/api/status HTTP/1.1\r\nHost: localhost`), "200");
   assert.equal(await send("GET /api/status HTTP/1.0"), "200");
-  assert.equal(await send(`GET /api/status HTTP/1.1\r\nHost: a\r\nHost: localhost`), "400");
+  assert.equal(await send(`GET /api/status HTTP/1.1\r\nHost: a\r\nHost: localhost`), "403");
 });
 
 Deno.test("a target is taken apart as the client sent it", () => {

@@ -8,6 +8,7 @@ import {
   fakeBackend,
   fakeCounts,
   fakeListener,
+  fakePool,
   fakeStatus,
   fakeTotals,
   histogramOf,
@@ -44,8 +45,13 @@ Deno.test("every metric shows what the snapshots say", () => {
     sockbal_backend_weight: [`{${a}} 1`, `{${b}} 1`],
     sockbal_backend_active_sessions: [`{${a}} 2`, `{${b}} 2`],
     sockbal_backend_max_sessions: [`{${a}} 10`, `{${b}} 10`],
-    sockbal_dial_failures_total: [`{${a}} 1`, `{${b}} 1`],
-    sockbal_health_checks_total: [`{${a},result="ok"} 8`, `{${a},result="failed"} 2`],
+    sockbal_dial_failures_total: [`{${a}} 1`, `{${b}} 0`],
+    sockbal_dials_short_total: [`{${a}} 4`, `{${b}} 0`],
+    sockbal_health_checks_total: [
+      `{${a},result="ok"} 8`,
+      `{${a},result="failed"} 2`,
+      `{${a},result="short"} 1`,
+    ],
     sockbal_backend_ejections_total: [`{${a}} 1`],
     sockbal_backend_state_changes_total: [`{${a}} 3`],
     sockbal_bytes_in_total: [`{listener="in",${a}} 100`, '{listener="in",pool="web",backend=""} 100'],
@@ -79,7 +85,7 @@ Deno.test("a backend is in one state, and each state has a line", () => {
     assert.ok(pool !== undefined);
     const status = fakeStatus({ pools: [{ ...pool, backends: [fakeBackend("a", { state })] }] });
     const lines = samples(rendered(status, fakeCounts()), "sockbal_backend_state");
-    assert.equal(lines.length, 5);
+    assert.equal(lines.length, 6);
     const current = lines.filter((line) => line.endsWith(" 1"));
     assert.deepEqual(current, [`sockbal_backend_state{pool="web",backend="a",state="${state}"} 1`]);
   }
@@ -141,11 +147,10 @@ Deno.test("label values are escaped, and numbers are written as Prometheus reads
 Deno.test("a thousand backends behind twenty listeners are rendered in little time", () => {
   const pools = Array.from({ length: 20 }, (_, i) => `pool-${i}`);
   const names = Array.from({ length: 50 }, (_, i) => `10.0.0.${i}:8080`);
-  const checks = { checks_ok: 1, checks_failed: 2, ejections: 3, state_changes: 4 };
-  const pool = { algorithm: "round_robin", queued: 0, queue_size: 0, available: 50 };
+  const checks = { checks_ok: 1, checks_failed: 2, checks_short: 1, ejections: 3, state_changes: 4 };
   const status = fakeStatus({
     listeners: pools.map((name) => fakeListener(`in-${name}`, name)),
-    pools: pools.map((name) => ({ ...pool, name, backends: names.map((it) => fakeBackend(it)) })),
+    pools: pools.map((name) => fakePool(name, { backends: names.map((it) => fakeBackend(it)) })),
   });
   const counts = fakeCounts({
     totals: pools.flatMap((name) => names.map((it) => fakeTotals(`in-${name}`, name, it))),

@@ -105,7 +105,16 @@ function second(
   active: number,
   dial_ms: Record<string, number | null> = {},
 ): Parameters<typeof append>[1] {
-  return { time, active, sessions_per_s: 0, bytes_in_per_s: 0, bytes_out_per_s: 0, dial_ms };
+  return {
+    time,
+    active,
+    sessions_per_s: 0,
+    refused_per_s: {},
+    retries_per_s: 0,
+    bytes_in_per_s: 0,
+    bytes_out_per_s: 0,
+    dial_ms,
+  };
 }
 
 Deno.test("the history keeps ten minutes, interrupts its lines at gaps and takes no second twice", () => {

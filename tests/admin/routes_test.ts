@@ -117,7 +117,7 @@ Deno.test("a deadline that is none, twice, or not for a drain is refused", async
 Deno.test("a reload says that it was done, or what the faults are", async () => {
   await using admin = await startTestAdmin();
   const done = await admin.ask({ method: "POST", path: "/api/reload" });
-  assert.deepEqual([done.status, json(done)], [200, { message: "Reloaded." }]);
+  assert.deepEqual([done.status, json(done)], [200, { message: "Reloaded.", notes: [] }]);
   const faults = ["balancer.yaml:1:1 empty", "balancer.yaml:2:2 missing"];
   admin.operations.reloaded = { ok: false, message: "There are 2 faults.", faults };
   const failed = await admin.ask({ method: "POST", path: "/api/reload" });
@@ -143,7 +143,8 @@ Deno.test("health and readiness are one word, or say why not", async () => {
   for (
     const [facts, why] of [
       [{ workers: [] }, "Not ready: no worker runs."],
-      [{}, "Not ready: the balancer starts or stops."],
+      [{ state: "starting" }, "Not ready: starting."],
+      [{ state: "stopping" }, "Not ready: stopping."],
       [
         { pools: [{ ...pool, available: 0 }, pool] },
         "Not ready: 1 of 2 pools have no backend that may be picked.",
@@ -181,7 +182,15 @@ const POSTS = [
   DRAIN,
   ...["enable", "disable", "kill"].map((it) => `/api/pools/web/backends/*/${it}`),
 ];
-const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "get", "FOO"];
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
+
+Deno.test("what is no method of HTTP is 400, and changes nothing", async () => {
+  await using admin = await startTestAdmin();
+  for (const method of ["get", "FOO"]) {
+    assert.equal((await admin.ask({ method, path: "/api/reload" })).status, 400);
+  }
+  assert.ok(!admin.operations.isTouched);
+});
 
 Deno.test("a path takes its own methods only, and nothing is changed by another", async () => {
   await using admin = await startTestAdmin();
@@ -275,4 +284,20 @@ Deno.test("a fault of our own is 500 without a stack, and the log says what it w
     admin.log.events.filter((it) => it.event === "admin_request_failed").map((it) => it.fields.reason),
     ["secret inside", "secret text", "undefined"],
   );
+});
+
+Deno.test("sessions are found by what is known of them, and ended one by one", async () => {
+  await using admin = await startTestAdmin();
+  const query = "limit=5&listener=in&pool=web&backend=a%2Fb&client=127.0.0.1";
+  assert.equal((await admin.ask({ path: `/api/sessions?${query}` })).status, 200);
+  assert.deepEqual(admin.operations.filters, [
+    { listener: "in", pool: "web", backend: "a/b", client: "127.0.0.1" },
+  ]);
+  const killed = await admin.ask({ method: "POST", path: "/api/sessions/run-1-7/kill" });
+  assert.equal(killed.status, 200);
+  assert.equal(json(killed).message, "session run-1-7 ended");
+  const gone = await admin.ask({ method: "POST", path: "/api/sessions/run-1-8/kill" });
+  assertProblem(gone, 404, "Not Found");
+  assert.equal(json(gone).detail, 'There is no session "run-1-8"; it may have ended.');
+  assert.deepEqual(admin.operations.killed, ["run-1-7", "run-1-8"]);
 });

@@ -19,10 +19,12 @@ export interface TestAdminOptions {
   readonly listen?: string;
   readonly token?: string;
   readonly page?: (nonce: string) => string;
+  readonly maxConnections?: number;
+  readonly operations?: FakeOperations;
 }
 
 export async function startTestAdmin(options: TestAdminOptions = {}): Promise<TestAdmin> {
-  const operations = new FakeOperations();
+  const operations = options.operations ?? new FakeOperations();
   const log = memoryLog();
   const { address, stop } = await startAdmin({
     listen: parseListenAddress(options.listen ?? "127.0.0.1:0"),
@@ -30,6 +32,7 @@ export async function startTestAdmin(options: TestAdminOptions = {}): Promise<Te
     operations,
     page: options.page ?? ((nonce) => `<!doctype html><script nonce="${nonce}"></script>`),
     log: log.log,
+    ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
   });
   const ask = (asking: Asking): Promise<Answer> => request(address, asking);
   return { address, operations, log, ask, stop, [Symbol.asyncDispose]: stop };

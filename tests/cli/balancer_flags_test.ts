@@ -14,6 +14,7 @@ Deno.test("a balancer that is told nothing leaves everything to its configuratio
     workers: undefined,
     watch: false,
     status: false,
+    json: false,
     admin: undefined,
     check: false,
     printSchema: false,
@@ -46,6 +47,7 @@ Deno.test("what only prints or checks is a flag without a value", () => {
     ["--check", "check"],
     ["--watch", "watch"],
     ["--status", "status"],
+    ["--json", "json"],
     ["--print-schema", "printSchema"],
     ["--print-permissions", "printPermissions"],
   ];
@@ -69,6 +71,8 @@ Deno.test("a value that is wrong is refused with the flag and what to write", ()
   const wrong: [string, string][] = [
     ["--listen a", '--listen: "a" has no port; write host:port, [v6]:port or unix:/path'],
     ["--backend :80", '--backend: ":80" names no host to dial; write 127.0.0.1:80'],
+    ["--algorithm roundrobin", `--algorithm: "roundrobin" is not known; did you mean round_robin?`],
+    ["--algorithm leastconn", `--algorithm: "leastconn" is not known; did you mean least_connections?`],
     ["--algorithm fastest", `--algorithm: "fastest" is not known; use ${ALGORITHM_NAMES.join(", ")}`],
     ["--workers 0", '--workers: "0" is not a whole number from 1 to 256'],
     ["--workers 257", '--workers: "257" is not a whole number from 1 to 256'],

@@ -22,8 +22,12 @@ Deno.test("every role takes the flags of the log, in both forms", () => {
 Deno.test("an unknown level or format is refused with those that there are", () => {
   for (const part of PARTS) {
     assert.equal(
+      refusal(`${part} --log-level loud`),
+      '--log-level: "loud" is not known; use debug, info, warn, error',
+    );
+    assert.equal(
       refusal(`${part} --log-level warning`),
-      '--log-level: "warning" is not known; use debug, info, warn, error',
+      '--log-level: "warning" is not known; did you mean warn?',
     );
     assert.equal(refusal(`${part} --log-format xml`), '--log-format: "xml" is not known; use text, json');
   }

@@ -16,6 +16,7 @@ const FLAGS: Record<string, string[]> = {
     "--check",
     "--watch",
     "--status",
+    "--json",
     "--admin",
     "--print-schema",
     "--print-permissions",

@@ -41,6 +41,7 @@ Deno.test("a value that is wrong is refused with the flag and what to write", ()
     ["--listen=80", '--listen: "80" is only a port; write :80 or 127.0.0.1:80'],
     ["--listen=", '--listen: "" has no port; write host:port, [v6]:port or unix:/path'],
     ["--listen=udp::53", '--listen: "udp::53": UDP is not supported; write host:port or unix:/path'],
+    ["--handler=whoam", `--handler: "whoam" is not known; did you mean whoami?`],
     ["--handler=smtp", `--handler: "smtp" is not known; use ${HANDLER_NAMES.join(", ")}`],
     ["--handler=", `--handler: "" is not known; use ${HANDLER_NAMES.join(", ")}`],
     ["--name=", "--name: a name has 1 to 128 characters, none of them a control character"],

@@ -35,13 +35,16 @@ Deno.test("a minimal file gives the documented defaults", () => {
         healthCheck: undefined,
         outlierDetection: { consecutiveFailures: 0, ejectionTimeMs: 30_000, maxEjectedPercent: 50 },
         slowStartMs: 0,
+        initial: "up",
         whenAllDown: "refuse",
+        within: [],
         onBackendDown: "keep",
       },
     },
     admin: undefined,
     log: { level: "info", format: "text", sessions: true },
     workers: "auto",
+    shutdownDelayMs: 0,
     shutdownTimeoutMs: 30_000,
     reloadDrainTimeoutMs: 0,
     notes: [],
@@ -67,10 +70,13 @@ pools:
     outlier_detection: { consecutive_failures: 5, ejection_time: 1m, max_ejected_percent: 100 }
     slow_start: 20s
     when_all_down: ignore_health
+    initial: down
     on_backend_down: close
+    within: [10.0.0.0/8:8080, 192.0.2.0/24]
 admin: { listen: ":9000", token_file: secret.token }
 log: { level: error, format: json, sessions: false, file: s.log }
 workers: 3
+shutdown_delay: 15s
 shutdown_timeout: 0s
 reload_drain_timeout: 1m30s
 `,
@@ -113,16 +119,22 @@ reload_drain_timeout: 1m30s
         healthCheck: { type: "tcp", intervalMs: 100, timeoutMs: 20, rise: 3, fall: 4, port: 81 },
         outlierDetection: { consecutiveFailures: 5, ejectionTimeMs: 60_000, maxEjectedPercent: 100 },
         slowStartMs: 20_000,
+        initial: "down",
         whenAllDown: "ignore_health",
         onBackendDown: "close",
+        within: [
+          { network: "10.0.0.0", prefixBits: 8, port: 8080 },
+          { network: "192.0.2.0", prefixBits: 24, port: undefined },
+        ],
       },
     },
     admin: { listen: { transport: "tcp", host: "", port: 9000 }, tokenFile: "secret.token" },
     log: { level: "error", format: "json", sessions: false, file: "s.log" },
     workers: 3,
+    shutdownDelayMs: 15_000,
     shutdownTimeoutMs: 0,
     reloadDrainTimeoutMs: 90_000,
-    notes: [],
+    notes: ["f:2:84 listeners[0].backlog: note: a Unix socket has a backlog of 1024, whatever this says"],
   });
 });
 

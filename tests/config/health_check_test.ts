@@ -49,12 +49,14 @@ Deno.test("a check may send text and expects text or a regular expression", () =
     ...DEFAULTS,
     send: "",
     expect: "SSH-2.0",
+    quit: "",
   });
-  assert.deepEqual(checkOf(`type: expect, send: "PING\\r\\n", expect: "/^[+]PONG/"`), {
+  assert.deepEqual(checkOf(`type: expect, send: "PING\\r\\n", expect: "/^[+]PONG/", quit: "QUIT\\r\\n"`), {
     type: "expect",
     ...DEFAULTS,
     send: "PING\r\n",
     expect: "/^[+]PONG/",
+    quit: "QUIT\r\n",
   });
 });
 
@@ -161,7 +163,7 @@ Deno.test("a key of another type is reported beside all other faults; of an unkn
   );
   assertCheckFaults("type: htpp, path: /, send: a", [
     "8:27 type",
-    'unknown type "htpp"; use tcp, http, expect',
+    'unknown type "htpp"; did you mean http?',
   ]);
 });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
+import { workerNotes } from "../../lib/config/notes.ts";
 import { parseConfig } from "../../lib/config/parse.ts";
 import { readConfig } from "../../lib/config/read.ts";
 import { withBackends, withPoolLine } from "./faults.ts";
@@ -8,6 +9,21 @@ import { withBackends, withPoolLine } from "./faults.ts";
 function assertNotes(text: string, ...expected: string[]): void {
   assert.deepEqual(parseConfig(text, "f.yaml").notes, expected.map((it) => `f.yaml:${it}`));
 }
+
+Deno.test("a backlog is noted that the system cuts without a word", () => {
+  const withBacklog = (listen: string, backlog: number): string =>
+    `listeners: [{ listen: "${listen}", pool: p, backlog: ${backlog} }]\npools: { p: { backends: [a:1] } }\n`;
+  assertNotes(
+    withBacklog(":80", 4097),
+    "1:48 listeners[0].backlog: note: Linux cuts a backlog to net.core.somaxconn, which is 4096 unless it was raised",
+  );
+  assertNotes(withBacklog(":80", 4096));
+  assertNotes(
+    withBacklog("unix:/s", 8),
+    "1:52 listeners[0].backlog: note: a Unix socket has a backlog of 1024, whatever this says",
+  );
+  assertNotes("listeners: [{ listen: unix:/s, pool: p }]\npools: { p: { backends: [a:1] } }\n");
+});
 
 Deno.test("a check that may take longer than its interval is noted at its timeout", () => {
   assertNotes(
@@ -101,4 +117,48 @@ Deno.test("the notes of a file are said with its path as it was given, beside ad
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("a backend that is the balancer itself is noted, also by way of another pool", () => {
+  const config = (listeners: string, pools: string): string => `listeners: ${listeners}\npools: ${pools}\n`;
+  const one = (listen: string, backend: string): string =>
+    config(`[{ listen: "${listen}", name: web, pool: p }]`, `{ p: { backends: ["${backend}"] } }`);
+  const note = "2:26 pools.p.backends[0]: note: this backend is the listener web itself; " +
+    "each of its sessions would come back, without end";
+  for (
+    const [listen, backend] of [
+      ["127.0.0.1:80", "127.0.0.1:80"],
+      [":80", "127.0.0.1:80"],
+      [":80", "localhost:80"],
+      ["[::1]:80", "[0::1]:80"],
+      ["10.0.0.1:80", "10.0.0.1:80"],
+      ["unix:/run/a.sock", "unix:/run/./a.sock"],
+      ["unix:./a.sock", "unix:a.sock"],
+    ] as const
+  ) assertNotes(one(listen, backend), note);
+  assertNotes(one(":80", "10.0.0.1:80"));
+  assertNotes(one(":80", "127.0.0.1:81"));
+  assertNotes(
+    config(
+      "[{ listen: ':1', name: a, pool: p }, { listen: ':2', name: b, pool: q }]",
+      "{ p: { backends: ['localhost:2'] }, q: { backends: ['localhost:1', c:3] } }",
+    ),
+    "2:26 pools.p.backends[0]: note: this backend is the listener b, from where sessions come back to this pool, without end",
+    "2:60 pools.q.backends[0]: note: this backend is the listener a, from where sessions come back to this pool, without end",
+  );
+  assertNotes(
+    config(
+      "[{ listen: ':1', name: a, pool: p }, { listen: ':2', name: b, pool: q }]",
+      "{ p: { backends: ['localhost:2'] }, q: { backends: [c:3] } }",
+    ),
+  );
+});
+
+Deno.test("far more workers than cores are noted", () => {
+  assert.deepEqual(workerNotes("auto", 1), []);
+  assert.deepEqual(workerNotes(8, 2), []);
+  assert.deepEqual(workerNotes(9, 2).map(({ path, message }) => `${path}: ${message}`), [
+    "workers: this machine has 2 cores; more workers than cores are no faster, " +
+    "and 9 of them take some 180 MiB before the first session",
+  ]);
 });

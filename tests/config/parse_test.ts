@@ -36,7 +36,7 @@ shutdown: 5s
     ["13:52 pools.web.backends[2].wait", "unknown key"],
     ["14:20 pools.api.backends", "list at least one"],
     ["15:15 log.level", "unknown level"],
-    ["15:31 log.sessions", "is not true or false"],
+    ["15:31 log.sessions", "is not true, false or served"],
     ["16:10 workers", "write auto or 1 to 256"],
     ["17:1 shutdown", "unknown key"],
   );

@@ -138,19 +138,19 @@ Deno.test("a word that is not one of the choices is refused with all of them", (
     "8:27 pools.web.health_check.type",
     'unknown type "udp"; use tcp, http, expect',
   ]);
-  assertFaults(withRootLine("log: { level: warning }"), [
+  assertFaults(withRootLine("log: { level: loud }"), [
     "8:15 log.level",
-    'unknown level "warning"; use debug, info, warn, error',
+    'unknown level "loud"; use debug, info, warn, error',
   ]);
   assertFaults(withRootLine("log: { format: [] }"), ["8:16 log.format", "unknown format []; use text, json"]);
   for (const value of ["yes", "1", "''"]) {
     assertFaults(withRootLine(`log: { sessions: ${value} }`), [
       "8:18 log.sessions",
-      "is not true or false; write true or false",
+      "is not true, false or served; write ",
     ]);
     assertFaults(withBackends(`{ address: a:1, backup: ${value} }`), [
       "7:33 pools.web.backends[0].backup",
-      "is not true or false; write true or false",
+      "is not true or false; write true",
     ]);
   }
 });
@@ -271,6 +271,14 @@ Deno.test("a list or map that is missing, empty or something else is refused wit
     "1:35 listeners[0].pool",
     "[] is not the name of a pool",
   ]);
+  assertFaults(withPoolLine("within: 10.0.0.0/8:80"), [
+    "8:13 pools.web.within",
+    '"10.0.0.0/8:80" is not a list; list subnets, as - 10.0.0.0/8:8080',
+  ]);
+  assertFaults(withPoolLine("within: [10.0.0.1/8:80]"), [
+    "8:14 pools.web.within[0]",
+    '"10.0.0.1/8:80" does not begin at its first address; write 10.0.0.0/8:80',
+  ]);
   assertFaults(withPoolLine("queue: 5"), [
     "8:12 pools.web.queue",
     "5 is not a map; a queue is a map of size, timeout",
@@ -305,7 +313,7 @@ Deno.test("an unknown key names the nearest, or all there are when none is near"
     [
       withPoolLine("xyzzy: 1"),
       "8:5 pools.web.xyzzy",
-      "use algorithm, hash_key, backends, dial_timeout, retries, queue, health_check, outlier_detection, " +
+      "use algorithm, hash_key, backends, within, dial_timeout, retries, queue, initial, health_check, outlier_detection, " +
       "slow_start, when_all_down, on_backend_down",
     ],
     [

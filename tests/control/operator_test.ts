@@ -3,20 +3,10 @@
 /** What the operator wants of backends, and what becomes of it. */
 
 import assert from "node:assert/strict";
-import { BalancerOperations } from "../../lib/control/operations.ts";
 import { startNamedBackend, visit } from "../support/backend.ts";
-import { startTestBalancer, type TestBalancer, testConfig } from "../support/balancer.ts";
+import { startTestBalancer, testConfig, until } from "../support/balancer.ts";
 import { readExactly, text } from "../support/bytes.ts";
-
-function operationsOf(balancer: TestBalancer): BalancerOperations {
-  return new BalancerOperations({
-    balancer: balancer.balancer,
-    version: "0",
-    config: "test",
-    log: { dropped: 0 },
-    reload: () => Promise.resolve({ ok: true, message: "" }),
-  });
-}
+import { operationsOf } from "../support/operations.ts";
 
 async function names(port: number, count: number): Promise<string[]> {
   const found: string[] = [];
@@ -29,7 +19,7 @@ Deno.test("enable, drain, disable, weight and kill do what they say, for one bac
   await using b = startNamedBackend("b");
   await using balancer = await startTestBalancer({ backends: [a.member, b.member] });
   const { port } = balancer;
-  const operations = operationsOf(balancer);
+  const operations = operationsOf(balancer.balancer);
   const state = (i: number): string | undefined => operations.status().pools[0]?.backends[i]?.state;
 
   assert.equal(operations.steer("nope", "a", { do: "enable" }), undefined);
@@ -75,7 +65,7 @@ Deno.test("enable, drain, disable, weight and kill do what they say, for one bac
 Deno.test("drain with a deadline ends what is left then", async () => {
   await using a = startNamedBackend("a");
   await using balancer = await startTestBalancer({ backends: [a.member] });
-  const operations = operationsOf(balancer);
+  const operations = operationsOf(balancer.balancer);
   using held = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
   await readExactly(held, 2);
   operations.steer("web", "a", { do: "drain", deadlineMs: 50 });
@@ -89,7 +79,7 @@ Deno.test("drain with a deadline ends what is left then", async () => {
 Deno.test("the status, live sessions and counts are those of the sessions that there were", async () => {
   await using a = startNamedBackend("a");
   await using balancer = await startTestBalancer({ backends: [a.member], tallySessions: true });
-  const operations = operationsOf(balancer);
+  const operations = operationsOf(balancer.balancer);
   await names(balancer.port, 5);
   using held = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
   await readExactly(held, 2);
@@ -117,31 +107,59 @@ Deno.test("a deadline does not outlive its backend, whoever has its place by the
   await using c = startNamedBackend("c");
   await using balancer = await startTestBalancer({ backends: [a.member, b.member] });
   const { port } = balancer;
-  const operations = operationsOf(balancer);
+  const operations = operationsOf(balancer.balancer);
   const reload = (...members: { name: string; address: string }[]): Promise<unknown> => {
     return balancer.balancer.reload(
       testConfig({ backends: members, listener: { listen: `127.0.0.1:${port}` } }),
     );
   };
-  operations.steer("web", "b", { do: "drain", deadlineMs: 300 });
+  const row = balancer.balancer.plan.pools[0]?.backends[1]?.row ?? assert.fail();
+  operations.steer("web", "b", { do: "drain", deadlineMs: 2_000 });
+  const deadline = new Promise((resolve) => setTimeout(resolve, 2_100));
   await reload(a.member);
-  await balancer.log.waitFor("generation_drained");
+  await until(() => balancer.balancer.plansInUse.backendAt(row) === undefined, "its row is free");
   await reload(c.member);
+  assert.equal(balancer.balancer.plansInUse.backendAt(row)?.name, "c");
   using held = await Deno.connect({ hostname: "127.0.0.1", port });
   assert.equal(text(await readExactly(held, 2)), "c\n");
-  await new Promise((resolve) => setTimeout(resolve, 400));
+  await deadline;
   held.closeWrite();
   assert.equal(await held.read(new Uint8Array(1)), null);
   assert.equal((await balancer.recordOf(held.localAddr.port)).end, "done");
   operations.stop();
 });
 
+Deno.test("a backend that is removed and comes back is a new one, while sessions from before go on", async () => {
+  await using a = startNamedBackend("a");
+  await using b = startNamedBackend("b");
+  await using balancer = await startTestBalancer({ backends: [a.member] });
+  const { port } = balancer;
+  const operations = operationsOf(balancer.balancer);
+  const reload = (...members: { name: string; address: string }[]): Promise<unknown> => {
+    return balancer.balancer.reload(
+      testConfig({ backends: members, listener: { listen: `127.0.0.1:${port}` } }),
+    );
+  };
+  using held = await Deno.connect({ hostname: "127.0.0.1", port });
+  assert.equal(text(await readExactly(held, 2)), "a\n");
+  operations.steer("web", "a", { do: "disable" });
+  await reload(b.member);
+  assert.equal(await visit(port), "b");
+  await reload(a.member);
+  assert.equal(operations.status().pools[0]?.backends[0]?.state, "up");
+  assert.equal(await visit(port), "a");
+  held.closeWrite();
+  assert.equal(await held.read(new Uint8Array(1)), null);
+  operations.stop();
+});
+
 Deno.test("what a reload that keeps the workers has changed is what the status goes by", async () => {
   await using a = startNamedBackend("a");
   await using balancer = await startTestBalancer({ backends: [a.member] });
-  const operations = operationsOf(balancer);
-  const { row } = balancer.balancer.plan.pools[0]?.backends[0] ?? assert.fail();
-  balancer.balancer.scoreboard.setFacts(row, { isUp: false });
+  const operations = operationsOf(balancer.balancer);
+  const [pool = assert.fail()] = balancer.balancer.plan.pools;
+  const [{ row } = assert.fail()] = pool.backends;
+  balancer.balancer.scoreboard.setFacts(pool.row, row, { isUp: false });
   assert.equal(operations.status().ready, false);
   const config = testConfig({
     backends: [a.member],

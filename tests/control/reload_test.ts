@@ -107,15 +107,16 @@ Deno.test("a backend that stays keeps its sessions and its health, one that goes
     return found;
   };
   const held = await names(4, true);
-  const row = balancer.balancer.plan.pools[0]?.backends[0]?.row ?? -1;
-  balancer.balancer.scoreboard.setFacts(row, { operator: "draining" });
+  const [pool = assert.fail()] = balancer.balancer.plan.pools;
+  const [{ row } = assert.fail()] = pool.backends;
+  balancer.balancer.scoreboard.setFacts(pool.row, row, { operator: "draining" });
 
   await balancer.balancer.reload(again(port, { backends: [a.member, c.member] }));
   assert.equal(balancer.active(0), 2, "the sessions at a are still counted");
   assert.deepEqual([...new Set((await names(6)).map(([name]) => name))], ["c"], "a is still draining");
   for (const [, conn] of held) conn.close();
   await balancer.log.waitFor("generation_drained");
-  assert.equal(balancer.balancer.generations.length, 1);
+  assert.equal(balancer.balancer.generations.all.length, 1);
   assert.equal(balancer.active(0), 0);
 });
 
@@ -127,7 +128,7 @@ Deno.test("a reload whose port is taken changes nothing", async () => {
   const before = balancer.balancer.config;
   await assert.rejects(balancer.balancer.reload(config), /cannot listen on .* is in use/);
   assert.equal(balancer.balancer.config, before);
-  assert.equal(balancer.balancer.generationNumber, 1);
+  assert.equal(balancer.balancer.generations.started, 1);
   assert.equal(await nameAt(balancer.port), "a");
   taken.close();
 });
@@ -146,7 +147,7 @@ Deno.test("listeners may be added, moved and removed", async () => {
   assert.equal(await nameAt(morePort), "a");
   const there = { ...web, name: "more", listen: { ...here.listen, port: morePort } };
   await balancer.balancer.reload({ ...config, listeners: [there] });
-  await until(() => balancer.balancer.generations.length === 1, "the old generations are gone");
+  await until(() => balancer.balancer.generations.all.length === 1, "the old generations are gone");
   assert.equal(await nameAt(morePort), "a");
   await assert.rejects(nameAt(balancer.port), Deno.errors.ConnectionRefused);
 });
@@ -160,7 +161,7 @@ Deno.test("a storm of reloads ends with the last one in force", async () => {
   await Promise.all(configs.map((config) => balancer.balancer.reload(config)));
   assert.equal(balancer.balancer.config, configs.at(-1));
   assert.equal(await nameAt(balancer.port), "a");
-  await until(() => balancer.balancer.generations.length === 1, "the old generations are gone");
+  await until(() => balancer.balancer.generations.all.length === 1, "the old generations are gone");
 });
 
 Deno.test("sessions of an old generation end at reload_drain_timeout", async () => {
@@ -173,6 +174,41 @@ Deno.test("sessions of an old generation end at reload_drain_timeout", async () 
   assert.equal(await conn.read(new Uint8Array(1)), null);
   const { fields } = await balancer.log.waitFor("generation_drained");
   assert.deepEqual(fields, { generation: 1, closed_sessions: 1 });
+  await echo.stop();
+});
+
+Deno.test("a changed reload_drain_timeout holds for sessions that linger already, from then on", async () => {
+  const echo = startEcho();
+  await using balancer = await startTestBalancer({ backends: [echo.address] });
+  const open = async (): Promise<Deno.Conn> => {
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+    assert.equal(await say(conn, "x"), "x");
+    return conn;
+  };
+  using lingering = await open();
+  const config = again(balancer.port, { backends: [echo.address], workers: 1 });
+  // A deadline that is far, then none, then one that is near.
+  await balancer.balancer.reload({ ...config, reloadDrainTimeoutMs: 200_000 });
+  await balancer.balancer.reload({ ...config, reloadDrainTimeoutMs: 0 });
+  using current = await open();
+  assert.equal(await balancer.balancer.reload({ ...config, reloadDrainTimeoutMs: 100 }), "kept");
+  assert.equal(await lingering.read(new Uint8Array(1)), null);
+  const { fields } = await balancer.log.waitFor("generation_drained");
+  assert.deepEqual(fields, { generation: 1, closed_sessions: 1 });
+  assert.equal(await say(current, "y"), "y");
+  await echo.stop();
+});
+
+Deno.test("a deadline that is taken back ends no session", async () => {
+  const echo = startEcho();
+  await using balancer = await startTestBalancer({ backends: [echo.address] });
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+  assert.equal(await say(conn, "x"), "x");
+  const config = again(balancer.port, { backends: [echo.address], workers: 1 });
+  await balancer.balancer.reload({ ...config, reloadDrainTimeoutMs: 600 });
+  await balancer.balancer.reload({ ...config, reloadDrainTimeoutMs: 0 });
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  assert.equal(await say(conn, "y"), "y");
   await echo.stop();
 });
 

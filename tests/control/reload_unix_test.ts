@@ -56,16 +56,21 @@ Deno.test("a reload neither takes the socket of another program nor overwrites a
   const stranger = Deno.listen({ transport: "unix", path: other });
   const precious = `${folder}/precious.txt`;
   await Deno.writeTextFile(precious, "precious");
+  // Where the socket of such a path would be made.
+  const beside = `${folder}/beside.sock`;
+  await Deno.writeTextFile(`${beside}.new`, "precious");
   const config = testConfig({ backends: [a.member], listener: { listen: `unix:${own}`, backlog: 7 } });
   const [web] = config.listeners;
   assert.ok(web !== undefined);
-  for (const path of [other, precious, `${folder}/nowhere/x.sock`]) {
+  for (const path of [other, precious, beside, `${folder}/nowhere/x.sock`]) {
     const more = { ...web, name: "more", listen: { transport: "unix", path } as const };
     await assert.rejects(balancer.balancer.reload({ ...config, listeners: [web, more] }), /cannot listen on/);
     assert.equal(await nameAt(own), "a");
   }
   assert.equal(await Deno.readTextFile(precious), "precious");
+  assert.equal(await Deno.readTextFile(`${beside}.new`), "precious");
   assert.deepEqual(await namesIn(folder), [
+    "beside.sock.new",
     "other.sock",
     "own.sock",
     "precious.txt",

@@ -105,10 +105,35 @@ Deno.test("host names in addresses are resolved before the data plane starts", a
   await backend.stop();
 });
 
-Deno.test("a name that does not exist is named in one sentence", async () => {
-  const config = testConfig({ backends: ["no-such-host.invalid:80"] });
+Deno.test("the name of a listener that does not exist is named in one sentence", async () => {
+  const config = testConfig({ backends: ["127.0.0.1:80"], listener: { listen: "no-such-host.invalid:0" } });
   await assert.rejects(startBalancer({ config, log: memoryLog().log }), {
     name: "RunError",
     message: /^cannot resolve the name "no-such-host.invalid": /,
   });
+});
+
+Deno.test("a worker that cannot be replaced yet is replaced when it can be, and all others go on", async () => {
+  const backend = echoBackend();
+  await using balancer = await startTestBalancer({
+    backends: [backend.address],
+    workers: 2,
+    workerEntry: import.meta.resolve("../support/workers/mortal_worker.ts"),
+  });
+  let refusals = 0;
+  const { openFiles } = balancer.balancer;
+  const check = openFiles.check.bind(openFiles);
+  openFiles.check = (workers, listeners) => {
+    if (++refusals <= 1) throw new RunError("not enough open files to start a worker");
+    check(workers, listeners);
+  };
+  const orders = new BroadcastChannel("sockbal-mortal-worker");
+  orders.postMessage("data-plane-1");
+  const { fields } = await balancer.log.waitFor("worker_not_restarted");
+  assert.deepEqual([fields.worker, fields.reason], [1, "not enough open files to start a worker"]);
+  assert.equal(text(await ask(balancer.port, bytes("served"))), "served");
+  await balancer.log.waitFor("worker_restarted");
+  assert.equal(text(await ask(balancer.port, bytes("again"))), "again");
+  orders.close();
+  await backend.stop();
 });

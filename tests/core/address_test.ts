@@ -38,6 +38,8 @@ Deno.test("every form of an address is read", () => {
     ["[::]:8001", tcp("::", 8001)],
     ["[2001:db8::1]:443", tcp("2001:db8::1", 443)],
     ["[fe80::1%eth0]:22", tcp("fe80::1%eth0", 22)],
+    ["[fe80::1%3]:22", tcp("fe80::1%3", 22)],
+    ["[fe80::1%tap_0.12]:22", tcp("fe80::1%tap_0.12", 22)],
     ["unix:/run/web.sock", { transport: "unix", path: "/run/web.sock" }],
     ["unix:web.sock", { transport: "unix", path: "web.sock" }],
     ["unix:/with a: colon", { transport: "unix", path: "/with a: colon" }],
@@ -79,6 +81,15 @@ Deno.test("what is no address is refused with one sentence that says what to wri
     ["[localhost]:80", "what stands in brackets is not an IPv6 address"],
     ["[127.0.0.1]:80", "what stands in brackets is not an IPv6 address"],
     ["[]:80", "what stands in brackets is not an IPv6 address"],
+    ["[fe80::1]:80", "a link-local address needs its network interface; write it as [fe80::1%eth0]:80"],
+    ["[FE80::1]:80", "a link-local address needs its network interface; write it as [FE80::1%eth0]:80"],
+    ["[febf::1%]:80", `"" is not a network interface; write it as [febf::1%eth0]:80`],
+    ["[fe80::1%an-interface-too-long]:80", `"an-interface-too-long" is not a network interface`],
+    ["[::1%lo]:80", "only a link-local address (fe80::…) has a network interface; write [::1]:80"],
+    [
+      "[2001:db8::1%2]:80",
+      "only a link-local address (fe80::…) has a network interface; write [2001:db8::1]:80",
+    ],
     ["256.0.0.1:80", `"256.0.0.1" is neither a host name nor an IP address`],
     ["10.1:80", `"10.1" is neither a host name nor an IP address`],
     ["1:80", `"1" is neither a host name nor an IP address`],
@@ -124,7 +135,13 @@ Deno.test("an IPv6 address is formatted in brackets, an IPv4-mapped one as IPv4"
 });
 
 Deno.test("only a name has to be resolved", () => {
-  const literal = [tcp("", 80), tcp("127.0.0.1", 80), tcp("::1", 80), tcp("fe80::1%eth0", 80)];
+  const literal = [
+    tcp("", 80),
+    tcp("127.0.0.1", 80),
+    tcp("::1", 80),
+    tcp("fe80::1%eth0", 80),
+    tcp("fe80::1%tap_0", 80),
+  ];
   for (const it of [...literal, { transport: "unix", path: "/a" } as const]) assert.ok(!hasName(it));
   for (const it of [tcp("localhost", 80), tcp("a.example", 80)]) assert.ok(hasName(it));
 });
@@ -132,7 +149,8 @@ Deno.test("only a name has to be resolved", () => {
 const host = fc.oneof(
   fc.constant(""),
   fc.ipV4(),
-  fc.ipV6().filter((it) => !it.startsWith("::ffff:")),
+  fc.ipV6().filter((it) => !it.startsWith("::ffff:") && !/^fe[89ab]/i.test(it)),
+  fc.constantFrom("fe80::1%eth0", "fe80::a:b%tap_0", "febf::1%2"),
   fc.domain(),
 );
 /** As the parser makes them. */

@@ -96,3 +96,39 @@ Deno.test("once started it ticks by itself, and stopping leaves no timer, howeve
   assert.ok(toldMs > begunMs);
   assert.equal(clock.nowMs, toldMs);
 });
+
+Deno.test("while the process stands still so does the time: nothing is judged by a silence that was our own", () => {
+  const { clock, moveTo } = standingClock();
+  const thing = recorder();
+  clock.watch(thing);
+  clock.start();
+  moveTo(1_100);
+  clock.tick();
+  moveTo(16_100);
+  clock.tick();
+  moveTo(16_200);
+  assert.equal(clock.exactMs(), 1_300);
+  clock.tick();
+  clock.stop();
+  assert.deepEqual(thing.ticks, [1_100, 1_200, 1_300]);
+});
+
+Deno.test("a gap is left out once, however often the time is asked for", () => {
+  const { clock, moveTo } = standingClock();
+  clock.start();
+  moveTo(11_000);
+  assert.equal(clock.exactMs(), 1_100);
+  assert.equal(clock.exactMs(), 1_100);
+  clock.tick();
+  clock.stop();
+  assert.equal(clock.nowMs, 1_100);
+});
+
+Deno.test("a tick that is only late counts in full", () => {
+  const { clock, moveTo } = standingClock();
+  clock.start();
+  moveTo(1_900);
+  clock.tick();
+  clock.stop();
+  assert.equal(clock.nowMs, 1_900);
+});

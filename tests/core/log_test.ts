@@ -122,21 +122,115 @@ Deno.test("a record that is larger than the whole buffer is dropped and counted"
   assert.deepEqual(lines().map((line) => JSON.parse(line).event).sort(), ["log_records_dropped", "small"]);
 });
 
-Deno.test("a writer that fails disturbs nobody, and is tried again with the next record", async () => {
+Deno.test("a writer that fails is tried again until it works: nothing is lost, and both are said once", async () => {
   const working = writer();
-  let failures = 2;
+  let failures = 3;
   const running = startLog({
     level: "info",
-    format: "text",
-    write: (bytes) => failures-- > 0 ? Promise.reject(new Error("Broken pipe")) : working.write(bytes),
+    format: "json",
+    retryMs: 1,
+    write: (bytes) =>
+      failures-- > 0 ? Promise.reject(new Error("No space left (os error 28)")) : working.write(bytes),
   });
-  for (const event of ["lost", "lost too", "arrives"]) {
+  for (const event of ["one", "two", "three"]) {
     log.info(event);
     await nextTurn();
   }
+  while (!working.lines().some((line) => line.includes("log_works_again"))) await nextTurn();
   await running.close();
-  assert.equal(working.lines().length, 1);
-  assert.match(working.lines()[0] ?? "", / arrives$/);
+  const records = working.lines().map((line) => JSON.parse(line));
+  const own = records.filter(({ event }) => !event.startsWith("log_"));
+  assert.deepEqual(own.map(({ event }) => event), ["one", "two", "three"]);
+  const about = records.filter(({ event }) => event.startsWith("log_"));
+  assert.deepEqual(about.map(({ event, log: name }) => [event, name]), [
+    ["log_failing", "stderr"],
+    ["log_works_again", "stderr"],
+  ]);
+  assert.equal(about[0].reason, "no space left");
+  assert.equal(about[1].dropped, 0);
+});
+
+/** A log whose records of sessions have a writer of their own. */
+function withSessions(
+  writeSessions: LogOptions["write"],
+): ReturnType<typeof startLog> & { ordinary: Writer } {
+  const ordinary = writer();
+  const options = { level: "info", format: "json", retryMs: 1, sessionsName: "/var/log/s.log" } as const;
+  return Object.assign(startLog({ ...options, write: ordinary.write, writeSessions }), { ordinary });
+}
+
+Deno.test("a session log that fails or stalls keeps no other record waiting", async () => {
+  for (const writeSessions of [() => Promise.reject(new Error("EIO")), () => new Promise<number>(() => {})]) {
+    const running = withSessions(writeSessions);
+    log.info("session", { id: 1 });
+    await nextTurn();
+    log.info("ready");
+    while (!running.ordinary.lines().some((line) => line.includes('"ready"'))) await nextTurn();
+    await running.close();
+  }
+});
+
+Deno.test("an ordinary log that fails or stalls keeps no record of a session waiting", async () => {
+  for (const write of [() => Promise.reject(new Error("EPIPE")), () => new Promise<number>(() => {})]) {
+    const sessions = writer();
+    const running = startLog({
+      level: "info",
+      format: "json",
+      write,
+      writeSessions: sessions.write,
+      retryMs: 1,
+    });
+    log.info("ready");
+    await nextTurn();
+    log.info("session", { id: 1 });
+    while (sessions.lines().length === 0) await nextTurn();
+    await running.close();
+    assert.equal(JSON.parse(sessions.lines()[0] ?? "").id, 1);
+  }
+});
+
+Deno.test("records of sessions that are lost at the end are counted in the ordinary log", async () => {
+  const running = withSessions(() => Promise.reject(new Error("No space left on device")));
+  for (let id = 0; id < 7; id++) log.info("session", { id });
+  await running.close();
+  const lost = running.ordinary.lines().map((line) => JSON.parse(line))
+    .find(({ event }) => event === "log_records_lost");
+  assert.deepEqual([lost.log, lost.count, running.dropped], ["/var/log/s.log", 7, 7]);
+});
+
+Deno.test("what does not fit into memory while the session log fails is counted, and said in both logs", async () => {
+  const working = writer();
+  let isFull = true;
+  const running = withSessions((bytes) => {
+    return isFull ? Promise.reject(new Error("No space left on device")) : working.write(bytes);
+  });
+  for (let id = 0; id < 4_000; id++) log.info("session", { id, filler: "x".repeat(1_000) });
+  await nextTurn();
+  assert.ok(running.dropped > 0);
+  isFull = false;
+  while (!running.ordinary.lines().some((line) => line.includes("log_works_again"))) await nextTurn();
+  await running.close();
+  const again = running.ordinary.lines().map((line) => JSON.parse(line))
+    .find(({ event }) => event === "log_works_again");
+  const written = working.lines().filter((line) => !isDropRecord(line)).length;
+  assert.equal(written + again.dropped, 4_000);
+  assert.equal(again.dropped, running.dropped);
+  assert.deepEqual(working.lines().filter(isDropRecord).map((line) => JSON.parse(line).count), [
+    again.dropped,
+  ]);
+});
+
+Deno.test("what the log says about itself goes to the recorder that asked for it", async () => {
+  const heard: string[] = [];
+  let failures = 1;
+  const running = withSessions((bytes) => {
+    return failures-- > 0 ? Promise.reject(new Error("EIO")) : Promise.resolve(bytes.length);
+  });
+  running.reportTo({ warn: (event, fields) => void heard.push(`${event} ${fields.log}`) });
+  log.info("session", { id: 1 });
+  while (heard.length < 2) await nextTurn();
+  await running.close();
+  assert.deepEqual(heard, ["log_failing /var/log/s.log", "log_works_again /var/log/s.log"]);
 });
 
 Deno.test("closing may be said twice, and needs no record", async () => {

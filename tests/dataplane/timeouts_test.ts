@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { overdue, type SessionLimits, type SessionTimes } from "../../lib/dataplane/timeouts.ts";
 
 const limits: SessionLimits = { idleTimeoutMs: 600, halfCloseTimeoutMs: 60, maxSessionDurationMs: 10_000 };
-const times: SessionTimes = { startedMs: 0, lastActiveMs: 1_000, halfClosed: false };
+const times: SessionTimes = {
+  startedMs: 0,
+  lastActiveMs: 1_000,
+  halfClosed: false,
+  pendingWrites: 0,
+  leftOverMs: Infinity,
+};
 
 for (
   const [what, nowMs, changes, expected] of [
@@ -20,6 +26,30 @@ for (
       2_000,
       { halfClosed: true },
       "half_close_timeout",
+    ],
+    [
+      "a half-closed session whose other side reads slowly goes on",
+      1_500,
+      { halfClosed: true, pendingWrites: 1 },
+      undefined,
+    ],
+    [
+      "a side that takes nothing for the idle timeout ends it, half-closed or not",
+      1_600,
+      { halfClosed: true, pendingWrites: 1 },
+      "idle_timeout",
+    ],
+    [
+      "a client without backend that was told the end has a moment to go",
+      1_058,
+      { halfClosed: true, leftOverMs: 1_000 },
+      undefined,
+    ],
+    [
+      "then it is closed",
+      1_500,
+      { halfClosed: true, leftOverMs: 1_000, pendingWrites: 1 },
+      "backend_reset",
     ],
     ["the maximal duration ends a busy session", 10_000, { lastActiveMs: 9_999 }, "max_duration"],
     ["a session that still dials is not idle", 9_000, { lastActiveMs: Infinity }, undefined],

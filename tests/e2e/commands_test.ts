@@ -182,8 +182,35 @@ Deno.test("--check, --print-schema and --print-permissions print their result to
   const flags = await sockbal("--role", "balancer", "--config", sample, "--print-permissions");
   assert.match(
     flags.stdout,
-    /^--allow-net=127.0.0.1:5678,127.0.0.1:8001,127.0.0.1:8002,127.0.0.1:8003,127.0.0.1:9901 --allow-read=\S+balancer.yaml,\S+\n$/,
+    /^--allow-net=127.0.0.1:5678,127.0.0.1:9901,127.0.0.1:8001,127.0.0.1:8002,127.0.0.1:8003,127.0.0.1:0 --allow-read=\S+balancer.yaml,\S+\n$/,
   );
+});
+
+Deno.test("the printed permissions are enough for a pool with subnets too, which its workers then do without", async () => {
+  const port = refusedPort();
+  const file = await Deno.makeTempFile({ suffix: ".yaml" });
+  const write = (address: string): Promise<void> =>
+    Deno.writeTextFile(
+      file,
+      `listeners: [{ listen: "127.0.0.1:${port}", pool: p }]
+pools: { p: { backends: ["${address}:9"], within: [127.0.0.0/8:9] } }
+`,
+    );
+  await write("127.0.0.1");
+  const printed = await sockbal("--role", "balancer", "--config", file, "--print-permissions");
+  assert.match(printed.stdout, /,127\.0\.0\.0\/8:9,/);
+  const program = SOCKBAL.filter((arg) => !arg.startsWith("--allow"));
+  await using balancer = new RunningCommand([
+    ...program.slice(0, -1),
+    ...printed.stdout.trim().split(" "),
+    ...program.slice(-1),
+    ...["--role", "balancer", "--config", file],
+  ]);
+  await balancer.sees(/ ready /);
+  await write("127.0.0.2");
+  balancer.kill("SIGHUP");
+  await balancer.sees(/ reloaded .* workers=replaced generation=2\n/);
+  await Deno.remove(file);
 });
 
 Deno.test("the printed permissions are enough to run the configuration, and one less is not", async () => {

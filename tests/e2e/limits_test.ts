@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { writeAll } from "../../lib/core/connection.ts";
-import { startBackend } from "../support/backend.ts";
+import { refusedPort, startBackend } from "../support/backend.ts";
 import { startTestBalancer } from "../support/balancer.ts";
-import { bytes, readAll, readExactly, text } from "../support/bytes.ts";
+import { ask, bytes, readAll, readExactly, text } from "../support/bytes.ts";
 
 /** Greets, and stays until the client ends. */
 function greeter(): ReturnType<typeof startBackend> {
@@ -63,5 +63,48 @@ Deno.test("max_connections is never exceeded and nobody is turned away, with 200
   }));
   assert.deepEqual(answers, Array.from({ length: 200 }, (_, i) => `client ${i}`));
   assert.ok(most <= 2, `${most} sessions at once`);
+  await backend.stop();
+});
+
+Deno.test("log.sessions: served leaves out connections without a byte, and nothing that failed", async () => {
+  const mute = startBackend(async (conn) => void await readAll(conn));
+  for (
+    const [backend, expected] of [[mute.address, ["done"]], [`127.0.0.1:${refusedPort()}`, [
+      "dial_failed",
+    ]]] as const
+  ) {
+    await using balancer = await startTestBalancer({
+      backends: [backend],
+      pool: { retries: 0 },
+      logging: { sessions: "served" },
+    });
+    const connect = (): Promise<Deno.TcpConn> => Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+    if (backend === mute.address) {
+      for (let i = 0; i < 5; i++) {
+        const probe = await connect();
+        await probe.closeWrite();
+        await readAll(probe);
+        probe.close();
+      }
+    }
+    using client = await connect();
+    await writeAll(client, bytes("x")).catch(() => {});
+    await client.closeWrite().catch(() => {});
+    await readAll(client).catch(() => {});
+    await balancer.stop();
+    assert.deepEqual(balancer.records().map(({ end }) => end), expected);
+  }
+  await mute.stop();
+});
+
+Deno.test("a record says which address the backend sees", async () => {
+  const peers: string[] = [];
+  const backend = startBackend(async (conn) => {
+    peers.push(`127.0.0.1:${conn.remoteAddr.port}`);
+    await readAll(conn);
+  });
+  await using balancer = await startTestBalancer({ backends: [backend.address] });
+  assert.equal(text(await ask(balancer.port, bytes("x"))), "");
+  assert.deepEqual((await balancer.waitForRecords(1)).map(({ local }) => local), peers);
   await backend.stop();
 });

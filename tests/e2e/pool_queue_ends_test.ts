@@ -12,6 +12,7 @@ import {
   type TestBalancerOptions,
   until,
 } from "../support/balancer.ts";
+import { asRow } from "../support/rows.ts";
 
 /** A balancer with one place at one backend. */
 function startSmall(
@@ -151,7 +152,7 @@ Deno.test("max_session_duration runs while a session waits, idle_timeout does no
     listener: { max_session_duration: "400ms", idle_timeout: "100ms" },
   });
   // A session in the only place would end at the same time; this one holds it from outside.
-  const place = balancer.balancer.plan.pools[0]?.backends[0]?.row ?? -1;
+  const place = balancer.balancer.plan.pools[0]?.backends[0]?.row ?? asRow<"backend">(-1);
   new Ledger(balancer.balancer.scoreboard).take(place, 0);
   using guest = await enter(balancer.port);
   assert.equal(guest.name, "");

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { startNamedBackend, visit } from "../support/backend.ts";
 import { startTestBalancer, until } from "../support/balancer.ts";
+import { asRow } from "../support/rows.ts";
 
 /** Clients that come one after the other, for as long as they may. */
 class SteadyLoad {
@@ -78,7 +79,7 @@ Deno.test("under steady load no session fails once a dead backend is found down,
   b.comeUp();
   await balancer.log.waitFor("backend_up");
   const slowly = load.begin("b is up");
-  const row = balancer.balancer.plan.pools[0]?.backends[1]?.row ?? -1;
+  const row = balancer.balancer.plan.pools[0]?.backends[1]?.row ?? asRow<"backend">(-1);
   await until(() => balancer.balancer.scoreboard.facts(row).rampPercent === 100, "b has its weight again");
   const backAfterMs = performance.now() - aliveMs;
   const again = await load.enter("b has its share", 90);

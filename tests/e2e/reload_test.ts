@@ -59,7 +59,7 @@ Deno.test("SIGHUP, a request and --watch put a new file into force; a bad one ch
   await using b = startNamedBackend("b");
   await it.write([a.member]);
   await using balancer = startSockbal("--role", "balancer", "--config", it.file, "--watch");
-  await balancer.sees(/admin_listening/);
+  await balancer.sees(/ ready /);
   assert.equal(await it.ask(), "a");
 
   // Written and heard of by both: the file's change and the signal.
@@ -102,7 +102,7 @@ Deno.test("--status shows the state as a table, and says in one sentence when no
   await it.write([a.member]);
   {
     await using balancer = startSockbal("--role", "balancer", "--config", it.file);
-    await balancer.sees(/admin_listening/);
+    await balancer.sees(/ ready /);
     await it.ask();
     await until(() => a.active === 0, "the session is over");
     for (const where of [["--admin", it.admin], ["--config", it.file]]) {
@@ -111,10 +111,29 @@ Deno.test("--status shows the state as a table, and says in one sentence when no
       assert.equal(status, 0);
       assert.match(
         stdout,
-        /^sockbal \d\S+, up for \d+ s, generation 1, .*balancer\.yaml, ready\n\nLISTENER +ADDRESS/,
+        /^sockbal \d\S+, up for \d+ s, generation 1, ready\n.*balancer\.yaml\n\nLISTENER +ADDRESS/,
       );
-      assert.match(stdout, /\nPOOL +BACKEND +STATE/);
-      assert.match(stdout, /\nweb +a +up +1 +0 /);
+      assert.match(stdout, /\n\nPOOL web: 1 of 1 available, round_robin\nBACKEND +STATE/);
+      assert.match(stdout, /\na +up +1 +0 /);
+      const json = await sockbal("--role", "balancer", "--status", "--json", ...where);
+      assert.deepEqual([json.status, json.stderr], [0, ""]);
+      assert.equal(JSON.parse(json.stdout).pools[0].backends[0].name, "a");
+    }
+    // Only a running balancer tells whether the pool has a backend.
+    await fetch(`http://${it.admin}/api/pools/web/backends/a/drain`, { method: "POST" })
+      .then((answer) => answer.body?.cancel());
+    for (const more of [[], ["--json"]]) {
+      const { status, stdout, stderr } = await sockbal(
+        "--role",
+        "balancer",
+        "--status",
+        "--admin",
+        it.admin,
+        ...more,
+      );
+      assert.equal(status, 1);
+      assert.equal(stderr, `sockbal: ${it.admin}: not ready: pool web has no backend that may be picked\n`);
+      assert.match(stdout, more.length === 0 ? /\nNOT READY: pool web has no backend/ : /"ready": false/);
     }
     await using watching = startSockbal("--role", "balancer", "--status", "--admin", it.admin, "--watch");
     await watching.sees(/(?:sockbal \d[^]*){2}/, "stdout");
@@ -164,12 +183,16 @@ Deno.test("session records go to a file of their own, which SIGUSR1 and SIGUSR2 
   assert.doesNotMatch(stderr, /"event":"session"/);
 });
 
-Deno.test("whatever becomes of the admin side, traffic goes on", async () => {
+Deno.test("whatever becomes of the admin side while it runs, traffic goes on", async () => {
   await using it = await setUp();
   await using a = startNamedBackend("a");
   await it.write([a.member]);
-  using _taken = Deno.listen({ hostname: "127.0.0.1", port: Number(it.admin.split(":")[1]) });
   await using balancer = startSockbal("--role", "balancer", "--config", it.file);
+  await balancer.sees(/ ready /);
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const config = await Deno.readTextFile(it.file);
+  await Deno.writeTextFile(it.file, config.replace(it.admin, `127.0.0.1:${taken.addr.port}`));
+  balancer.kill("SIGHUP");
   await balancer.sees(/admin_failed .*in use/);
   assert.equal(await it.ask(), "a");
 });
@@ -192,7 +215,7 @@ Deno.test("the permissions that are printed are enough for the admin side, a tok
   const at = command.findIndex((part) => part.endsWith("main.ts"));
   command.splice(at, 0, ...flags);
   await using balancer = new RunningCommand([...command, "--role", "balancer", "--config", it.file]);
-  await balancer.sees(/admin_listening/);
+  await balancer.sees(/ ready /);
   assert.equal(await it.ask(), "a");
   const refused = await fetch(`http://${it.admin}/api/status`);
   assert.equal(refused.status, 401);
@@ -201,7 +224,7 @@ Deno.test("the permissions that are printed are enough for the admin side, a tok
   const answer = await fetch(`http://${it.admin}/api/status`, { headers });
   assert.equal((await answer.json()).ready, true);
   const table = await sockbal("--role", "balancer", "--config", it.file, "--status");
-  assert.match(table.stdout, /\nweb +a +up/);
+  assert.match(table.stdout, /\na +up/);
 });
 
 Deno.test("a request for a reload that moves the admin side is answered, and the balancer goes on", async () => {
@@ -209,7 +232,7 @@ Deno.test("a request for a reload that moves the admin side is answered, and the
   await using a = startNamedBackend("a");
   await it.write([a.member]);
   await using balancer = startSockbal("--role", "balancer", "--config", it.file);
-  await balancer.sees(/admin_listening/);
+  await balancer.sees(/ ready /);
   const moved = `127.0.0.1:${refusedPort()}`;
   const before = await Deno.readTextFile(it.file);
   await Deno.writeTextFile(it.file, before.replace(it.admin, moved));
@@ -226,7 +249,10 @@ Deno.test("a request for a reload that moves the admin side is answered, and the
   );
   const refused = await fetch(`http://${moved}/api/reload`, { method: "POST" });
   assert.equal(refused.status, 422);
-  assert.match((await refused.json()).faults[0], /nowhere: no such file$/);
+  assert.match(
+    (await refused.json()).faults[0],
+    /balancer\.yaml:3:\d+ admin\.token_file: \S+nowhere: no such file; make one with: /,
+  );
   assert.equal(await it.ask(), "a");
   balancer.kill("SIGTERM");
   assert.equal((await balancer.finished).status, 0);
@@ -237,7 +263,7 @@ Deno.test("a request that does not end delays the end of the balancer by little,
   await using a = startNamedBackend("a");
   await it.write([a.member]);
   await using balancer = startSockbal("--role", "balancer", "--config", it.file);
-  await balancer.sees(/admin_listening/);
+  await balancer.sees(/ ready /);
   const [hostname = "", port = ""] = it.admin.split(":");
   using stalled = await Deno.connect({ hostname, port: Number(port) });
   const head =

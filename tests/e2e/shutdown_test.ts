@@ -3,8 +3,12 @@
 import assert from "node:assert/strict";
 import { writeAll } from "../../lib/core/connection.ts";
 import { startBackend, type TestBackend } from "../support/backend.ts";
-import { localPort, startTestBalancer } from "../support/balancer.ts";
+import { startAdmin } from "../../lib/admin/server.ts";
+import { Balancer } from "../../lib/control/balancer.ts";
+import { localPort, startTestBalancer, testConfig, until } from "../support/balancer.ts";
+import { memoryLog } from "../support/memory_log.ts";
 import { bytes, pattern, readAll, readExactly, same, text } from "../support/bytes.ts";
+import { operationsOf } from "../support/operations.ts";
 
 function greeter(): TestBackend {
   return startBackend(async (conn) => {
@@ -57,6 +61,70 @@ Deno.test("stopping while 50 MiB are on their way to a client loses none of them
   assert.equal(rest.length + 1_000, 50 * block.length);
   await client.closeWrite();
   assert.equal(await stopped, 0);
+  await backend.stop();
+});
+
+Deno.test("a stopping balancer accepts for the shutdown delay, while it says that it is not ready", async () => {
+  const backend = greeter();
+  await using balancer = await startTestBalancer({
+    backends: [backend.address],
+    shutdownTimeout: "1m",
+    shutdownDelay: "1h",
+  });
+  const hurry = new AbortController();
+  const stopped = balancer.stop(hurry.signal);
+  assert.equal(balancer.balancer.state, "stopping");
+  for (let i = 0; i < 3; i++) {
+    using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+    await readExactly(client, 5);
+  }
+  using last = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+  await readExactly(last, 5);
+  await until(() => balancer.active(0) === 1, "only the last session goes on");
+  // Nothing is waited for any more: neither the delay nor the sessions.
+  hurry.abort();
+  assert.equal(await stopped, 1);
+  await refusesConnections(balancer.port);
+  assert.equal((await balancer.recordOf(localPort(last))).end, "shutdown");
+  await backend.stop();
+});
+
+Deno.test("the shutdown delay ends by itself", async () => {
+  const backend = greeter();
+  await using balancer = await startTestBalancer({ backends: [backend.address], shutdownDelay: "100ms" });
+  const startedMs = performance.now();
+  assert.equal(await balancer.stop(), 0);
+  assert.ok(performance.now() - startedMs >= 100);
+  await refusesConnections(balancer.port);
+  await backend.stop();
+});
+
+Deno.test("/readyz says starting, then ready, then stopping", async () => {
+  const backend = greeter();
+  const log = memoryLog();
+  const config = testConfig({ backends: [backend.address], shutdownDelay: "1h" });
+  const balancer = new Balancer({ config, log: log.log });
+  const operations = operationsOf(balancer);
+  const listen = { transport: "tcp", host: "127.0.0.1", port: 0 } as const;
+  const page = (): string => "";
+  const admin = await startAdmin({ listen, token: undefined, operations, page, log: balancer.journal });
+  const readyz = async (): Promise<[number, string]> => {
+    const response = await fetch(`http://${admin.address}/readyz`);
+    const text = await response.text();
+    return [response.status, response.ok ? text : JSON.parse(text).detail];
+  };
+  assert.deepEqual(await readyz(), [503, "Not ready: starting."]);
+  assert.equal(operations.status().state, "starting");
+  await balancer.start();
+  assert.deepEqual(await readyz(), [200, "ready"]);
+  const hurry = new AbortController();
+  const stopped = balancer.stop(hurry.signal);
+  assert.deepEqual(await readyz(), [503, "Not ready: stopping."]);
+  hurry.abort();
+  await stopped;
+  assert.deepEqual(await readyz(), [503, "Not ready: stopping."]);
+  operations.stop();
+  await admin.stop();
   await backend.stop();
 });
 

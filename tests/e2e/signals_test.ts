@@ -1,10 +1,12 @@
+// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
+
 /** Signals as they reach the program in practice: through `deno task`, from a launcher, from a terminal. */
 
 import assert from "node:assert/strict";
 import { writeAll } from "../../lib/core/connection.ts";
 import { startBackend } from "../support/backend.ts";
 import { bytes, readAll, readExactly, text } from "../support/bytes.ts";
-import { RunningCommand } from "../support/command.ts";
+import { RunningCommand, startSockbal } from "../support/command.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 
@@ -36,5 +38,74 @@ Deno.test("one signal that reaches the program twice, from deno task and by itse
   assert.equal(text(await readAll(client)), "still served");
   await balancer.sees(/ stopped closed_sessions=0\n/);
   await balancer.finished;
+  await backend.stop();
+});
+
+Deno.test("no signal that the documents name ends a balancer, whether it has a log file or not", async () => {
+  await using balancer = startSockbal(
+    "-r",
+    "balancer",
+    "--listen",
+    "127.0.0.1:0",
+    "--backend",
+    "127.0.0.1:9",
+  );
+  await balancer.sees(/ ready /);
+  balancer.kill("SIGUSR2");
+  await balancer.sees(/ log_not_reopened reason=.*there was no log\.file at the start/);
+  balancer.kill("SIGUSR1");
+  await balancer.sees(/(log_not_reopened[^]*){2}/);
+  balancer.kill("SIGHUP");
+  await balancer.sees(/ reload_failed reason="there is no configuration file to read again/);
+  balancer.kill("SIGTERM");
+  assert.equal((await balancer.finished).status, 0);
+});
+
+Deno.test("signals that come while a balancer starts wait until they can be handled", async () => {
+  const folder = await Deno.makeTempDir();
+  const config = `${folder}/balancer.yaml`;
+  await Deno.writeTextFile(
+    config,
+    'listeners: [{ listen: "127.0.0.1:0", pool: web }]\n' +
+      `pools: { web: { backends: ["127.0.0.1:9"] } }\nlog: { file: ${folder}/sessions.log }\n`,
+  );
+  await using balancer = startSockbal("--role", "balancer", "--config", config);
+  await balancer.sees(/ starting /);
+  for (const signal of ["SIGUSR1", "SIGUSR2", "SIGHUP"] as const) balancer.kill(signal);
+  await balancer.sees(/ ready [^]* reloaded /);
+  await balancer.sees(/(log_reopened[^]*){2}/);
+  balancer.kill("SIGINT");
+  assert.equal((await balancer.finished).status, 0);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a second signal closes the sessions at once, and each still leaves its record", async () => {
+  const backend = startBackend(async (conn) => {
+    await writeAll(conn, bytes("hello"));
+    await readAll(conn);
+  });
+  await using balancer = startSockbal(
+    "-r",
+    "balancer",
+    "--listen",
+    "127.0.0.1:0",
+    "--backend",
+    backend.address,
+  );
+  const [, port = ""] = await balancer.sees(/listening address=127.0.0.1:(\d+)/);
+  await balancer.sees(/ ready /);
+  const connect = (): Promise<Deno.TcpConn> => Deno.connect({ hostname: "127.0.0.1", port: Number(port) });
+  const clients = await Promise.all([connect(), connect(), connect()]);
+  for (const client of clients) await readExactly(client, 5);
+  balancer.kill("SIGTERM");
+  await balancer.sees(/ stopping /);
+  // The same signal within half a second is taken for one.
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  balancer.kill("SIGTERM");
+  const { status, stderr } = await balancer.finished;
+  assert.equal(status, 0);
+  assert.equal(stderr.match(/ session id=.* end=shutdown\n/g)?.length, 3, stderr);
+  assert.match(stderr, / stopped closed_sessions=3\n$/);
+  for (const client of clients) client.close();
   await backend.stop();
 });

@@ -1,9 +1,10 @@
+// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
+
 /** The loop of checks, with a clock that the test moves. */
 
 import assert from "node:assert/strict";
 import type { CheckResult } from "../../lib/health/check.ts";
 import { runChecks } from "../../lib/health/check_loop.ts";
-import { Turns } from "../../lib/health/turns.ts";
 
 const WELL: CheckResult = { ok: true, saw: "connected" };
 
@@ -29,13 +30,15 @@ async function run(
     intervalMs,
     random,
     now: () => nowMs,
-    probe: () => {
+    probe: (_stop, report) => {
       starts.push(nowMs);
       nowMs += checkMs;
-      return Promise.resolve(result(starts.length));
+      const it = result(starts.length);
+      if (it !== undefined) report(it);
+      return Promise.resolve();
     },
     report: (it) => void reports.push(it),
-    turns: new Turns(1),
+    turn: () => Promise.resolve(),
     sleep: (ms) => {
       sleeps.push(ms);
       nowMs += ms;
@@ -78,39 +81,71 @@ Deno.test("each result is reported, and nothing when nothing was found out", asy
   assert.deepEqual(reports, [WELL, down, down, WELL]);
 });
 
+Deno.test("a result is reported before the check is over, and the next one begins only then", async () => {
+  const stop = new AbortController();
+  const over = Promise.withResolvers<void>();
+  const reports: CheckResult[] = [];
+  const events: string[] = [];
+  const loop = runChecks({
+    intervalMs: 1_000,
+    probe: (_stop, report) => {
+      report(WELL);
+      return over.promise;
+    },
+    report: (it) => void reports.push(it),
+    sleep: () => {
+      events.push("slept");
+      stop.abort();
+      return Promise.resolve();
+    },
+    turn: () => Promise.resolve(),
+    now: () => 0,
+    random: () => 0.5,
+  }, stop.signal);
+  for (let i = 0; i < 10; i++) await Promise.resolve();
+  assert.deepEqual([reports, events], [[WELL], []]);
+  over.resolve();
+  await loop;
+  assert.deepEqual(events, ["slept"]);
+});
+
 Deno.test("a loop that is stopped before it begins checks nothing", async () => {
   const fail = (): never => assert.fail("called");
   const options = { intervalMs: 1, probe: fail, report: fail, now: fail, random: fail, sleep: fail };
-  await runChecks({ ...options, turns: new Turns(1) }, AbortSignal.abort());
+  await runChecks({ ...options, turn: fail }, AbortSignal.abort());
 });
 
 Deno.test("a loop that is stopped during a check ends with it, and reports nothing more", async () => {
   const stop = new AbortController();
-  const check = Promise.withResolvers<CheckResult>();
+  const check = Promise.withResolvers<void>();
   let given: AbortSignal | undefined;
+  let report = (_result: CheckResult): void => {};
   const fail = (): never => assert.fail("called");
   const loop = runChecks({
     intervalMs: 1_000,
-    probe: (signal) => {
+    probe: (signal, onResult) => {
       given = signal;
+      report = onResult;
       return check.promise;
     },
     report: fail,
     sleep: fail,
-    turns: new Turns(1),
+    turn: () => Promise.resolve(),
     now: () => 0,
     random: () => 0.5,
   }, stop.signal);
+  // The first start waits for nothing but its own turn of the microtasks.
+  await Promise.resolve();
+  await Promise.resolve();
   stop.abort();
   assert.equal(given?.aborted, true);
-  check.resolve(WELL);
+  report(WELL);
+  check.resolve();
   await loop;
 });
 
-Deno.test("a check that waits for its turn has its interval counted from there, or is not made once stopped", async () => {
-  const turns = new Turns(1);
-  const before = Promise.withResolvers<void>();
-  const others = turns.run(() => before.promise);
+Deno.test("a check that waits for its start has its interval counted from there, or is not made once stopped", async () => {
+  const starting = Promise.withResolvers<void>();
   const [stop, stopWaiting] = [new AbortController(), new AbortController()];
   let nowMs = 0;
   const starts: number[] = [];
@@ -119,10 +154,10 @@ Deno.test("a check that waits for its turn has its interval counted from there, 
     intervalMs: 1_000,
     probe: () => {
       starts.push(nowMs);
-      return Promise.resolve(WELL);
+      return Promise.resolve();
     },
     report: () => {},
-    turns,
+    turn: () => starting.promise,
     now: () => nowMs,
     random: () => 0.5,
     sleep: (ms: number) => {
@@ -134,8 +169,8 @@ Deno.test("a check that waits for its turn has its interval counted from there, 
   const loops = [runChecks(options, stop.signal), runChecks(options, stopWaiting.signal)];
   stopWaiting.abort();
   nowMs = 700;
-  before.resolve();
-  await Promise.all([others, ...loops]);
+  starting.resolve();
+  await Promise.all(loops);
   assert.deepEqual(starts, [700]);
   assert.deepEqual(sleeps, [1_000]);
 });

@@ -1,10 +1,10 @@
 /** Checks and backends to check, as the tests need them. */
 
-import type { TcpAddress } from "../../lib/core/address.ts";
+import type { Address, TcpAddress } from "../../lib/core/address.ts";
 import { type Connection, writeAll } from "../../lib/core/connection.ts";
 import type { CheckTiming, ExpectCheck, HealthCheck, HttpCheck } from "../../lib/health/check.ts";
 import type { CheckResult } from "../../lib/health/check.ts";
-import { prepareProbe } from "../../lib/health/probe.ts";
+import { prepareProbe, type Probe } from "../../lib/health/probe.ts";
 import { startBackend, type TestBackend } from "../support/backend.ts";
 import { bytes } from "../support/bytes.ts";
 
@@ -31,20 +31,31 @@ export function expectCheck(
   expect: string,
   timing: Partial<CheckTiming> = {},
 ): CheckTiming & ExpectCheck {
-  return { ...TIMING, ...timing, type: "expect", send, expect };
+  return { ...TIMING, ...timing, type: "expect", send, expect, quit: "" };
 }
 
 export function local(port: number): TcpAddress {
   return { transport: "tcp", host: "127.0.0.1", port };
 }
 
-/** One check of a backend on this machine. */
+/** One check of a backend on this machine, when it is over; undefined when nothing was found out. */
 export function probe(
   port: number,
   check: HealthCheck,
   stop: AbortSignal = new AbortController().signal,
 ): Promise<CheckResult | undefined> {
-  return prepareProbe(check)(local(port), stop);
+  return probeAt(local(port), prepareProbe(check), stop);
+}
+
+/** One check that has been prepared. */
+export async function probeAt(
+  address: Address,
+  prepared: Probe,
+  stop: AbortSignal = new AbortController().signal,
+): Promise<CheckResult | undefined> {
+  let result: CheckResult | undefined;
+  await prepared(address, stop, (it) => result = it);
+  return result;
 }
 
 /** Writes the pieces, each by itself. */

@@ -5,7 +5,7 @@ import { writeAll } from "../../lib/core/connection.ts";
 import { prepareProbe } from "../../lib/health/probe.ts";
 import { startBackend, type TestBackend } from "../support/backend.ts";
 import { bytes, readAll, readExactly } from "../support/bytes.ts";
-import { drippingBackend, expectCheck, probe, writePieces } from "./checks.ts";
+import { drippingBackend, expectCheck, local, probe, probeAt, writePieces } from "./checks.ts";
 
 /** Speaks first, in these pieces, and then waits until the other side goes. */
 function greetingBackend(...pieces: readonly (string | Uint8Array)[]): TestBackend {
@@ -112,8 +112,7 @@ Deno.test("expect: a prepared check keeps nothing of one answer for the next", a
   const check = prepareProbe(expectCheck("", "/^ab$/"));
   const backends = [greetingBackend("a", "b"), greetingBackend("ab"), greetingBackend("a", "b")];
   for (const { port } of [...backends, ...backends]) {
-    const result = await check({ transport: "tcp", host: "127.0.0.1", port }, new AbortController().signal);
-    assert.deepEqual(result, { ok: true, saw: `answered "ab"` });
+    assert.deepEqual(await probeAt(local(port), check), { ok: true, saw: `answered "ab"` });
   }
   for (const backend of backends) await backend.stop();
 });

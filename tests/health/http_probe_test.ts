@@ -13,6 +13,7 @@ import {
   httpCheck,
   local,
   probe,
+  probeAt,
   readRequest,
   silentBackend,
 } from "./checks.ts";
@@ -198,7 +199,7 @@ Deno.test("http: the request is a whole one, for the address that is checked", a
     await writeAll(conn, bytes("HTTP/1.1 200 OK\r\n\r\n"));
   });
   const check = httpCheck({ path: "/health?deep=1", port: backend.port });
-  const result = await prepareProbe(check)(local(1), new AbortController().signal);
+  const result = await probeAt(local(1), prepareProbe(check));
   assert.deepEqual(result, { ok: true, saw: "HTTP 200" });
   assert.equal(
     await asked,
@@ -219,6 +220,7 @@ Deno.test("http: the Host field is the one that is given, or else the address in
   assert.equal(hostFor("example.com:81", local(80)), "example.com:81");
   assert.equal(hostFor(undefined, local(80)), "127.0.0.1:80");
   assert.equal(hostFor(undefined, { transport: "tcp", host: "::1", port: 80 }), "[::1]:80");
+  assert.equal(hostFor(undefined, { transport: "tcp", host: "fe80::1%eth0", port: 80 }), "[fe80::1]:80");
   assert.equal(hostFor(undefined, { transport: "unix", path: "/run/a.sock" }), "localhost");
 });
 

@@ -9,7 +9,16 @@ import type { HealthCheck } from "../../lib/health/check.ts";
 import { prepareProbe } from "../../lib/health/probe.ts";
 import { refusedPort, startBackend, startSilentBackend } from "../support/backend.ts";
 import { readAll } from "../support/bytes.ts";
-import { drippingBackend, expectCheck, httpCheck, local, probe, silentBackend, tcpCheck } from "./checks.ts";
+import {
+  drippingBackend,
+  expectCheck,
+  httpCheck,
+  local,
+  probe,
+  probeAt,
+  silentBackend,
+  tcpCheck,
+} from "./checks.ts";
 
 /** A check of each kind. */
 const CHECKS: readonly HealthCheck[] = [tcpCheck(), httpCheck(), expectCheck("PING\r\n", "PONG")];
@@ -152,7 +161,7 @@ Deno.test("a check is made on its own port, and the address for sessions is left
   const backend = startBackend(() => resolve());
   const address = Object.freeze(local(refusedPort()));
   const check = tcpCheck({ port: backend.port });
-  const result = await prepareProbe(check)(address, new AbortController().signal);
+  const result = await probeAt(address, prepareProbe(check));
   assert.deepEqual(result, { ok: true, saw: "connected" });
   assert.notEqual(address.port, backend.port);
   await accepted;
@@ -174,16 +183,15 @@ Deno.test("a Unix socket is checked where it is, even with a port for checks", a
     }
   })();
   const address = { transport: "unix", path } as const;
-  const { signal } = new AbortController();
-  assert.deepEqual(await prepareProbe(tcpCheck({ port: 1 }))(address, signal), {
+  assert.deepEqual(await probeAt(address, prepareProbe(tcpCheck({ port: 1 }))), {
     ok: true,
     saw: "connected",
   });
-  assert.deepEqual(await prepareProbe(httpCheck())(address, signal), { ok: true, saw: "HTTP 204" });
+  assert.deepEqual(await probeAt(address, prepareProbe(httpCheck())), { ok: true, saw: "HTTP 204" });
   assert.match(await asked, /\r\nHost: localhost\r\n/);
   listener.close();
   await serving;
-  const gone = await prepareProbe(tcpCheck())({ transport: "unix", path: `${folder}/none.sock` }, signal);
+  const gone = await probeAt({ transport: "unix", path: `${folder}/none.sock` }, prepareProbe(tcpCheck()));
   assert.deepEqual(gone, { ok: false, saw: "no such file or directory" });
   await Deno.remove(folder, { recursive: true });
 });
@@ -212,7 +220,12 @@ Deno.test("a process without a free file descriptor finds out nothing about a ba
     import { prepareProbe } from ${JSON.stringify(import.meta.resolve("../../lib/health/probe.ts"))};
     const check = ${JSON.stringify(tcpCheck())};
     const probe = prepareProbe(check);
-    const ask = () => probe(${JSON.stringify(local(backend.port))}, new AbortController().signal);
+    const ask = async () => {
+      let result;
+      const { signal } = new AbortController();
+      await probe(${JSON.stringify(local(backend.port))}, signal, (it) => result = it);
+      return result;
+    };
     const before = await ask();
     const held = [];
     try { for (;;) held.push(Deno.openSync("/dev/null")); } catch { /* none is left */ }

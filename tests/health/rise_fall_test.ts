@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { INITIAL_STANDING, nextStanding } from "../../lib/health/rise_fall.ts";
+import { initialStanding, nextStanding, type Standing } from "../../lib/health/rise_fall.ts";
+
+/** Of a backend that was checked before. */
+const KNOWN: Standing = { ...initialStanding(true), isKnown: true };
 
 /** Whether the backend is up after each result; + is a success, - a failure. */
 function ups(results: string, rise: number, fall: number): string {
-  let standing = INITIAL_STANDING;
+  let standing = KNOWN;
   return [...results].map((result) => {
     standing = nextStanding(standing, result === "+", { rise, fall });
     return standing.isUp ? "u" : "d";
@@ -37,7 +40,7 @@ Deno.test("after a change the count begins anew", () => {
 });
 
 Deno.test("a change is told once, with the result that makes it", () => {
-  let standing = INITIAL_STANDING;
+  let standing = KNOWN;
   const changes = [..."-----+++++---"].map((result) => {
     const { hasChanged, ...next } = nextStanding(standing, result === "+", { rise: 2, fall: 3 });
     standing = next;
@@ -49,7 +52,7 @@ Deno.test("a change is told once, with the result that makes it", () => {
 Deno.test("the state turns exactly when the last results are all against it, since it turned", () => {
   const count = fc.integer({ min: 1, max: 6 });
   fc.assert(fc.property(fc.array(fc.boolean(), { maxLength: 60 }), count, count, (results, rise, fall) => {
-    let standing = INITIAL_STANDING;
+    let standing = KNOWN;
     let isUp = true;
     let sinceTurn: boolean[] = [];
     for (const ok of results) {
@@ -66,4 +69,13 @@ Deno.test("the state turns exactly when the last results are all against it, sin
       standing = next;
     }
   }));
+});
+
+Deno.test("the first result decides alone, whatever the backend was taken for", () => {
+  for (const isUp of [true, false]) {
+    for (const ok of [true, false]) {
+      const standing = nextStanding(initialStanding(isUp), ok, { rise: 5, fall: 5 });
+      assert.deepEqual(standing, { isUp: ok, against: 0, isKnown: true, hasChanged: ok !== isUp });
+    }
+  }
 });

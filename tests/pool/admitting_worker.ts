@@ -2,15 +2,17 @@
 
 /** A worker that counts on a scoreboard as fast as it can, at the same time as others do. */
 
+import { asRow } from "../support/rows.ts";
 import { Ledger } from "../../lib/pool/ledger.ts";
+import type { PoolRow, Row } from "../../lib/pool/row.ts";
 import { Scoreboard } from "../../lib/pool/scoreboard.ts";
 
 /** Rows of the scoreboard. */
-export const START = 0;
-export const KEPT = 1;
-export const PASSED = 2;
-export const INSIDE = 3;
-export const POOL = 4;
+export const START: Row = asRow(0);
+export const KEPT: Row = asRow(1);
+export const PASSED: Row = asRow(2);
+export const INSIDE: Row = asRow(3);
+export const POOL: PoolRow = asRow(4);
 
 /** As many may be counted in {@linkcode PASSED} at once. */
 export const PASSED_LIMIT = 2;

@@ -1,5 +1,7 @@
 /** Sessions that wait in line at a pool, as tests watch them. */
 
+import type { PoolRow } from "../../lib/pool/row.ts";
+import { asRow } from "../support/rows.ts";
 import assert from "node:assert/strict";
 import type { Backend } from "../../lib/pool/backend.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
@@ -9,7 +11,7 @@ import { POOL, QUEUE, queueOf } from "./shared_pool.ts";
 import { within } from "./within.ts";
 
 /** A row that nobody else uses. */
-const FENCE = 5_000;
+const FENCE: PoolRow = asRow(5_000);
 
 export interface Waiting {
   readonly pool: Pool;
@@ -66,5 +68,5 @@ export async function quiet(board: Scoreboard): Promise<void> {
 export function assertNobodyWaits(board: Scoreboard): void {
   assert.equal(board.count(POOL), 0, "waiting");
   assert.equal(board.count(QUEUE), 0, "half-closed");
-  for (const worker of [0, 1, 2]) assert.equal(board.tableCell(QUEUE + 1, worker), 0, "first tickets");
+  for (const worker of [0, 1, 2]) assert.equal(board.tableCell(QUEUE, worker), 0, "first tickets");
 }

@@ -56,7 +56,7 @@ class Model {
 
   constructor(shared: SharedPool, members: Record<string, MemberOptions>) {
     this.shared = shared;
-    this.#ignoresHealth = shared.one.options.whenAllDown === "ignore_health";
+    this.#ignoresHealth = shared.one.options.tuning.whenAllDown === "ignore_health";
     this.facts = new Map(
       Object.entries(members).map(([name, { isBackup: _, ...facts }]) => [name, { ...HEALTHY, ...facts }]),
     );
@@ -93,9 +93,9 @@ class Model {
 
   /** The worker dies, and another one with its number takes its place. */
   die(worker: number): void {
-    const rows = this.shared.backends.map(({ row }) => row);
     const lost = this.held[worker === 0 ? 0 : 1].splice(0).length;
-    assert.equal(this.shared.ledgers[worker === 0 ? 0 : 1].settle(rows), lost);
+    const held = [...this.shared.ledgers[worker === 0 ? 0 : 1].settle().values()];
+    assert.equal(held.reduce((sum, it) => sum + it, 0), lost);
   }
 
   check(): void {

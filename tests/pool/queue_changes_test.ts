@@ -141,7 +141,7 @@ Deno.test("rules that are adjusted meanwhile hold for those who wait, from the n
   assert.deepEqual(takeNames(one, 1), ["a"]);
   const waits = join(one);
   assert.deepEqual(await outcomes(board, [waits]), ["waits"]);
-  one.adjust({ ...one.options, whenAllDown: "refuse" });
+  one.adjust({ ...one.options, tuning: { ...one.options.tuning, whenAllDown: "refuse" } });
   queueOf(one).onTick(0);
   assert.deepEqual(await outcomes(board, [waits]), ["no_backend"]);
 });

@@ -23,11 +23,10 @@ function hangingWorker({ board, one, backends }: SharedPool): { pool: Pool; give
   const scoreboard = new DeafScoreboard(board.buffer);
   const pool = new Pool(one.options, { scoreboard, ledger, worker: 2, onFailing: () => {} });
   const giveUp = (): number => {
-    const sessions = ledger.settle(backends.map(({ row }) => row));
-    ledger.settle([POOL, QUEUE]);
-    board.setTableCell(QUEUE + 1, 2, 0);
+    const held = ledger.settle();
+    board.setTableCell(QUEUE, 2, 0);
     board.wake(POOL);
-    return sessions;
+    return backends.reduce((sum, { row }) => sum + (held.get(row) ?? 0), 0);
   };
   return { pool, giveUp };
 }

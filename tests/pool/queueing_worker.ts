@@ -3,16 +3,18 @@
 
 /** A worker whose sessions take slots at a pool, wait in line for them, hold them briefly and release them. */
 
+import { asRow } from "../support/rows.ts";
 import { setImmediate } from "node:timers/promises";
 import type { Backend } from "../../lib/pool/backend.ts";
 import { Ledger } from "../../lib/pool/ledger.ts";
 import { Pool, type PoolOptions } from "../../lib/pool/pool.ts";
+import type { PoolRow } from "../../lib/pool/row.ts";
 import { Scoreboard } from "../../lib/pool/scoreboard.ts";
 import { onlyWhenWoken } from "./only_when_woken.ts";
 import { queueOf } from "./shared_pool.ts";
 
 /** A row of the scoreboard where workers say that they are there. */
-export const START = 5_000;
+export const START: PoolRow = asRow(5_000);
 
 export interface Order {
   readonly scoreboard: SharedArrayBuffer;

@@ -1,5 +1,6 @@
 /** What another worker does between two steps of this one, which threads do too seldom for a test to rely on. */
 
+import { asRow } from "../support/rows.ts";
 import assert from "node:assert/strict";
 import { type AlgorithmName, algorithms } from "../../lib/balance/algorithms.ts";
 import { Ledger } from "../../lib/pool/ledger.ts";
@@ -17,7 +18,7 @@ class InterruptedScoreboard extends Scoreboard {
   afterLook: ((row: number) => void) | undefined;
 
   override count(row: number): number {
-    const count = super.count(row);
+    const count = super.count(asRow(row));
     if (row < FIRST_BACKEND) return count;
     const happens = this.afterLook;
     this.afterLook = undefined;
@@ -32,15 +33,15 @@ function interruptedWorker({ board, one }: SharedPool, algorithm: AlgorithmName 
   readonly pool: Pool;
 } {
   const scoreboard = new InterruptedScoreboard(board.buffer);
-  const surroundings = { scoreboard, ledger: new Ledger(scoreboard), worker: 2, onFailing: () => {} };
-  return { scoreboard, pool: new Pool({ ...one.options, algorithm }, surroundings) };
+  const deps = { scoreboard, ledger: new Ledger(scoreboard), worker: 2, onFailing: () => {} };
+  return { scoreboard, pool: new Pool({ ...one.options, algorithm }, deps) };
 }
 
 for (const algorithm of Object.keys(algorithms) as AlgorithmName[]) {
   Deno.test(`${algorithm}: when another worker takes the last slot after it was looked at, somebody else is picked`, () => {
     const shared = sharePool({ a: SINGLE, b: SINGLE, c: { isBackup: true } });
     const { scoreboard, pool } = interruptedWorker(shared, algorithm);
-    scoreboard.afterLook = (row) => assert.ok(shared.ledgers[0].take(row, 1));
+    scoreboard.afterLook = (row) => assert.ok(shared.ledgers[0].take(asRow(row), 1));
     assert.ok(pool.take([], 1_234) !== undefined);
     assert.deepEqual(shared.active(), [1, 1, 0]);
   });

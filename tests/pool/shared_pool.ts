@@ -3,13 +3,15 @@
 import assert from "node:assert/strict";
 import type { Backend } from "../../lib/pool/backend.ts";
 import { Ledger } from "../../lib/pool/ledger.ts";
-import { Pool, type PoolOptions } from "../../lib/pool/pool.ts";
+import { Pool, type PoolOptions, type PoolTuning } from "../../lib/pool/pool.ts";
 import type { Queue } from "../../lib/pool/queue.ts";
+import type { PoolRow, QueueRow } from "../../lib/pool/row.ts";
 import { type BackendFacts, Scoreboard } from "../../lib/pool/scoreboard.ts";
+import { asRow } from "../support/rows.ts";
 
 /** Rows of the scoreboard. That of the queue is followed by its table. */
-export const POOL = 0;
-export const QUEUE = 1;
+export const POOL: PoolRow = asRow(0);
+export const QUEUE: QueueRow = asRow(1);
 export const FIRST_BACKEND = 100;
 
 /** A backend that may be picked. */
@@ -47,19 +49,22 @@ export interface SharedPool {
 /** @param members Facts by name; where they say nothing the backend may be picked. */
 export function sharePool(
   members: Readonly<Record<string, MemberOptions>>,
-  options: Partial<PoolOptions> = {},
+  { dialTimeoutMs = 5_000, retries = 2, whenAllDown = "refuse", consecutiveFailures = 0, ...options }:
+    & Partial<PoolOptions>
+    & Partial<PoolTuning> = {},
   random: () => number = Math.random,
 ): SharedPool {
   const board = new Scoreboard();
   const backends = Object.entries(members).map(([name, { isBackup = false, ...facts }], i): Backend => {
-    const row = FIRST_BACKEND + i;
-    board.setFacts(row, { ...HEALTHY, ...facts });
+    const row = asRow<"backend">(FIRST_BACKEND + i);
+    board.setFacts(POOL, row, { ...HEALTHY, ...facts });
     return { row, name, address: { transport: "tcp", host: "127.0.0.1", port: 8001 + i }, isBackup };
   });
+  const tuning = { dialTimeoutMs, retries, whenAllDown, consecutiveFailures };
   const reported: string[] = [];
   const ledgers = [new Ledger(board), new Ledger(board)] as const;
   const pool = (worker: 0 | 1): Pool =>
-    new Pool({ ...OPTIONS, backends, ...options }, {
+    new Pool({ ...OPTIONS, tuning, backends, ...options }, {
       scoreboard: new Scoreboard(board.buffer),
       ledger: ledgers[worker],
       worker,
@@ -80,8 +85,7 @@ export function sharePool(
     reported,
     backend,
     change: (name, facts) => {
-      board.setFacts(backend(name).row, facts);
-      board.tellChanged(POOL);
+      board.setFacts(POOL, backend(name).row, facts);
     },
     active: () => backends.map(({ row }) => board.count(row)),
   };
@@ -107,14 +111,10 @@ export function takeNames(pool: Pool, times: number): (string | undefined)[] {
   return Array.from({ length: times }, () => pool.take([], 0)?.name);
 }
 
-const OPTIONS: Omit<PoolOptions, "backends"> = {
+const OPTIONS: Omit<PoolOptions, "backends" | "tuning"> = {
   row: POOL,
   name: "web",
   algorithm: "round_robin",
   hashKey: "source_ip",
-  dialTimeoutMs: 5_000,
-  retries: 2,
-  whenAllDown: "refuse",
   queue: undefined,
-  consecutiveFailures: 0,
 };

@@ -64,12 +64,21 @@ function close(conn: Deno.Conn): void {
   }
 }
 
+/** Below the ports that systems take for outgoing connections, of which other tests have many. */
+const FIRST_PORT = 10_000;
+const PORTS = 20_000;
+
 /** A port on which nothing listens: a dial is refused. */
 export function refusedPort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
+  for (;;) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }
 
 /**

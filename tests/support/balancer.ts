@@ -3,9 +3,12 @@
 /** A balancer of the real kind, with its workers, in the process of the test. */
 
 import { type Balancer, startBalancer } from "../../lib/control/balancer.ts";
+import type { Names } from "../../lib/control/names.ts";
 import { type Config, configSchema } from "../../lib/config/schema.ts";
+import type { WorkerPatience } from "../../lib/control/worker_patience.ts";
 import type { SessionRecord } from "../../lib/dataplane/record.ts";
 import { type MemoryLog, memoryLog } from "./memory_log.ts";
+import { asRow } from "./rows.ts";
 
 const ADMIN = { transport: "tcp", host: "127.0.0.1", port: 0 } as const;
 
@@ -16,9 +19,16 @@ export interface TestBalancerOptions {
   /** Keys of the pool, as in balancer.yaml. */
   readonly pool?: Record<string, unknown>;
   readonly workers?: number;
+  readonly shutdownDelay?: string;
   readonly shutdownTimeout?: string;
+  /** Keys of the log, as in balancer.yaml. */
+  readonly logging?: Record<string, unknown>;
   readonly workerEntry?: string;
+  readonly patience?: WorkerPatience;
   readonly tallySessions?: boolean;
+  /** What names of backends stand for, and how long it waits before it asks again. */
+  readonly names?: Names;
+  readonly sleep?: (ms: number, stop: AbortSignal) => Promise<void>;
 }
 
 export interface TestBalancer extends AsyncDisposable {
@@ -35,7 +45,8 @@ export interface TestBalancer extends AsyncDisposable {
   records(): SessionRecord[];
   /** Waits until there are so many records. */
   waitForRecords(count: number): Promise<SessionRecord[]>;
-  stop(): Promise<number>;
+  /** The first call decides how. */
+  stop(hurry?: AbortSignal): Promise<number>;
 }
 
 /** A configuration with one listener on a free port and one pool. */
@@ -43,7 +54,9 @@ export function testConfig(options: TestBalancerOptions): Config {
   const checked = configSchema.parse({
     listeners: [{ name: "web", listen: "127.0.0.1:0", pool: "web", ...options.listener }],
     pools: { web: { backends: options.backends, ...options.pool } },
+    log: options.logging ?? {},
     workers: options.workers ?? 2,
+    shutdown_delay: options.shutdownDelay ?? "0s",
     shutdown_timeout: options.shutdownTimeout ?? "5s",
   });
   return { ...checked, notes: [] };
@@ -51,7 +64,7 @@ export function testConfig(options: TestBalancerOptions): Config {
 
 export async function startTestBalancer(options: TestBalancerOptions): Promise<TestBalancer> {
   const log = memoryLog();
-  const { workerEntry } = options;
+  const { workerEntry, names, sleep, patience } = options;
   const balancer = await startBalancer({
     config: {
       ...testConfig(options),
@@ -60,9 +73,12 @@ export async function startTestBalancer(options: TestBalancerOptions): Promise<T
     },
     log: log.log,
     ...(workerEntry === undefined ? {} : { workerEntry }),
+    ...(names === undefined ? {} : { names }),
+    ...(sleep === undefined ? {} : { sleep }),
+    ...(patience === undefined ? {} : { patience }),
   });
   let stopping: Promise<number> | undefined;
-  const stop = (): Promise<number> => stopping ??= balancer.stop();
+  const stop = (hurry?: AbortSignal): Promise<number> => stopping ??= balancer.stop(hurry);
   const records = (): SessionRecord[] => {
     return log.events.filter((it) => it.event === "session").map((it) =>
       it.fields as unknown as SessionRecord
@@ -73,8 +89,9 @@ export async function startTestBalancer(options: TestBalancerOptions): Promise<T
     balancer,
     log,
     records,
-    active: (backend) => balancer.scoreboard.count(balancer.plan.pools[0]?.backends[backend]?.row ?? -1),
-    queued: () => balancer.scoreboard.count(balancer.plan.pools[0]?.row ?? -1),
+    active: (backend) =>
+      balancer.scoreboard.count(balancer.plan.pools[0]?.backends[backend]?.row ?? asRow(-1)),
+    queued: () => balancer.scoreboard.count(balancer.plan.pools[0]?.row ?? asRow(-1)),
     recordOf: async (clientPort) => {
       const event = await log.waitFor("session", (fields) => fields.client === `127.0.0.1:${clientPort}`);
       return event.fields as unknown as SessionRecord;

@@ -75,6 +75,14 @@ const PROPOSALS = {
     field: null,
     run: () => send("POST", `${pathOf(pool, backend)}/kill`),
   }),
+  restore: ({ pool, backend }) => ({
+    title: `Put the weight of ${nameOf(pool, backend)} back?`,
+    text: [`The configuration says ${backend.configured_weight}; now it is ${backend.weight}.`],
+    confirm: `Set ${backend.configured_weight}`,
+    danger: false,
+    field: null,
+    run: () => send("PUT", `${pathOf(pool, backend)}/weight`, { weight: backend.configured_weight }),
+  }),
   weight: ({ pool, backend }) => ({
     title: `Change the weight of ${nameOf(pool, backend)}?`,
     text: [
@@ -110,7 +118,10 @@ export function proposalFor(action, target) {
  * @param {Backend} backend
  */
 export function isUseful(action, backend) {
+  if (backend.leaving && action !== "kill" && action !== "sessions") return false;
   switch (action) {
+    case "restore":
+      return backend.configured_weight !== undefined && backend.configured_weight !== backend.weight;
     case "enable":
       return backend.operator !== "enabled";
     case "disable":
@@ -145,6 +156,7 @@ export function reloadProposal(config) {
  * @param {Backend} backend
  */
 function nameOf(pool, backend) {
+  if (backend.name === "*") return `all backends of ${pool.name}`;
   return `${pool.name}/${backend.name}`;
 }
 
@@ -168,6 +180,9 @@ function sessionsOf({ active }) {
  * @param {Backend} backend
  */
 function lastOneWarning(pool, backend) {
+  if (backend.name === "*") {
+    return [`No backend of ${pool.name} is left: new sessions will have nowhere to go.`];
+  }
   if (backend.state !== "up") return [];
   if (pool.backends.some((it) => it.name !== backend.name && it.state === "up")) return [];
   return [`No other backend of ${pool.name} is up: new sessions will have nowhere to go.`];

@@ -10,6 +10,7 @@
  * @typedef {import("../operations.ts").BackendState} BackendState
  * @typedef {import("../operations.ts").Summary} Summary
  * @typedef {import("../operations.ts").Change} Change
+ * @typedef {import("../operations.ts").SessionStatus} Session
  */
 
 /** A request takes longer only when the balancer is in trouble. */
@@ -46,7 +47,16 @@ export function apiUrl(path) {
  * @return {Promise<Status>}
  */
 export async function fetchStatus() {
-  return await (await request("GET", "status")).json();
+  return await fetchJson("status");
+}
+
+/**
+ * What is at a path of the API.
+ *
+ * @param {string} path
+ */
+export async function fetchJson(path) {
+  return await (await request("GET", path)).json();
 }
 
 /**
@@ -91,9 +101,11 @@ async function problemOf(response) {
   const title = `The balancer answered ${response.status} ${response.statusText}`.trim();
   if (!response.headers.get("content-type")?.includes("json")) return new Problem(title);
   const problem = await response.json().catch(() => ({}));
+  // The title is the status in words, which tells people less than the sentence.
+  const sentence = String(problem.detail ?? problem.title ?? title);
   return new Problem(
-    String(problem.title ?? title),
-    String(problem.detail ?? ""),
+    sentence.charAt(0).toUpperCase() + sentence.slice(1),
+    "",
     Array.isArray(problem.faults) ? problem.faults.map(String) : [],
   );
 }

@@ -3,7 +3,7 @@
 /** One backend as a row of its pool's table. */
 
 import { partsOf, setAttribute, setHidden, stamp } from "./dom.js";
-import { formatCount, formatDecimal, formatMs, formatSpan } from "./format.js";
+import { cutInTheMiddle, formatCount, formatDecimal, formatMs, formatSpan } from "./format.js";
 import { showTraffic } from "./traffic.js";
 
 /** @import { Backend } from "./api.js" */
@@ -13,8 +13,8 @@ import { showTraffic } from "./traffic.js";
 /**
  * @typedef {{
  *   element: HTMLElement, pool: string, backend: Backend, rates: Rates,
- *   update: (backend: Backend, rates: Rates, fullActive: number, nowMs: number) => void,
- * }} BackendRow `fullActive` is how many sessions fill the bar.
+ *   update: (backend: Backend, rates: Rates, nowMs: number) => void,
+ * }} BackendRow
  */
 
 /**
@@ -29,6 +29,8 @@ export function createBackendRow(pool, backend) {
   let since = "";
   setAttribute(parts.get("menu"), "aria-label", `Change ${pool}/${backend.name}`);
   parts.put("name", backend.name);
+  parts.put("short", cutInTheMiddle(backend.name));
+  setAttribute(parts.get("short"), "title", backend.name);
 
   /** @type {BackendRow} */
   const row = {
@@ -36,7 +38,7 @@ export function createBackendRow(pool, backend) {
     pool,
     backend,
     rates: { sessions: null, bytesIn: null, bytesOut: null },
-    update(backend, rates, fullActive, nowMs) {
+    update(backend, rates, nowMs) {
       row.backend = backend;
       row.rates = rates;
       parts.put("address", backend.address === backend.name ? "" : backend.address);
@@ -51,7 +53,9 @@ export function createBackendRow(pool, backend) {
       showWeight(parts, backend);
       parts.putFigure("active", formatCount(backend.active), backend.active);
       parts.put("limit", backend.max_connections === 0 ? "" : ` / ${formatCount(backend.max_connections)}`);
-      showBar(backend.active / Math.max(1, fullActive));
+      // A bar without a limit would be full of nothing.
+      setHidden(parts.get("track"), backend.max_connections === 0);
+      showBar(backend.active / Math.max(1, backend.max_connections));
       showTraffic(parts, backend, rates);
       parts.put("dial", formatMs(backend.dial_ms));
       parts.putFigure("failures", formatCount(backend.dial_failures_total), backend.dial_failures_total);
@@ -79,10 +83,13 @@ function stateDetail(backend, nowMs) {
  * @param {Parts} parts
  * @param {Backend} backend
  */
-function showWeight(parts, { weight, effective_weight }) {
-  const differs = Math.abs(effective_weight - weight) > 0.005;
+function showWeight(parts, { weight, effective_weight, configured_weight = weight }) {
+  const facts = [];
+  if (Math.abs(effective_weight - weight) > 0.005) facts.push(`now ${formatDecimal(effective_weight)}`);
+  if (configured_weight !== weight) facts.push(`file: ${formatCount(configured_weight)}`);
   parts.put("weight", formatCount(weight));
-  parts.put("effective", differs ? `now ${formatDecimal(effective_weight)}` : "");
+  parts.put("effective", facts.join(", "));
+  setAttribute(parts.get("effective"), "data-differs", String(configured_weight !== weight));
 }
 
 /**

@@ -1,10 +1,20 @@
 // @ts-check
 
-/** The four charts of the last ten minutes, each with its figure in words. */
+/** The charts of the last minutes, each with its figure in words. */
 
 import { drawPlot } from "./plot.js";
 import { byId, partsOf, setAttribute, setHidden, stamp } from "./dom.js";
-import { formatByteRate, formatCount, formatMs, formatRate, formatTime, UNKNOWN } from "./format.js";
+import { remember, remembered } from "./address.js";
+import {
+  cutInTheMiddle,
+  formatByteRate,
+  formatCount,
+  formatMs,
+  formatRate,
+  formatTime,
+  UNKNOWN,
+} from "./format.js";
+import { emptyHistory, lastOf, SPAN_S } from "./history.js";
 
 /** @import { Column, History } from "./history.js" */
 
@@ -16,12 +26,27 @@ import { formatByteRate, formatCount, formatMs, formatRate, formatTime, UNKNOWN 
  *   lines: (history: History) => Line[],
  *   format: (value: number | null | undefined) => string,
  *   step: "whole" | "decimal" | "binary",
- *   mean?: string,
- * }} Chart `mean` names the figure of a chart that has a line for each backend.
+ *   figure?: { label: string, of: (values: Reading[]) => number | null },
+ *   isAlarm?: (figure: number | null) => boolean,
+ * }} Chart `figure` is what a chart with many lines shows of them all; its lines stand in a legend.
+ *
+ * @typedef {{ label: string, value: number | null | undefined }} Reading
  */
 
 /** @type {Chart[]} */
 const CHARTS = [
+  {
+    title: "Refused and failed",
+    lines: (history) => {
+      const reasons = Object.entries(history.refused_per_s);
+      if (reasons.length === 0) return [{ label: "", column: history.times.map(() => 0) }];
+      return reasons.map(([label, column]) => ({ label: label.replaceAll("_", " "), column }));
+    },
+    format: formatRate,
+    step: "decimal",
+    figure: { label: "", of: sum },
+    isAlarm: (figure) => (figure ?? 0) > 0,
+  },
   {
     title: "Active sessions",
     lines: (history) => [{ label: "", column: history.active }],
@@ -51,12 +76,17 @@ const CHARTS = [
         .sort((a, b) => a.label.localeCompare(b.label, "en", { numeric: true })),
     format: formatMs,
     step: "decimal",
-    mean: "mean",
+    figure: { label: "mean", of: mean },
   },
 ];
 
+/** What the charts may show of the history. */
+const RANGES_S = [60, 300, SPAN_S];
+
 /** Puts the charts into the page. */
 export function createCharts() {
+  let rangeS = RANGES_S.find((seconds) => String(seconds) === remembered("range")) ?? SPAN_S;
+  let all = emptyHistory();
   /** @type {ReturnType<typeof createPanel>[]} */
   const panels = [];
   /** @type {number | null} */
@@ -68,10 +98,30 @@ export function createCharts() {
   };
   for (const chart of CHARTS) panels.push(createPanel(chart, pointAt));
   byId("charts").replaceChildren(...panels.map((panel) => panel.element));
+  const draw = () => {
+    const history = lastOf(all, rangeS);
+    for (const panel of panels) panel.update(history, rangeS);
+  };
+  const buttons = [...document.querySelectorAll("[data-range]")];
+  const showRange = () => {
+    for (const button of buttons) {
+      setAttribute(button, "aria-pressed", String(button.getAttribute("data-range") === String(rangeS)));
+    }
+  };
+  for (const button of buttons) {
+    button.addEventListener("click", () => {
+      rangeS = Number(button.getAttribute("data-range"));
+      remember("range", rangeS === SPAN_S ? "" : String(rangeS));
+      showRange();
+      draw();
+    });
+  }
+  showRange();
   return {
     /** @param {History} history */
     update(history) {
-      for (const panel of panels) panel.update(history);
+      all = history;
+      draw();
     },
   };
 }
@@ -92,6 +142,7 @@ function createPanel(chart, onPoint) {
   let times = [];
   /** @type {number | null} */
   let pointed = null;
+  let rangeS = SPAN_S;
 
   const show = () => {
     const index = pointed ?? times.length - 1;
@@ -99,25 +150,32 @@ function createPanel(chart, onPoint) {
     const day = new Date();
     put("time", pointed === null || at === undefined ? "now" : formatTime(new Date(at * 1000), day));
     const values = lines.map(({ label, column }) => ({ label, value: lastAt(column, index) }));
-    if (chart.mean === undefined) {
+    if (chart.figure === undefined) {
       showReadings(get("readings"), values, chart.format);
     } else {
-      showReadings(get("readings"), [{ label: chart.mean, value: mean(values) }], chart.format);
+      const value = chart.figure.of(values);
+      showReadings(get("readings"), [{ label: chart.figure.label, value }], chart.format);
       showLegend(legend, values, chart.format);
+      setAttribute(element, "data-alarm", String(chart.isAlarm?.(value) ?? false));
     }
   };
 
   return {
     element,
-    /** @param {History} history */
-    update(history) {
+    /**
+     * @param {History} history
+     * @param {number} seconds How much of it is shown.
+     */
+    update(history, seconds) {
+      rangeS = seconds;
       times = history.times;
       lines = chart.lines(history);
-      setHidden(legend, chart.mean === undefined || lines.length === 0);
+      const hasNames = lines.some(({ label }) => label !== "");
+      setHidden(legend, chart.figure === undefined || !hasNames);
       show(); // before the plot, which takes the room that is left
       plot.draw(times, lines);
-      setAttribute(plotElement, "aria-label", describe(chart, lines));
-      put("range", rangeText(chart, lines));
+      setAttribute(plotElement, "aria-label", describe(chart, lines, rangeS));
+      put("range", rangeText(chart, lines, rangeS));
     },
     /** @param {number | null} index */
     pointAt(index) {
@@ -151,11 +209,14 @@ function showReadings(list, values, format) {
  */
 function showLegend(list, values, format) {
   matchLength(list, values.length, () => stamp("legend-entry"));
-  values.forEach(({ label, value }, i) => {
+  // The largest first: in an incident that is the one to look at.
+  const ordered = values.map((it, line) => ({ ...it, line }))
+    .sort((a, b) => (b.value ?? -1) - (a.value ?? -1));
+  ordered.forEach(({ label, value, line }, i) => {
     const item = partsOf(/** @type {HTMLElement} */ (list.children[i]));
-    item.put("label", label);
+    item.put("label", cutInTheMiddle(label));
     setAttribute(item.root, "title", label);
-    setAttribute(item.get("swatch"), "data-line", String(i));
+    setAttribute(item.get("swatch"), "data-line", String(line));
     item.put("value", format(value));
   });
 }
@@ -173,11 +234,17 @@ function matchLength(list, length, create) {
 /**
  * @param {Chart} chart
  * @param {Line[]} lines
+ * @param {number} rangeS
  */
-function rangeText(chart, lines) {
+function rangeText(chart, lines, rangeS) {
   const extent = extentOf(lines);
   if (extent === null) return "nothing yet";
-  return `${chart.format(extent[0])} to ${chart.format(extent[1])} in the last ten minutes`;
+  return `${chart.format(extent[0])} to ${chart.format(extent[1])} in ${spanWords(rangeS)}`;
+}
+
+/** @param {number} seconds */
+function spanWords(seconds) {
+  return seconds === 60 ? "the last minute" : `the last ${seconds / 60} minutes`;
 }
 
 /**
@@ -185,15 +252,16 @@ function rangeText(chart, lines) {
  *
  * @param {Chart} chart
  * @param {Line[]} lines
+ * @param {number} rangeS
  */
-function describe(chart, lines) {
+function describe(chart, lines, rangeS) {
   const parts = lines.map((line) => {
     const now = chart.format(lastAt(line.column, line.column.length - 1));
     const extent = extentOf([line]);
     const range = extent === null ? "" : `, from ${chart.format(extent[0])} to ${chart.format(extent[1])}`;
     return `${line.label} ${now}${range}`.trim();
   });
-  return `${chart.title}, line chart of the last ten minutes. Now: ${parts.join("; ") || UNKNOWN}.`;
+  return `${chart.title}, line chart of ${spanWords(rangeS)}. Now: ${parts.join("; ") || UNKNOWN}.`;
 }
 
 /**
@@ -223,6 +291,11 @@ function lastAt(column, index) {
   let i = index;
   while (i >= 0 && (column[i] ?? null) === null) i--;
   return column[i] ?? null;
+}
+
+/** @param {{ value: number | null | undefined }[]} values */
+function sum(values) {
+  return values.reduce((total, { value }) => total + (value ?? 0), 0);
 }
 
 /** @param {{ value: number | null | undefined }[]} values */

@@ -33,8 +33,11 @@ export function createDialog({ onDone, onProblem }) {
       onDone(message);
     } catch (error) {
       const problem = error instanceof Problem ? error : new Problem("The page has a fault", String(error));
-      if (current === proposal) showProblem(problemBox, problem);
-      else onProblem(problem);
+      if (current === proposal) {
+        showProblem(problemBox, problem);
+        // Nothing is left to be called off.
+        setText(cancel, "Close");
+      } else onProblem(problem);
     }
     if (current === proposal) confirm.disabled = false;
   };
@@ -66,6 +69,7 @@ export function createDialog({ onDone, onProblem }) {
       showField(input, proposal.field);
       problemBox.replaceChildren();
       setText(confirm, proposal.confirm);
+      setText(cancel, "Cancel");
       setAttribute(confirm, "data-danger", String(proposal.danger));
       confirm.disabled = false;
       dialog.showModal();

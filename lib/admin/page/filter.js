@@ -2,6 +2,7 @@
 
 /** Which backends are shown: a search, and only those that are not up. */
 
+import { remember, remembered } from "./address.js";
 import { byId, byIdAs, setText } from "./dom.js";
 import { formatCount } from "./format.js";
 
@@ -21,8 +22,16 @@ export function createFilter(apply) {
     const filtered = words.length > 0 || notUp.checked;
     setText(byId("shown"), filtered ? `${formatCount(shown)} of ${formatCount(total)} shown` : "");
   };
-  search.addEventListener("input", filter);
-  notUp.addEventListener("change", filter);
+  search.value = remembered("q");
+  notUp.checked = remembered("not-up") !== "";
+  search.addEventListener("input", () => {
+    remember("q", search.value.trim());
+    filter();
+  });
+  notUp.addEventListener("change", () => {
+    remember("not-up", notUp.checked ? "1" : "");
+    filter();
+  });
 
   return {
     /** @param {number} backends How many there are now. */

@@ -125,6 +125,18 @@ export function formatMinute(epochSeconds) {
   return `${two(time.getHours())}:${two(time.getMinutes())}`;
 }
 
+const MAX_LABEL_CHARS = 24;
+
+/**
+ * A long name without its middle: what tells names apart stands at their end, as often as at their beginning.
+ *
+ * @param {string} name
+ */
+export function cutInTheMiddle(name) {
+  if (name.length <= MAX_LABEL_CHARS) return name;
+  return `${name.slice(0, 8)}…${name.slice(-(MAX_LABEL_CHARS - 9))}`;
+}
+
 /** @param {number} value */
 function two(value) {
   return String(value).padStart(2, "0");

@@ -9,9 +9,30 @@
  *
  * @typedef {{
  *   times: number[], active: Column, sessions_per_s: Column, bytes_in_per_s: Column, bytes_out_per_s: Column,
- *   dial_ms: Record<string, Column>,
+ *   retries_per_s: Column, refused_per_s: Record<string, Column>, dial_ms: Record<string, Column>,
  * }} History The event `history`: columns beside the times in seconds since 1970.
  */
+
+/**
+ * The end of it, so many seconds long.
+ *
+ * @param {History} history
+ * @param {number} seconds
+ * @return {History}
+ */
+export function lastOf(history, seconds) {
+  const since = (history.times.at(-1) ?? 0) - seconds;
+  const from = history.times.findIndex((time) => time >= since);
+  if (from <= 0) return history;
+  const cut = (/** @type {Record<string, Column>} */ columns) =>
+    Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column.slice(from)]));
+  const part = emptyHistory();
+  part.times = history.times.slice(from);
+  for (const figure of FIGURES) part[figure] = history[figure].slice(from);
+  part.refused_per_s = cut(history.refused_per_s);
+  part.dial_ms = cut(history.dial_ms);
+  return part;
+}
 
 /** How far back the charts go. */
 export const SPAN_S = 600;
@@ -19,11 +40,20 @@ export const SPAN_S = 600;
 /** Seconds without a summary after which a line is interrupted instead of drawn through. */
 const GAP_S = 4;
 
-const FIGURES = /** @type {const} */ (["active", "sessions_per_s", "bytes_in_per_s", "bytes_out_per_s"]);
+const FIGURES = /** @type {const} */ ([
+  "active",
+  "sessions_per_s",
+  "bytes_in_per_s",
+  "bytes_out_per_s",
+  "retries_per_s",
+]);
 
 /** @return {History} */
 export function emptyHistory() {
-  return { times: [], active: [], sessions_per_s: [], bytes_in_per_s: [], bytes_out_per_s: [], dial_ms: {} };
+  return {
+    ...{ times: [], active: [], sessions_per_s: [], bytes_in_per_s: [], bytes_out_per_s: [] },
+    ...{ retries_per_s: [], refused_per_s: {}, dial_ms: {} },
+  };
 }
 
 /**
@@ -66,9 +96,13 @@ export function append(history, summary) {
  */
 function summaryAt(history, index) {
   const dials = Object.entries(history.dial_ms).map(([name, column]) => [name, column[index] ?? null]);
+  const refused = Object.entries(history.refused_per_s ?? {}).map((
+    [name, column],
+  ) => [name, column[index] ?? 0]);
   return /** @type {Summary} */ ({
     time: history.times[index],
-    ...Object.fromEntries(FIGURES.map((figure) => [figure, history[figure][index] ?? null])),
+    ...Object.fromEntries(FIGURES.map((figure) => [figure, history[figure]?.[index] ?? null])),
+    refused_per_s: Object.fromEntries(refused),
     dial_ms: Object.fromEntries(dials),
   });
 }
@@ -80,6 +114,12 @@ function summaryAt(history, index) {
 function push(history, summary) {
   for (const name of Object.keys(summary.dial_ms)) {
     history.dial_ms[name] ??= history.times.map(() => null);
+  }
+  const refused = summary.refused_per_s ?? {};
+  for (const reason of Object.keys(refused)) history.refused_per_s[reason] ??= history.times.map(() => 0);
+  const isGap = summary.refused_per_s === undefined;
+  for (const [reason, column] of Object.entries(history.refused_per_s)) {
+    column.push(isGap ? null : refused[reason] ?? 0);
   }
   history.times.push(summary.time);
   for (const figure of FIGURES) history[figure].push(summary[figure] ?? null);
@@ -93,6 +133,10 @@ function push(history, summary) {
 function forget(history, count) {
   history.times.splice(0, count);
   for (const figure of FIGURES) history[figure].splice(0, count);
+  for (const [reason, column] of Object.entries(history.refused_per_s)) {
+    column.splice(0, count);
+    if (column.every((value) => !value)) delete history.refused_per_s[reason];
+  }
   for (const [name, column] of Object.entries(history.dial_ms)) {
     column.splice(0, count);
     if (column.every((value) => value === null)) delete history.dial_ms[name];

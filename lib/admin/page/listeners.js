@@ -46,8 +46,9 @@ export function createListeners() {
 function updateRow(row, listener, rates) {
   row.put("name", listener.name);
   row.put("address", listener.address === listener.name ? "" : listener.address);
-  row.put("pool", listener.pool);
+  row.put("pool", listener.leaving ? "gone from the configuration" : listener.pool);
   row.putFigure("active", formatCount(listener.active), listener.active);
   row.put("limit", listener.max_connections === 0 ? "" : ` / ${formatCount(listener.max_connections)}`);
+  row.putFigure("refused", formatCount(listener.refused_total), listener.refused_total);
   showTraffic(row, listener, rates);
 }

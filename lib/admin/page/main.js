@@ -5,7 +5,9 @@
 import { proposalFor, reloadProposal } from "./actions.js";
 import { createCharts } from "./charts.js";
 import { createDialog } from "./dialog.js";
-import { byId } from "./dom.js";
+import { remember, remembered } from "./address.js";
+import { createConfigView } from "./config_view.js";
+import { byId, byIdAs, setAttribute } from "./dom.js";
 import { createEvents } from "./events.js";
 import { createFilter } from "./filter.js";
 import { append, emptyHistory, joinHistory } from "./history.js";
@@ -15,6 +17,7 @@ import { createOverview } from "./overview.js";
 import { pollStatus } from "./polling.js";
 import { createPools } from "./pools.js";
 import { followRates } from "./rates.js";
+import { createSessions } from "./sessions.js";
 import { openStream } from "./stream.js";
 import { showToast } from "./toasts.js";
 
@@ -32,7 +35,12 @@ const dialog = createDialog({
   },
   onProblem: (problem) => showToast(problem.message, "problem"),
 });
+const sessions = createSessions(showToast);
+const configView = createConfigView();
 const menu = createMenu((action, row, opener) => {
+  if (action === "sessions") {
+    return sessions.open({ pool: row.pool, backend: row.backend.name === "*" ? "" : row.backend.name });
+  }
   const pool = status?.pools.find((pool) => pool.name === row.pool);
   if (pool) dialog.open(proposalFor(action, { pool, backend: row.backend }), opener);
 });
@@ -111,5 +119,17 @@ byId("reload").addEventListener("click", ({ currentTarget }) => {
     /** @type {HTMLElement} */ (currentTarget),
   );
 });
+byId("open-sessions").addEventListener("click", () => sessions.open({}));
+byId("open-config").addEventListener("click", () => configView.open());
+
+const dense = byIdAs("dense", HTMLInputElement);
+const showDense = () => setAttribute(document.body, "data-dense", String(dense.checked));
+dense.checked = remembered("dense") !== "";
+dense.addEventListener("change", () => {
+  remember("dense", dense.checked ? "1" : "");
+  showDense();
+});
+showDense();
+
 document.addEventListener("visibilitychange", followVisibility);
 followVisibility();

@@ -5,17 +5,17 @@
 import { isUseful } from "./actions.js";
 import { byId, setAttribute } from "./dom.js";
 
-/** @import { BackendRow } from "./backend_row.js" */
+/** @import { Target } from "./pools.js" */
 
 const GAP_PX = 4;
 
 /**
- * @param {(action: string, row: BackendRow, opener: HTMLElement) => void} onChoice
+ * @param {(action: string, row: Target, opener: HTMLElement) => void} onChoice
  */
 export function createMenu(onChoice) {
   const menu = byId("menu");
   const items = /** @type {HTMLButtonElement[]} */ ([...menu.querySelectorAll("[role=menuitem]")]);
-  /** @type {{ row: BackendRow, opener: HTMLElement } | null} */
+  /** @type {{ row: Target, opener: HTMLElement } | null} */
   let current = null;
 
   menu.addEventListener("click", ({ target }) => {
@@ -48,14 +48,19 @@ export function createMenu(onChoice) {
 
   return {
     /**
-     * @param {BackendRow} row
+     * @param {Target} row
      * @param {HTMLElement} opener
      */
     open(row, opener) {
       menu.hidePopover();
       current = { row, opener };
       setAttribute(menu, "aria-label", `Change ${row.pool}/${row.backend.name}`);
-      for (const item of items) item.disabled = !isUseful(item.dataset.action ?? "", row.backend);
+      for (const item of items) {
+        const isOf = isUseful(item.dataset.action ?? "", row.backend);
+        item.disabled = !isOf;
+        // It is there only where a weight differs from the file.
+        if (item.dataset.action === "restore") item.hidden = !isOf;
+      }
       menu.showPopover();
       place(menu, opener);
       items.find((item) => !item.disabled)?.focus({ preventScroll: true });

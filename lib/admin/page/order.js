@@ -17,7 +17,8 @@ const STATE_RANK = /** @type {Record<BackendState, number>} */ ({
   ejected: 1,
   draining: 2,
   disabled: 3,
-  up: 4,
+  leaving: 4,
+  up: 5,
 });
 
 /** @type {Record<SortKey, (row: Sortable) => string | number | null>} */
@@ -32,6 +33,14 @@ const VALUES = {
   dial: ({ backend }) => backend.dial_ms,
   failures: ({ backend }) => backend.dial_failures_total,
 };
+
+/**
+ * @param {string} key
+ * @return {key is SortKey}
+ */
+export function isSortKey(key) {
+  return Object.hasOwn(VALUES, key);
+}
 
 const collator = new Intl.Collator("en", { numeric: true });
 
@@ -50,6 +59,18 @@ export function nextOrder(order, key) {
 }
 
 /**
+ * As in the configuration, but for those that fail: these are what one looks for.
+ *
+ * @template {Sortable} T
+ * @param {readonly T[]} rows
+ * @return {readonly T[]}
+ */
+function failingFirst(rows) {
+  const isFailing = (/** @type {T} */ { backend }) => backend.state === "down" || backend.state === "ejected";
+  return [...rows.filter(isFailing), ...rows.filter((row) => !isFailing(row))];
+}
+
+/**
  * The rows in an order; those that are equal stay as in the configuration, those without a value come last.
  *
  * @template {Sortable} T
@@ -58,7 +79,7 @@ export function nextOrder(order, key) {
  * @return {readonly T[]}
  */
 export function inOrder(rows, order) {
-  if (order === null) return rows;
+  if (order === null) return failingFirst(rows);
   const value = VALUES[order.key];
   const sign = order.direction === "ascending" ? 1 : -1;
   return rows

@@ -32,7 +32,17 @@ export function createOverview() {
       const backends = status.pools.flatMap((pool) => pool.backends);
       const up = backends.filter((backend) => backend.state === "up").length;
       setText(byId("version"), status.version);
-      setText(byId("ready"), status.ready ? "ready" : "not ready");
+      const isRunning = (status.state ?? "running") === "running";
+      setText(byId("ready"), isRunning ? (status.ready ? "ready" : "not ready") : status.state);
+      const empty = status.pools.filter(({ available, leaving }) => available === 0 && !leaving);
+      const alarm = byId("alarm");
+      setText(
+        alarm,
+        !isRunning
+          ? `The balancer is ${status.state}.`
+          : empty.map(({ name, backends }) => `${name}: 0 of ${backends.length} available`).join(" · "),
+      );
+      alarm.hidden = isRunning && empty.length === 0;
       setAttribute(byId("ready"), "data-ready", String(status.ready));
       const failing = backends.filter(({ state }) => state === "down" || state === "ejected").length;
       const upText = `${formatCount(up)} of ${formatCount(backends.length)} up`;

@@ -8,9 +8,11 @@
 import uplotCss from "uplot/dist/uPlot.min.css" with { type: "text" };
 import uplot from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import actions from "./actions.js" with { type: "text" };
+import address from "./address.js" with { type: "text" };
 import api from "./api.js" with { type: "text" };
 import backendRow from "./backend_row.js" with { type: "text" };
 import chartsCss from "./charts.css" with { type: "text" };
+import configView from "./config_view.js" with { type: "text" };
 import charts from "./charts.js" with { type: "text" };
 import controlsCss from "./controls.css" with { type: "text" };
 import dialog from "./dialog.js" with { type: "text" };
@@ -30,6 +32,8 @@ import plot from "./plot.js" with { type: "text" };
 import polling from "./polling.js" with { type: "text" };
 import pools from "./pools.js" with { type: "text" };
 import rates from "./rates.js" with { type: "text" };
+import sessions from "./sessions.js" with { type: "text" };
+import sessionsCss from "./sessions.css" with { type: "text" };
 import sideCss from "./side.css" with { type: "text" };
 import statesCss from "./states.css" with { type: "text" };
 import stream from "./stream.js" with { type: "text" };
@@ -37,12 +41,12 @@ import tablesCss from "./tables.css" with { type: "text" };
 import toasts from "./toasts.js" with { type: "text" };
 import traffic from "./traffic.js" with { type: "text" };
 
-const STYLE = [uplotCss, css, controlsCss, chartsCss, tablesCss, statesCss, sideCss].join("\n");
+const STYLE = [uplotCss, css, controlsCss, chartsCss, tablesCss, statesCss, sideCss, sessionsCss].join("\n");
 
 const MODULES = [
-  ...[dom, format, api, rates, history, order, polling, stream],
+  ...[dom, format, address, api, rates, history, order, polling, stream],
   ...[plot, charts, traffic, backendRow, pools, filter, listeners, events, overview],
-  ...[actions, menu, dialog, toasts, main],
+  ...[actions, menu, dialog, toasts, sessions, configView, main],
 ];
 
 const SCRIPT = [uplot, ...MODULES.map(withoutImportsAndExports)].join("\n");

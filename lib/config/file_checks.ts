@@ -1,0 +1,125 @@
+/**
+ * What only the files of this machine can tell about a configuration, looked at without starting anything: the token, the file
+ * of session records, the folders and paths of Unix sockets.
+ *
+ * Works on the plain document, as cross_checks.ts does, so that these faults are reported together with all others. What
+ * cannot be tried because the program has not the permission is passed over.
+ */
+
+import { dirname, resolve } from "node:path";
+import { parseDialAddress, parseListenAddress, UNIX_PATH_MAX_BYTES } from "../core/address.ts";
+import { RunError } from "../core/errors.ts";
+import { whyNoLogFile, whyNoNewFile } from "../core/log_file.ts";
+import { standardStreamOf } from "../core/standard_stream.ts";
+import type { PathFault } from "./cross_checks.ts";
+import type { Path } from "./document.ts";
+import { asList, asMap, parsedAddress } from "./loose.ts";
+import { readToken } from "./token_file.ts";
+
+/** What is added to the path of a listener's socket until it takes its place: `.new`. */
+const STEP_IN_BYTES = 4;
+
+/**
+ * The faults of a document.
+ *
+ * @param folder What its relative paths are relative to.
+ * @param file Its own path; undefined when it is no file.
+ */
+export async function fileFaults(
+  document: unknown,
+  folder: string,
+  file: string | undefined,
+): Promise<PathFault[]> {
+  const { admin, log, listeners, pools } = asMap(document);
+  const { token_file: tokenFile, listen: adminListen } = asMap(admin);
+  const checks: Promise<PathFault[]>[] = [
+    checked(["admin", "token_file"], whyNoToken(tokenFile, folder)),
+    checked(["log", "file"], whyNoLog(asMap(log).file, folder, { configuration: file, token: tokenFile })),
+    checked(["admin", "listen"], whyNoSocket(adminListen, folder, 0)),
+    ...asList(listeners).map((listener, i) => {
+      return checked(["listeners", i, "listen"], whyNoSocket(asMap(listener).listen, folder, STEP_IN_BYTES));
+    }),
+    ...Object.entries(asMap(pools)).flatMap(([name, pool]) =>
+      asList(asMap(pool).backends).map((backend, i) => {
+        const path = ["pools", name, "backends", i];
+        const isShort = typeof backend === "string";
+        const why = whyTooLong(isShort ? backend : asMap(backend).address, folder);
+        return checked(isShort ? path : [...path, "address"], Promise.resolve(why));
+      })
+    ),
+  ];
+  return (await Promise.all(checks)).flat();
+}
+
+async function checked(path: Path, why: Promise<string | undefined>): Promise<PathFault[]> {
+  const message = await why;
+  return message === undefined ? [] : [{ path, message }];
+}
+
+function isPath(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && !value.includes("\0");
+}
+
+async function whyNoToken(file: unknown, folder: string): Promise<string | undefined> {
+  if (!isPath(file)) return undefined;
+  try {
+    await readToken(resolve(folder, file));
+    return undefined;
+  } catch (error) {
+    if (error instanceof RunError) return error.message;
+    throw error;
+  }
+}
+
+async function whyNoLog(
+  file: unknown,
+  folder: string,
+  others: Readonly<Record<string, unknown>>,
+): Promise<string | undefined> {
+  if (!isPath(file)) return undefined;
+  const stream = standardStreamOf(file);
+  if (stream === "stdin") return "nothing can be written to stdin; write /dev/stdout, or the path of a file";
+  if (stream !== undefined) return undefined;
+  if (file === "-") return 'for stdout write /dev/stdout (for a file of that name "./-")';
+  const path = resolve(folder, file);
+  for (const [what, other] of Object.entries(others)) {
+    const isSame = isPath(other) && path === resolve(what === "configuration" ? "." : folder, other);
+    if (isSame) return `${path}: is the file of the ${what}; write to another one`;
+  }
+  const why = await whyNoLogFile(path);
+  return why === undefined ? undefined : `${path}: ${why}`;
+}
+
+/** Why a Unix socket cannot be made; undefined also for other addresses. */
+async function whyNoSocket(listen: unknown, folder: string, moreBytes: number): Promise<string | undefined> {
+  const address = parsedAddress(listen, parseListenAddress);
+  if (address?.transport !== "unix") return undefined;
+  const path = resolve(folder, address.path);
+  const bytes = new TextEncoder().encode(path).length;
+  if (bytes + moreBytes > UNIX_PATH_MAX_BYTES) {
+    return `${path}: the path of a socket to listen on has at most ${
+      UNIX_PATH_MAX_BYTES - moreBytes
+    } bytes; ` +
+      `this has ${bytes}`;
+  }
+  try {
+    const { isSocket, isDirectory } = await Deno.lstat(path);
+    if (isDirectory) return `${path}: is a directory; name the socket in it`;
+    if (!isSocket) {
+      return `${path}: something that is no socket is there already; remove it, or use another path`;
+    }
+  } catch {
+    // It is made at the start; whatever else is in the way shows below.
+  }
+  const why = await whyNoNewFile(dirname(path));
+  return why === undefined ? undefined : `${dirname(path)}: ${why}`;
+}
+
+function whyTooLong(dialled: unknown, folder: string): string | undefined {
+  const address = parsedAddress(dialled, parseDialAddress);
+  if (address?.transport !== "unix") return undefined;
+  const path = resolve(folder, address.path);
+  const bytes = new TextEncoder().encode(path).length;
+  if (bytes <= UNIX_PATH_MAX_BYTES) return undefined;
+  return `${path}: the path of a socket has at most ${UNIX_PATH_MAX_BYTES} bytes; this has ${bytes}`;
+}

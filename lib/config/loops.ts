@@ -1,0 +1,40 @@
+/** Backends that are this balancer itself: each session would come back to it, and back again. */
+
+import { absolute, arrivesAt } from "./overlaps.ts";
+import type { PathFault } from "./cross_checks.ts";
+import type { CheckedConfig } from "./schema.ts";
+
+/**
+ * A note at each backend from which sessions come back to its own pool.
+ *
+ * @param folder What relative paths are relative to.
+ */
+export function loopNotes(
+  { listeners, pools }: Pick<CheckedConfig, "listeners" | "pools">,
+  folder: string,
+): PathFault[] {
+  /** The listeners that a backend is. */
+  const listenersAt = (backend: CheckedConfig["pools"][string]["backends"][number]): typeof listeners => {
+    return listeners.filter(({ listen }) => {
+      return arrivesAt(absolute(backend.address, folder), absolute(listen, folder));
+    });
+  };
+  const comesTo = (pool: string, target: string, seen: Set<string>): boolean => {
+    if (pool === target) return true;
+    if (seen.has(pool)) return false;
+    seen.add(pool);
+    return (pools[pool]?.backends ?? []).some((backend) => {
+      return listenersAt(backend).some((listener) => comesTo(listener.pool, target, seen));
+    });
+  };
+  return Object.entries(pools).flatMap(([name, { backends }]) =>
+    backends.flatMap((backend, i) => {
+      const listener = listenersAt(backend).find(({ pool }) => comesTo(pool, name, new Set()));
+      if (listener === undefined) return [];
+      const message = listener.pool === name
+        ? `this backend is the listener ${listener.name} itself; each of its sessions would come back, without end`
+        : `this backend is the listener ${listener.name}, from where sessions come back to this pool, without end`;
+      return [{ path: ["pools", name, "backends", i], message }];
+    })
+  );
+}

@@ -1,0 +1,23 @@
+/** A document of any shape, looked at as if it had the right one: what has not is passed over, since the schema reports it. */
+
+import type { Address } from "../core/address.ts";
+
+export function asMap(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? value as Record<string, unknown>
+    : {};
+}
+
+export function asList(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** Undefined for what is no address. */
+export function parsedAddress(text: unknown, parse: (text: string) => Address): Address | undefined {
+  if (typeof text !== "string") return undefined;
+  try {
+    return parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * What our parsers accept, as regular expressions for the JSON Schema: an editor marks the same values that a check refuses.
+ *
+ * A pattern knows nothing of sums and sizes: that a duration is at most 596h, or a path at most 107 bytes, is left to the
+ * check.
+ */
+
+/** As {@linkcode parseDurationMs}. */
+export const DURATION_PATTERN = "^(?=\\d)(?:\\d+h)?(?:\\d+m(?!s))?(?:\\d+s)?(?:\\d+ms)?$";
+
+/** Up to 65535, with zeros in front as long as there are five digits at most. */
+const PORT = "(?:\\d{1,4}|[0-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5])";
+
+const IPV4_PART = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
+const IPV4 = `(?:${IPV4_PART}\\.){3}${IPV4_PART}`;
+
+/** Eight groups of four hexadecimal digits, of which any run may be `::` and the last two an IPv4 address. */
+const GROUP = "[0-9a-fA-F]{1,4}";
+const IPV6 = "(?:" + [
+  `(?:${GROUP}:){7}(?:${GROUP}|:)`,
+  ...[6, 5, 4, 3, 2, 1, 0].map((before) => {
+    const groups = before === 0 ? ":" : `(?:${GROUP}:){${before}}`;
+    const most = 7 - before;
+    const v4 = most === 1 ? IPV4 : `(?::${GROUP}){0,${most - 2}}:${IPV4}`;
+    return `${groups}(?:${v4}|(?::${GROUP}){1,${most}}|:)`;
+  }),
+].join("|") + ")";
+
+/** A link-local address needs its network interface, and no other one may have one. */
+const LINK_LOCAL = "[fF][eE][89abAB][0-9a-fA-F]:";
+const BRACKETED = `\\[(?:(?=${LINK_LOCAL})${IPV6}%[^\\s%\\/\\[\\]]{1,15}|(?!${LINK_LOCAL})${IPV6})\\]`;
+
+const LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_\\-]{0,61}[A-Za-z0-9_])?";
+
+/** At most 253 characters; the last label is no number, which some resolvers would read as an address. */
+const NAME = `(?=[^:]{1,253}:)(?!(?:[^:]*\\.)?(?:\\d+|0[xX][0-9a-fA-F]*)\\.?:)${LABEL}(?:\\.${LABEL})*\\.?`;
+
+const HOST = `(?:${BRACKETED}|${IPV4}|${NAME})`;
+
+/** In UTF-16 units, of which a byte is at least one. */
+const UNIX = "unix:[^\\0]{0,106}[^\\0\\/]";
+
+/** As {@linkcode parseListenAddress}. */
+export const LISTEN_PATTERN = `^(?:${UNIX}|(?!u(?:dp|nix):)${HOST}?:${PORT})$`;
+
+/** As {@linkcode parseDialAddress}. */
+export const DIAL_PATTERN = `^(?:${UNIX}|(?!u(?:dp|nix):)${HOST}:(?!0+$)${PORT})$`;
+
+/** As {@linkcode parseSubnet}, which alone knows whether it begins at its first address. */
+export const SUBNET_PATTERN = `^${IPV4}/(?:3[0-2]|[12]?\\d)(?::(?!0+$)${PORT})?$`;
+
+/** A range of HTTP statuses, as `200-399`. */
+export const STATUS_RANGE_PATTERN = "^[1-5]\\d{2}-[1-5]\\d{2}$";

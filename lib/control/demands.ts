@@ -1,0 +1,42 @@
+/** What a configuration asks of the control plane, put as the parts of it want it. Pure. */
+
+import type { Config } from "../config/schema.ts";
+import type { RecordedSessions } from "../dataplane/record.ts";
+import type { WatchedPool } from "../health/backend_health.ts";
+import type { FileNeeds } from "./open_files.ts";
+import type { Plan } from "./plan.ts";
+
+/** How many workers there are. */
+export function workersOf({ workers }: Config): number {
+  return workers === "auto" ? navigator.hardwareConcurrency : workers;
+}
+
+/** How long sessions may go on after a reload. */
+export function drainTimeoutOf({ reloadDrainTimeoutMs }: Config): number {
+  return reloadDrainTimeoutMs === 0 ? Infinity : reloadDrainTimeoutMs;
+}
+
+/** A record of a session is a warning at most. */
+export function recordsOf({ log }: Config): RecordedSessions {
+  return log.level === "error" ? false : log.sessions;
+}
+
+/** What it needs of open files. */
+export function fileNeeds(config: Config): FileNeeds {
+  const checked = Object.values(config.pools).filter(({ healthCheck }) => healthCheck !== undefined);
+  return {
+    workers: workersOf(config),
+    listeners: config.listeners.length,
+    hasAdmin: config.admin !== undefined,
+    checkedBackends: checked.reduce((sum, pool) => sum + pool.backends.length, 0),
+    maxConnections: config.listeners.reduce((sum, listener) => sum + listener.maxConnections, 0),
+  };
+}
+
+/** The pools of a plan with the rules of their health. */
+export function watchedPools(plan: Plan, config: Config): WatchedPool[] {
+  return plan.pools.flatMap(({ row, name, backends }) => {
+    const rules = config.pools[name];
+    return rules === undefined ? [] : [{ row, name, backends, rules }];
+  });
+}

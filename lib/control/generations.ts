@@ -1,0 +1,108 @@
+/** All generations of workers: the current one, and those that drain. */
+
+import type { Config } from "../config/schema.ts";
+import type { LiveSessionFacts, LiveSessionFilter } from "../dataplane/messages.ts";
+import type { EndReason } from "../dataplane/record.ts";
+import type { BackendRow } from "../pool/row.ts";
+import { drainTimeoutOf, recordsOf, workersOf } from "./demands.ts";
+import { Generation, type GenerationDeps } from "./generation.ts";
+import type { Plan } from "./plan.ts";
+
+export interface GenerationsOptions {
+  /** What is the same for all of them. */
+  readonly deps: Omit<GenerationDeps, "recordSessions" | "tallySessions">;
+  /** Told when one that was retired has come to its end. */
+  readonly onDrained: (generation: Generation, closedSessions: number) => void;
+  /** Aborted when the balancer is to stop: nothing more is started. */
+  readonly stop: AbortSignal;
+}
+
+export class Generations {
+  /** Counts those that were started. */
+  started = 0;
+  /** Undefined before the first has been started. */
+  current: Generation | undefined;
+  readonly #options: GenerationsOptions;
+  /** The oldest first. */
+  readonly #all = new Set<Generation>();
+
+  constructor(options: GenerationsOptions) {
+    this.#options = options;
+  }
+
+  /** Those that were started and have not come to their end, the oldest first. */
+  get all(): readonly Generation[] {
+    return [...this.#all];
+  }
+
+  /**
+   * Starts the next one, which is the current one from then on; resolves when it accepts. The one before goes on until it is
+   * retired.
+   *
+   * @throws {RunError} when it cannot; then nothing has changed.
+   */
+  async start(plan: Plan, config: Config): Promise<void> {
+    const { deps, stop } = this.#options;
+    const generation = await Generation.start({
+      number: this.started + 1,
+      plan,
+      before: this.current?.plan,
+      workers: workersOf(config),
+      deps: {
+        ...deps,
+        recordSessions: recordsOf(config),
+        tallySessions: config.admin !== undefined,
+      },
+      stop,
+    });
+    this.started++;
+    this.#all.add(generation);
+    this.current = generation;
+  }
+
+  /** Stops accepting in a generation that has been replaced, and lets its sessions finish; resolves when it has stopped accepting. */
+  async retire(generation: Generation, next: Plan, drainTimeoutMs: number): Promise<void> {
+    await generation.close(next);
+    void this.#drain(generation, drainTimeoutMs);
+  }
+
+  /** Applies the drain timeout of a configuration to the generations that drain. */
+  limitLingering(config: Config): void {
+    for (const generation of this.#all) {
+      if (generation !== this.current) generation.setDeadline(drainTimeoutOf(config));
+    }
+  }
+
+  /** Lets all of them drain; resolves with how many sessions had to be ended. */
+  async drain(timeoutMs: number): Promise<number> {
+    const closed = await Promise.all(this.all.map((it) => it.drain(timeoutMs)));
+    return closed.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Resolves with whether every worker has handled all messages that were sent before, and all answers have arrived. */
+  async confirm(): Promise<boolean> {
+    return !(await Promise.all(this.all.map((it) => it.confirm()))).includes(false);
+  }
+
+  /** Ends the sessions at a backend, which is known by its row. */
+  endSessions(backend: BackendRow, reason: EndReason): void {
+    for (const generation of this.#all) generation.endSessions(backend, reason);
+  }
+
+  /** Ends one session; false when there is none with this id. */
+  async endSession(id: string, reason: EndReason): Promise<boolean> {
+    return (await Promise.all(this.all.map((it) => it.endSession(id, reason)))).includes(true);
+  }
+
+  /** Active sessions, the oldest first, at most `limit`. */
+  async sessions(limit: number, filter: LiveSessionFilter = {}): Promise<LiveSessionFacts[]> {
+    const all = (await Promise.all(this.all.map((it) => it.sessions(limit, filter)))).flat();
+    return all.sort((a, b) => b.age_ms - a.age_ms).slice(0, limit);
+  }
+
+  async #drain(generation: Generation, timeoutMs: number): Promise<void> {
+    const closedSessions = await generation.drain(timeoutMs);
+    this.#all.delete(generation);
+    this.#options.onDrained(generation, closedSessions);
+  }
+}

@@ -1,0 +1,125 @@
+/** Reading the configuration again, and putting it into force. */
+
+import type { Reloaded } from "../admin/operations.ts";
+import { ConfigError } from "../config/parse.ts";
+import { readConfig } from "../config/read.ts";
+import type { Config } from "../config/schema.ts";
+import { formatDuration } from "../core/duration.ts";
+import { reasonOf, RunError } from "../core/errors.ts";
+import type { RunningLog } from "../core/log.ts";
+import type { Balancer } from "./balancer.ts";
+import type { Generations } from "./generations.ts";
+import { applicable, type NotInForce, overridden, type Overrides, withOverrides } from "./in_force.ts";
+import { waitForAnswer } from "./patience.ts";
+import { ReloadQueue } from "./reload_queue.ts";
+
+export interface ReloaderOptions {
+  readonly balancer: Pick<Balancer, "config" | "journal" | "reload"> & {
+    readonly generations: Pick<Generations, "started">;
+  };
+  /** Undefined when the configuration did not come from a file. */
+  readonly file: string | undefined;
+  /** What was read at the start. */
+  readonly read: Config;
+  readonly overrides: Overrides;
+  readonly log: Pick<RunningLog, "adjust">;
+  /**
+   * Reads what the admin side needs. The function that it gives moves the admin side, and says why when that cannot be done;
+   * the request for the reload may have come through it, and is still to be answered.
+   */
+  readonly prepareAdmin: (config: Config) => Promise<() => Promise<string | undefined>>;
+  /** For the files to be read; a test may have less. */
+  readonly readPatienceMs?: number;
+}
+
+/** A file that cannot be read by then, as a pipe that has no writer, does not hold up the reloads that follow. */
+const READ_PATIENCE_MS = 10_000;
+
+/**
+ * Reloads, one after the other. Each reads the file when its turn comes, so the last one to be asked for leaves in force what
+ * the file said then, or later.
+ */
+export class Reloader {
+  /** Since the start. */
+  readonly counts = { ok: 0, failed: 0 };
+  readonly #options: ReloaderOptions;
+  readonly #queue = new ReloadQueue(() => this.#reload());
+  /** The file as it was read the last time that it came into force. */
+  #read: Config;
+
+  constructor(options: ReloaderOptions) {
+    this.#options = options;
+    this.#read = options.read;
+  }
+
+  /**
+   * Asks for a reload; resolves with what became of the one that served this request. When the file cannot be put into force,
+   * nothing changes. The log says what became of it either way. Never rejects.
+   */
+  request(): Promise<Reloaded> {
+    return this.#queue.request();
+  }
+
+  async #reload(): Promise<Reloaded> {
+    try {
+      const done = await this.#apply();
+      this.counts.ok++;
+      return done;
+    } catch (error) {
+      const faults = error instanceof ConfigError ? error.message.split("\n") : [reasonOf(error)];
+      for (const fault of faults) this.#options.balancer.journal.error("reload_failed", { reason: fault });
+      this.counts.failed++;
+      return { ok: false, message: "nothing has changed", faults };
+    }
+  }
+
+  async #apply(): Promise<Reloaded> {
+    const { balancer, file, overrides, log } = this.#options;
+    if (file === undefined) {
+      throw new RunError("there is no configuration file to read again: this one came from elsewhere");
+    }
+    const { read, moveAdmin } = await this.#prepare(file);
+    const { config, notes: unapplied } = applicable(withOverrides(read, overrides), balancer.config);
+    const workers = await balancer.reload(config);
+    const notes = [...overridden(read, this.#read, overrides), ...unapplied];
+    this.#read = read;
+    log.adjust(config.log);
+    const admin = await moveAdmin();
+    if (admin !== undefined) notes.push({ key: "admin", message: admin });
+    return this.#report(file, read.notes, notes, workers);
+  }
+
+  #report(
+    config: string,
+    fileNotes: readonly string[],
+    notInForce: readonly NotInForce[],
+    workers: "kept" | "replaced",
+  ): Reloaded {
+    const { journal, generations: { started: generation } } = this.#options.balancer;
+    const notes = notInForce.map(({ key, message }) => `${key}: ${message}`);
+    for (const note of fileNotes) journal.warn("config_note", { note });
+    for (const note of notes) journal.warn("config_note", { note: `${config} ${note}` });
+    const exceptions = notInForce.length === 0 ? {} : { not_in_force: notInForce.map(({ key }) => key) };
+    journal.info("reloaded", { config, workers, generation, ...exceptions });
+    const outcome = `workers ${workers}, generation ${generation}`;
+    if (notes.length === 0) return { ok: true, message: `${config} is in force; ${outcome}`, notes };
+    return {
+      ok: true,
+      message: `${config} is in force, but not all of it: ${notes.join("; ")}; ${outcome}`,
+      notes,
+    };
+  }
+
+  async #prepare(file: string): Promise<{ read: Config; moveAdmin: () => Promise<string | undefined> }> {
+    const patienceMs = this.#options.readPatienceMs ?? READ_PATIENCE_MS;
+    const preparing = (async () => {
+      const read = await readConfig(file);
+      return { read, moveAdmin: await this.#options.prepareAdmin(read) };
+    })();
+    const answer = await waitForAnswer(preparing, patienceMs);
+    if (answer === "answered") return await preparing;
+    throw new RunError(
+      `${file}: it, or a file that it names, could not be read within ${formatDuration(patienceMs)}`,
+    );
+  }
+}

@@ -1,0 +1,48 @@
+/** What a configuration touches: the one statement from which permissions, and what is given up, are derived. Pure. */
+
+import type { Config } from "../config/schema.ts";
+import type { Address } from "../core/address.ts";
+import type { Subnet } from "../core/subnet.ts";
+import { standardStreamOf } from "../core/standard_stream.ts";
+import { boundAt } from "./unix_sockets.ts";
+
+/** As it is written: names are not resolved, "all addresses" is no host. */
+export interface Touched {
+  /** Listeners, where their Unix sockets are made, and the admin side. */
+  readonly listens: readonly Address[];
+  /** Backends, and where they are checked. */
+  readonly dials: readonly Address[];
+  /** Where backends may come to be, and be checked. */
+  readonly dialsWithin: readonly Subnet[];
+  /** Files; sockets are none of them. */
+  readonly reads: readonly string[];
+  readonly writes: readonly string[];
+}
+
+/** @param file The configuration itself; undefined when it is no file. */
+export function touchedBy({ listeners, pools, admin, log }: Config, file?: string): Touched {
+  const logFiles = log.file === undefined || standardStreamOf(log.file) !== undefined ? [] : [log.file];
+  return {
+    listens: [
+      ...listeners.flatMap(({ listen }): Address[] =>
+        listen.transport === "unix" ? [listen, boundAt(listen)] : [listen]
+      ),
+      ...(admin === undefined ? [] : [admin.listen]),
+    ],
+    dials: Object.values(pools).flatMap(({ backends, healthCheck }) => {
+      return backends.flatMap(({ address }) => {
+        const port = healthCheck?.port;
+        return address.transport === "unix" || port === undefined
+          ? [address]
+          : [address, { ...address, port }];
+      });
+    }),
+    dialsWithin: Object.values(pools).flatMap(({ within, healthCheck }) => {
+      const port = healthCheck?.port;
+      return port === undefined ? within : within.flatMap((subnet) => [subnet, { ...subnet, port }]);
+    }),
+    // Whether the log ends in the middle of a line is looked at before it is written on.
+    reads: [file, admin?.tokenFile, ...logFiles].filter((path) => path !== undefined),
+    writes: logFiles,
+  };
+}

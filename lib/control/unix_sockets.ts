@@ -1,0 +1,66 @@
+/** The Unix sockets of a generation: made beside their paths, handed over at a reload, removed at the end. */
+
+import type { Address, UnixAddress } from "../core/address.ts";
+import { TICK_MS } from "../core/coarse_clock.ts";
+import { isAnswered, removeFile, removeSocketFile } from "../core/listening.ts";
+import { sleep } from "../core/sleep.ts";
+import type { ListenerOptions } from "../dataplane/messages.ts";
+import { describeListenError } from "../engine/runtime/listen.ts";
+
+/**
+ * Where a listener is bound. A Unix socket is bound to a path of its own and then renamed: rename(2) is atomic, so every connect
+ * finds a listener. Closing a listener removes the path it was bound to; after the rename, that no longer removes a newer socket.
+ */
+export function boundAt<Place extends Address>(address: Place): Place {
+  return address.transport === "tcp" ? address : { ...address, path: `${address.path}.new` };
+}
+
+export class UnixSockets {
+  readonly #addresses: readonly UnixAddress[];
+
+  constructor(listeners: readonly ListenerOptions[]) {
+    this.#addresses = unixAddresses(listeners);
+  }
+
+  /**
+   * Checks that each path is free, or a stale socket.
+   *
+   * @param before Listeners of this program whose paths are taken over.
+   * @throws {RunError} when another program listens on a path, or the file there is no socket.
+   */
+  async check(before: readonly ListenerOptions[]): Promise<void> {
+    const fresh = missingIn(this.#addresses, unixAddresses(before));
+    await Promise.all(fresh.map(async (address) => {
+      if (await isAnswered(address.path)) throw describeListenError(address, new Deno.errors.AddrInUse());
+    }));
+  }
+
+  /** Renames the bound sockets to their paths. */
+  async takeOverPaths(): Promise<void> {
+    await Promise.all(this.#addresses.map((address) => Deno.rename(boundAt(address).path, address.path)));
+  }
+
+  /** Removes bound sockets that were never renamed. */
+  async withdraw(): Promise<void> {
+    await Promise.all(this.#addresses.map((it) => removeFile(boundAt(it).path)));
+  }
+
+  /** Leaves the old socket one more tick to accept connections that were made before `next` took its path over. */
+  async afterHandover(next: readonly ListenerOptions[], stop: AbortSignal): Promise<void> {
+    const left = missingIn(this.#addresses, unixAddresses(next));
+    if (left.length < this.#addresses.length) await sleep(TICK_MS, stop);
+  }
+
+  /** Removes the socket files that `next` has not taken over. Call it when their listeners are closed. */
+  async remove(next: readonly ListenerOptions[]): Promise<void> {
+    await Promise.all(missingIn(this.#addresses, unixAddresses(next)).map(removeSocketFile));
+  }
+}
+
+function unixAddresses(listeners: readonly ListenerOptions[]): UnixAddress[] {
+  return listeners.flatMap(({ address }) => address.transport === "unix" ? [address] : []);
+}
+
+function missingIn(addresses: readonly UnixAddress[], others: readonly UnixAddress[]): UnixAddress[] {
+  return addresses.filter(({ path }) => others.every((it) => it.path !== path));
+}

@@ -1,0 +1,75 @@
+// deno-lint-ignore-file no-await-in-loop -- one look after the other
+
+/**
+ * Notices that a file has changed, by looking at it.
+ *
+ * The system's own notices do not come for a file behind a bind mount, and they are lost with a folder that is removed, or
+ * a link of the path that is set to another folder. A look costs a tenth of a millisecond and misses none of these.
+ */
+
+import { sleep } from "../core/sleep.ts";
+
+/** How often the file is looked at. A change is read when it has been the same for two looks: it may be half written. */
+const LOOK_EVERY_MS = 250;
+
+/** Times of files are this coarse on some systems: within it a file may have changed twice and look the same. */
+const FRESH_MS = 2_500;
+
+export interface WatchFileOptions {
+  readonly lookEveryMs?: number;
+}
+
+/**
+ * Calls `changed` whenever the text of the file has changed, until `stop`. A file that cannot be read at the moment has not
+ * changed. Never rejects.
+ */
+export async function watchFile(
+  file: string,
+  changed: () => void,
+  stop: AbortSignal,
+  { lookEveryMs = LOOK_EVERY_MS }: WatchFileOptions = {},
+): Promise<void> {
+  let text = await look(file) === undefined ? undefined : await readText(file);
+  // What was seen of the file when it was last read, and by the last look.
+  let [known, last] = [undefined, undefined] as (string | undefined)[];
+  for (; !stop.aborted; await sleep(lookEveryMs, stop)) {
+    const seen = await look(file);
+    const isSettled = seen !== undefined && seen.marks === last;
+    last = seen?.marks;
+    if (!isSettled || (seen.marks === known && !seen.isFresh)) continue;
+    const now = await readText(file);
+    if (now === undefined) continue;
+    known = seen.marks;
+    if (now === text) continue;
+    text = now;
+    if (!stop.aborted) changed();
+  }
+}
+
+interface Look {
+  /** Changes with the file, whatever was done to it. */
+  readonly marks: string;
+  readonly isFresh: boolean;
+}
+
+/** What the path stands for now, through all links; undefined when it is no file. */
+async function look(file: string): Promise<Look | undefined> {
+  try {
+    const { isFile, dev, ino, size, mtime, ctime } = await Deno.stat(file);
+    // Reading a pipe would take away what is in it.
+    if (!isFile) return undefined;
+    const changedMs = Math.max(mtime?.getTime() ?? 0, ctime?.getTime() ?? 0);
+    const marks = [dev, ino, size, mtime?.getTime(), ctime?.getTime()].join(" ");
+    return { marks, isFresh: Math.abs(Date.now() - changedMs) < FRESH_MS };
+  } catch {
+    return undefined;
+  }
+}
+
+async function readText(file: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(file);
+  } catch {
+    return undefined;
+  }
+}

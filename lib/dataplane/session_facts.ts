@@ -1,0 +1,46 @@
+/** What is said about a session: while it lasts, and when it is over. */
+
+import { formatEndpoint } from "../core/endpoint.ts";
+import type { LiveSessionFacts } from "./messages.ts";
+import type { SessionRecord } from "./record.ts";
+import type { Session } from "./session.ts";
+
+/** What can be said about it while it lasts. */
+export function factsOf(session: Session, id: string): LiveSessionFacts {
+  return {
+    id,
+    listener: session.listener.name,
+    pool: session.pool.name,
+    client: formatEndpoint(session.client.peer),
+    backend: session.backend?.name ?? null,
+    age_ms: Math.round(session.ageMs),
+    bytes_in: session.activity.bytesIn,
+    bytes_out: session.activity.bytesOut,
+  };
+}
+
+/** What a session that is over leaves behind. */
+export function recordOf(session: Session, id: string): SessionRecord {
+  const local = session.backendSocket?.local;
+  return {
+    id,
+    listener: session.listener.name,
+    client: formatEndpoint(session.client.peer),
+    pool: session.pool.name,
+    backend: session.backend?.name,
+    local: local?.transport === "tcp" ? formatEndpoint(local) : undefined,
+    bytes_in: session.activity.bytesIn,
+    bytes_out: session.activity.bytesOut,
+    queue_ms: session.queuedMs === undefined ? undefined : roundMs(session.queuedMs),
+    dial_ms: roundMs(session.diallingMs),
+    duration_ms: roundMs(session.ageMs),
+    attempts: session.attempts,
+    failed: session.failedDials?.map(({ backend, failure }) => `${backend.name}: ${failure}`),
+    end: session.endReason,
+  };
+}
+
+/** Microseconds are as much as the clock is good for. */
+function roundMs(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
+}

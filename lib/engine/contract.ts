@@ -1,0 +1,163 @@
+/**
+ * What the data plane asks of an engine, which alone knows sockets. Types, and one size.
+ *
+ * One engine serves one thread. Events are told by calling, in the turn of the event loop in which they are noticed.
+ */
+
+import type { Address } from "../core/address.ts";
+import type { Connection } from "../core/connection.ts";
+import type { Endpoint } from "../core/endpoint.ts";
+import type { Every } from "../core/every.ts";
+import type { Woken } from "../core/woken.ts";
+
+/**
+ * A connection. Who was given it owns it and closes it, also after its peer has gone; a relay closes neither of its two.
+ */
+export interface Socket {
+  readonly peer: Endpoint;
+  readonly local: Endpoint;
+  /** Sends this before anything that is relayed to it; it is not counted. Call it once, before the relay. */
+  preface(bytes: Uint8Array): void;
+  /** Closes it, which ends all that is under way on it. May be called again. */
+  close(): void;
+  /** As {@linkcode close}, but the peer learns that this is no regular end, where the engine can say so (RFC 9293, 3.10.5). */
+  reset(): void;
+}
+
+/** One that can be read and written by hand, as those who are no relay do. */
+export interface StreamSocket extends Omit<Socket, "preface">, Connection {}
+
+/** As much is read ahead of a client at most; what it sends beyond that waits in the kernel's buffer. */
+export const MAX_FIRST_BYTES: number = 8 * 1024;
+
+/** A connection that was accepted. */
+export interface ClientSocket extends Socket {
+  /**
+   * Begins to read ahead, before there is a backend to pass anything on to; the relay takes over what was read.
+   *
+   * @param on Told when the client turns out to have reset its connection, or the socket was closed.
+   */
+  readAhead(on: Pick<RelayEvents, "clientGone">): void;
+  /**
+   * Reads further ahead, a few KiB at most, for as long as `isWaiting`; call it after {@linkcode readAhead}.
+   *
+   * @return Whether the client has ended its sending side; false when that is not known.
+   * @throws When the client has reset its connection, or the socket was closed.
+   */
+  hasEnded(isWaiting: () => boolean): Promise<boolean>;
+  /**
+   * Reads ahead until what the client has sent is enough; call it after {@linkcode readAhead}. All that was read is kept, and the
+   * relay begins with it.
+   *
+   * @param isEnough Asked whenever more has come, with all that came so far.
+   */
+  firstBytes(isEnough: (bytes: Uint8Array) => boolean, on: FirstBytesEvents): void;
+}
+
+/** What becomes of waiting for first bytes; never told before `firstBytes` has returned. */
+export interface FirstBytesEvents extends Pick<RelayEvents, "clientGone"> {
+  /** All that came so far, which is enough. */
+  enough(bytes: Uint8Array): void;
+  /** All that came, which is not enough: the client has ended its sending side, or sent more than is read ahead. */
+  tooFew(bytes: Uint8Array): void;
+  /** One of these, or the question, has thrown. */
+  fault(fault: unknown): void;
+}
+
+/** From the client to the backend, or back. */
+export type Direction = "in" | "out";
+
+/** What becomes of a dial; one of these, once, and never before `dial` has returned. */
+export interface DialEvents {
+  /** The socket belongs to the one who is told. */
+  connected(socket: Socket): void;
+  /** {@linkcode shortageOf} and {@linkcode describeDialFault} know to explain why. */
+  dialFailed(error: unknown): void;
+  /** One of these has thrown. */
+  fault(fault: unknown): void;
+}
+
+/** What a relay tells the one for whom it works, at once. */
+export interface RelayEvents {
+  /** There is one write more that its peer has not taken yet, or one less. */
+  writesPending(change: 1 | -1): void;
+  /** Bytes were passed on. */
+  moved(direction: Direction, bytes: number): void;
+  /** A direction has come to its end, which was passed on. */
+  directionEnded(direction: Direction): void;
+  /** The client has reset its connection, or takes nothing more: there is no one left to serve. */
+  clientGone(): void;
+  /** The backend has reset its connection, or takes nothing more. The client still gets all that it had sent. */
+  backendGone(): void;
+  /** After that: the client was given all of it, and an end. */
+  clientTold(): void;
+  /** The relay is over, and holds nothing more; the last that it tells. */
+  finished(): void;
+  /** One of these has thrown; its direction is over. */
+  fault(fault: unknown): void;
+}
+
+/** Who may come in. One place is taken for each connection, before it is accepted. */
+export interface Limiter {
+  /** Takes a place; false when there is none. */
+  readonly enter: () => boolean;
+  /** Gives a place back. */
+  readonly leave: () => void;
+  /** Resolves when it is worth trying to enter again; at the latest after a moment. */
+  readonly freed: () => Promise<void>;
+}
+
+export interface AcceptOptions<Conn> {
+  readonly limiter: Limiter;
+  /** Serves a connection, which it then owns, and calls `leave` once when it is over. Never throws. */
+  readonly serve: (conn: Conn, leave: () => void) => void;
+  /** Ends the accepting and closes the listener. Connections that were accepted go on. */
+  readonly stop: AbortSignal;
+  /** Told when accepting begins to fail, with the reason, and when it works again; of a series only once in a while. */
+  readonly onTrouble: (event: "accept_failing" | "accept_recovered", fields: Record<string, unknown>) => void;
+}
+
+/** What listens. Who asked for it owns it, until it accepts. */
+export interface Listener {
+  /** Accepts until it is stopped, and then waits for nothing more; it closes the listener. */
+  accept(options: AcceptOptions<ClientSocket>): Promise<void>;
+  /** For a listener that never accepts. */
+  close(): void;
+}
+
+export interface Engine {
+  /**
+   * Listens on addresses with nothing left open (see `settleAddresses`), all of one listener, together with every other thread
+   * of this process that does.
+   *
+   * @throws {RunError} that says in one sentence why it cannot be done.
+   */
+  listen(addresses: readonly Address[], backlog: number): Promise<Listener>;
+  /**
+   * Dials a peer, at its other addresses too if the first does not answer.
+   *
+   * @return Gives the dial up: nothing is told any more, and what still comes of it is closed.
+   */
+  dial(addresses: readonly [Address, ...Address[]], on: DialEvents): () => void;
+  /**
+   * After a dial that found no descriptor: calls when it is worth another try. Accepting pauses meanwhile: a descriptor that
+   * becomes free is for those who were let in.
+   *
+   * @return Takes that back.
+   */
+  whenDescriptor(call: () => void): () => void;
+  /**
+   * Calls once, after so many milliseconds.
+   *
+   * @return Takes that back.
+   */
+  later(ms: number, call: () => void): () => void;
+  readonly every: Every;
+  /** Waits for a wake-up by another thread. Resolves in the next turn of the event loop. */
+  readonly woken: Woken;
+  /**
+   * Relays until both directions have ended, or the client is gone, or both sockets were closed; an end of one direction is passed
+   * on as that alone. A backend that is gone lets the client have what it had sent. Closes neither socket.
+   */
+  relay(client: ClientSocket, backend: Socket, on: RelayEvents): void;
+}

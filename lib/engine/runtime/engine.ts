@@ -1,0 +1,90 @@
+import type { Address } from "../../core/address.ts";
+import { type Every, every } from "../../core/every.ts";
+import { type Woken, woken } from "../../core/woken.ts";
+import type { AcceptOptions, DialEvents, Engine, Listener, RelayEvents } from "../contract.ts";
+import { acceptConnections } from "./accept.ts";
+import { Buffers } from "./buffers.ts";
+import { DescriptorShortage } from "./descriptor_shortage.ts";
+import { dial } from "./dial.ts";
+import { joined } from "./joined_listener.ts";
+import { listenShared } from "./listen.ts";
+import { relay } from "./relay.ts";
+import { RuntimeClient, type RuntimeSocket } from "./socket.ts";
+import { Turnstile } from "./turnstile.ts";
+
+/** The engine of a thread on the sockets of the runtime (`Deno.Conn`). */
+export class RuntimeEngine implements Engine {
+  readonly turnstile: Turnstile;
+  readonly every: Every = every;
+  readonly woken: Woken = woken;
+  readonly #buffers = new Buffers();
+  readonly #shortage = new DescriptorShortage();
+
+  /** @param served Those whose connections it drives: how many there are decides whether they take turns. */
+  constructor(served: { readonly size: number }) {
+    this.turnstile = new Turnstile(served);
+  }
+
+  async listen(addresses: readonly Address[], backlog: number): Promise<RuntimeListener> {
+    const sockets = await Promise.all(addresses.map((address) => listenShared(address, backlog)));
+    return new RuntimeListener(sockets, this.#shortage, this.#buffers);
+  }
+
+  dial(addresses: readonly [Address, ...Address[]], on: DialEvents): () => void {
+    const given = new AbortController();
+    dial(addresses, given.signal).then(
+      (socket) => {
+        if (given.signal.aborted) return socket.close();
+        on.connected(socket);
+      },
+      (error) => {
+        if (!given.signal.aborted) on.dialFailed(error);
+      },
+    ).catch((fault) => on.fault(fault));
+    return () => given.abort();
+  }
+
+  whenDescriptor(call: () => void): () => void {
+    return this.#shortage.wait(call);
+  }
+
+  later(ms: number, call: () => void): () => void {
+    const timer = setTimeout(call, ms);
+    return () => clearTimeout(timer);
+  }
+
+  relay(client: RuntimeClient, backend: RuntimeSocket, on: RelayEvents): void {
+    relay(client, backend, on, { buffers: this.#buffers, turnstile: this.turnstile });
+  }
+}
+
+class RuntimeListener implements Listener {
+  readonly #sockets: readonly Deno.Listener[];
+  readonly #shortage: DescriptorShortage;
+  readonly #buffers: Buffers;
+
+  constructor(sockets: readonly Deno.Listener[], shortage: DescriptorShortage, buffers: Buffers) {
+    this.#sockets = sockets;
+    this.#shortage = shortage;
+    this.#buffers = buffers;
+  }
+
+  accept({ limiter, serve, ...options }: AcceptOptions<RuntimeClient>): Promise<void> {
+    const shortage = this.#shortage;
+    const serveConn = (conn: Deno.Conn, leave: () => void): void =>
+      serve(new RuntimeClient(conn, this.#buffers), leave);
+    return acceptConnections(joined(this.#sockets, (conn) => serveConn(conn, () => {})), {
+      ...options,
+      serve: serveConn,
+      limiter: {
+        enter: () => !shortage.isFelt && limiter.enter(),
+        leave: limiter.leave,
+        freed: () => shortage.isFelt ? shortage.over() : limiter.freed(),
+      },
+    });
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.close();
+  }
+}

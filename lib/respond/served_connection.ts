@@ -1,0 +1,72 @@
+/** A connection of the server role: ended when it is idle for too long, and closed once. */
+
+import type { CoarseClock, Watched } from "../core/coarse_clock.ts";
+import type { Connection } from "../core/connection.ts";
+import type { StreamSocket } from "../engine/contract.ts";
+import type { Turnstile } from "../engine/runtime/turnstile.ts";
+
+/** How long a peer that has had its answer may take to go. */
+const LINGER_MS = 2_000;
+
+export class ServedConnection implements Connection, Watched {
+  readonly #socket: StreamSocket;
+  readonly #clock: CoarseClock;
+  readonly #turnstile: Turnstile;
+  readonly #idleTimeoutMs: number;
+  /** Whether bytes have moved since the last tick, which takes note of it. */
+  #hasMoved = false;
+  #lastActiveMs: number;
+  #lingerDeadlineMs = Infinity;
+  #closed = false;
+
+  /** @param idleTimeoutMs 0 is none. */
+  constructor(socket: StreamSocket, clock: CoarseClock, turnstile: Turnstile, idleTimeoutMs: number) {
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#turnstile = turnstile;
+    this.#idleTimeoutMs = idleTimeoutMs === 0 ? Infinity : idleTimeoutMs;
+    this.#lastActiveMs = clock.exactMs();
+    clock.watch(this);
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    return new Promise((resolve, reject) => {
+      const onRead = (filled: number | null): void => {
+        this.#hasMoved = true;
+        this.#turnstile.enter(() => resolve(filled));
+      };
+      this.#socket.read(buffer).then(onRead, reject);
+    });
+  }
+
+  async write(bytes: Uint8Array): Promise<number> {
+    const written = await this.#socket.write(bytes);
+    this.#hasMoved = true;
+    return written;
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#socket.closeWrite();
+  }
+
+  /** From now on the peer has only a moment. */
+  beginLinger(): void {
+    this.#lingerDeadlineMs = this.#clock.exactMs() + LINGER_MS;
+  }
+
+  onTick(nowMs: number): void {
+    if (this.#hasMoved) {
+      this.#hasMoved = false;
+      this.#lastActiveMs = nowMs;
+    }
+    if (nowMs - this.#lastActiveMs >= this.#idleTimeoutMs || nowMs >= this.#lingerDeadlineMs) this.close();
+  }
+
+  /** Ends every read and write. May be called again. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#clock.unwatch(this);
+    this.#socket.close();
+  }
+}

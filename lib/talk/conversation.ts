@@ -1,0 +1,98 @@
+/** One conversation: messages, or input, to a socket, and what comes back to an output. */
+
+import { type Address, formatAddress } from "../core/address.ts";
+import { CHUNK_BYTES, chunks, type Connection, writeAll } from "../core/connection.ts";
+import { reasonOf, RunError } from "../core/errors.ts";
+import { formatDuration } from "../core/duration.ts";
+import { dialByName } from "../engine/runtime/dial.ts";
+import { OutputClosed, writeOut } from "../core/output.ts";
+import { describeFault } from "./fault.ts";
+import { SilenceWatch } from "./silence_watch.ts";
+
+export interface ConversationOptions {
+  readonly connect: Address;
+  /** Sent with a newline each; when there is none, `input` is sent. */
+  readonly messages: readonly string[];
+  /** How long to wait to be connected, and for any byte in either direction; 0 is forever. */
+  readonly timeoutMs: number;
+  readonly input: Pick<Connection, "read">;
+  /** Whether the input ends only when somebody wishes so, as at a terminal; then the end of the peer is the end. */
+  readonly isInputEndless: boolean;
+  readonly output: Pick<Connection, "write">;
+  /** Ends the conversation at once; not an error. */
+  readonly stop: AbortSignal;
+}
+
+/**
+ * Talks to a server until it ends the conversation: sends everything, ends the sending side, prints what comes back.
+ *
+ * @throws {RunError} when the peer refuses, is lost, stays silent for too long, or does not take everything.
+ */
+export async function converse(options: ConversationOptions): Promise<void> {
+  const peer = formatAddress(options.connect);
+  const silence = new SilenceWatch(options.timeoutMs, options.stop);
+  try {
+    const conn = await dialByName(options.connect, silence.signal);
+    const close = (): void => conn.close();
+    silence.signal.addEventListener("abort", close, { once: true });
+    if (silence.signal.aborted) close();
+    try {
+      await exchange(silence.watching(conn), options);
+    } finally {
+      silence.signal.removeEventListener("abort", close);
+      if (!silence.signal.aborted) conn.close();
+    }
+  } catch (error) {
+    if (options.stop.aborted || error instanceof OutputClosed) return;
+    if (error instanceof RunError) throw error;
+    if (silence.signal.aborted) {
+      throw new RunError(`${peer}: nothing came for ${formatDuration(options.timeoutMs)}`);
+    }
+    throw new RunError(`${peer}: ${describeFault(options.connect, error)}`, { cause: error });
+  } finally {
+    silence.end();
+  }
+}
+
+/** Sends and receives at the same time: either alone could wait for a peer that waits for the other. */
+async function exchange(conn: Connection, options: ConversationOptions): Promise<void> {
+  const sending = sendAll(conn, options).then(() => undefined, (error: unknown) => ({ error }));
+  const inputFailure = sending.then((failure) => {
+    return failure?.error instanceof RunError ? Promise.reject(failure.error) : new Promise<never>(() => {});
+  });
+  await Promise.race([receiveAll(conn, options), inputFailure]);
+  // The peer has said all it will, and may still listen; only a person at a terminal is not kept waiting for that.
+  const failure = options.isInputEndless ? await Promise.race([sending, undefined]) : await sending;
+  if (failure !== undefined) throw failure.error;
+}
+
+async function receiveAll(conn: Connection, options: ConversationOptions): Promise<void> {
+  for await (const chunk of chunks(conn)) await writeOut(chunk, options.output);
+}
+
+async function sendAll(conn: Connection, options: ConversationOptions): Promise<void> {
+  if (options.messages.length > 0) {
+    await writeAll(
+      conn,
+      new TextEncoder().encode(options.messages.map((message) => `${message}\n`).join("")),
+    );
+  } else {
+    const buffer = new Uint8Array(CHUNK_BYTES);
+    for (;;) {
+      // deno-lint-ignore no-await-in-loop -- a pipe is read in order
+      const filled = await readInput(options.input, buffer);
+      if (filled === null) break;
+      // deno-lint-ignore no-await-in-loop -- and written in order
+      await writeAll(conn, buffer.subarray(0, filled));
+    }
+  }
+  await conn.closeWrite();
+}
+
+async function readInput(input: ConversationOptions["input"], buffer: Uint8Array): Promise<number | null> {
+  try {
+    return await input.read(buffer);
+  } catch (error) {
+    throw new RunError(`stdin: ${reasonOf(error).toLowerCase()}`, { cause: error });
+  }
+}

@@ -1,0 +1,200 @@
+/** What people write who come from other programs, and the one sentence that they get. */
+
+import assert from "node:assert/strict";
+import { parseConfig } from "../../lib/config/parse.ts";
+import {
+  assertFaults,
+  MINIMAL,
+  withBackends,
+  withListenerLine,
+  withPoolLine,
+  withRootLine,
+} from "./faults.ts";
+
+Deno.test("an algorithm of another program, or one that is mistyped, names the one that is meant", () => {
+  for (
+    const [word, meant] of [
+      ["roundrobin", "round_robin"],
+      ["round-robin", "round_robin"],
+      ["RoundRobin", "round_robin"],
+      ["ROUND_ROBIN", "round_robin"],
+      ["static-rr", "round_robin"],
+      ["wrr", "round_robin"],
+      ["leastconn", "least_connections"],
+      ["least_conn", "least_connections"],
+      ["LEAST_REQUEST", "least_connections"],
+      ["least-connections", "least_connections"],
+      ["lest_connections", "least_connections"],
+      ["source", "maglev"],
+      ["ip_hash", "maglev"],
+      ["hash", "maglev"],
+      ["RING_HASH", "maglev"],
+      ["p2c", "random_two"],
+      ["randm", "random"],
+      ["frist", "first"],
+    ] as const
+  ) {
+    const expected = `unknown algorithm ${JSON.stringify(word)}; did you mean ${meant}?`;
+    assertFaults(withPoolLine(`algorithm: ${word}`), ["8:16 pools.web.algorithm", expected]);
+  }
+  assertFaults(withRootLine("log: { level: warning, format: plain }"), [
+    "8:15 log.level",
+    'unknown level "warning"; did you mean warn?',
+  ], ["8:32 log.format", 'unknown format "plain"; did you mean text?']);
+  assertFaults(withPoolLine("health_check: { type: httpchk }"), [
+    "8:27 pools.web.health_check.type",
+    "did you mean http?",
+  ]);
+});
+
+Deno.test("a key of another program names the one that is meant", () => {
+  const pool = "pools.web";
+  for (
+    const [key, hint] of [
+      ["balance", "did you mean algorithm?"],
+      ["server", "did you mean backends?"],
+      ["servers", "did you mean backends?"],
+      ["lb_policy", "did you mean algorithm?"],
+      ["timeout connect", "did you mean dial_timeout?"],
+      ["proxy_connect_timeout", "did you mean dial_timeout?"],
+      ["connectTimeout", "did you mean dial_timeout?"],
+      ["dialTimeout", "did you mean dial_timeout?"],
+      ["health-check", "did you mean health_check?"],
+      ["option httpchk", "did you mean health_check?"],
+      ["max_fails", "did you mean outlier_detection?"],
+      ["timeout server", "write idle_timeout in a listener"],
+      ["idle_timeout", "it belongs to a listener"],
+      ["max_connections", "it belongs to a backend or a listener"],
+      ["ip_hash", "write algorithm: maglev"],
+      ["leastconn", "write algorithm: least_connections"],
+      ["mode", "sockbal relays the bytes of TCP and knows no other mode; leave it out"],
+      ["ssl", "sockbal does not speak TLS; its bytes are passed on as they come"],
+      ["send-proxy", "the PROXY protocol is not supported"],
+      ["acl", "sockbal does not look into what it relays, so it cannot decide by it"],
+      ["zzz", "use algorithm, hash_key, backends,"],
+    ] as const
+  ) {
+    assertFaults(withPoolLine(`${key}: 1`), [
+      `8:5 ${pool}.${key}`,
+      `unknown key ${JSON.stringify(key)}; ${hint}`,
+    ]);
+  }
+  for (
+    const [key, hint] of [
+      ["bind", "did you mean listen?"],
+      ["default_backend", "did you mean pool?"],
+      ["proxy_pass", "did you mean pool?"],
+      ["maxconn", "did you mean max_connections?"],
+      ["timeout client", "did you mean idle_timeout?"],
+      ["timeout client-fin", "did you mean half_close_timeout?"],
+      ["balance", "write algorithm in a pool"],
+      ["dial_timeout", "it belongs to a pool"],
+    ] as const
+  ) {
+    assertFaults(withListenerLine(`${key}: 1`), [
+      `4:5 listeners[0].${key}`,
+      `unknown key ${JSON.stringify(key)}; ${hint}`,
+    ]);
+  }
+  for (
+    const [key, hint] of [
+      ["frontends", "did you mean listeners?"],
+      ["backends", "did you mean pools?"],
+      ["upstream", "did you mean pools?"],
+      ["nbthread", "did you mean workers?"],
+      ["stats", "did you mean admin?"],
+      ["global", "there are no values for several listeners or pools at once; write them at each"],
+    ] as const
+  ) {
+    assertFaults(withRootLine(`${key}: 1`), [`8:1 ${key}`, `unknown key ${JSON.stringify(key)}; ${hint}`]);
+  }
+  assertFaults(
+    withBackends("{ address: a:1, check: true }", "{ address: b:1, maxconn: 5 }"),
+    ["7:25 pools.web.backends[0].check", "write health_check in a pool"],
+    ["8:25 pools.web.backends[1].maxconn", "did you mean max_connections?"],
+  );
+});
+
+Deno.test("the words of YAML's core schema are truth values, those of its older version are told what to write", () => {
+  for (const [word, value] of [["true", true], ["True", true], ["TRUE", true], ["False", false]] as const) {
+    assert.equal(parseConfig(withRootLine(`log: { sessions: ${word} }`), "f").log.sessions, value);
+  }
+  for (
+    const [word, meant] of [["yes", "true"], ["On", "true"], ["no", "false"], ["OFF", "false"], ["1", "true"]]
+  ) {
+    assertFaults(withRootLine(`log: { sessions: ${word} }`), [
+      "8:18 log.sessions",
+      `is not true, false or served; write ${meant}`,
+    ]);
+  }
+  for (const word of ["~", "null", "Null", "NULL"]) {
+    assertFaults(withRootLine(`shutdown_timeout: ${word}`), ["8:19 shutdown_timeout", "empty; write it as"]);
+  }
+});
+
+Deno.test("an IPv6 address without quotes is told to have them, wherever it stands", () => {
+  const quotes = 'put quotes around an IPv6 address: "[::1]:80"';
+  assertFaults(MINIMAL.replace("127.0.0.1:5678", "[::1]:80"), ["2:18", quotes]);
+  assertFaults(withBackends("[::1]:80"), ["7:15", quotes]);
+  const flow = (backends: string): string => {
+    return `listeners: [{ listen: ":1", pool: p }]\npools: { p: { backends: ${backends} } }\n`;
+  };
+  assertFaults(flow("[ [::1]:80 ]"), ["2:27 pools.p.backends[0]", quotes]);
+  assertFaults(flow("[a:1, [::1]:80]"), ["2:31 pools.p.backends[1]", quotes]);
+  assertFaults(flow("[{ address: [::1]:80 }]"), ["2:42", quotes]);
+});
+
+Deno.test("a variable is told to be written out, and nothing else is said about its value", () => {
+  const said = "variables as ${NAME} are not supported yet; write the value itself";
+  assertFaults(withBackends("${HOST}:80"), ["7:9 pools.web.backends[0]", `"\${HOST}:80": ${said}`]);
+  assertFaults(withListenerLine("idle_timeout: ${T:-5s}"), ["4:19 listeners[0].idle_timeout", said]);
+  assertFaults(withRootLine("log: { file: '/var/${NAME}.log' }"), ["8:14 log.file", said]);
+  assertFaults(withRootLine("workers: ${N}"), ["8:10 workers", said]);
+  assertFaults(withRootLine("log: { file: ${NAME} }"), ["8:15", said]);
+  const check = withPoolLine("health_check: { type: expect, send: 'a${b}', expect: '/a${b}|x/' }");
+  assert.equal(parseConfig(check, "f").pools.web?.healthCheck?.type, "expect");
+});
+
+Deno.test("a duration in another form is told its own", () => {
+  for (
+    const [text, write] of [
+      ["30sec", "30s"],
+      ["5 minutes", "5m"],
+      ["1d", "24h"],
+      ["1.5s", "1s500ms"],
+      ["0.1s", "100ms"],
+      ["90S", "1m30s"],
+      ["2 hrs", "2h"],
+      ["250 msec", "250ms"],
+    ] as const
+  ) {
+    assertFaults(withListenerLine(`idle_timeout: ${text}`), [
+      "4:19 listeners[0].idle_timeout",
+      `${JSON.stringify(text)} is not a duration; write it as ${write}`,
+    ]);
+  }
+  for (const text of ["30us", "forever", "1.00001s", "1000d"]) {
+    assertFaults(withListenerLine(`idle_timeout: ${text}`), [
+      "4:19 listeners[0].idle_timeout",
+      "write it as 250ms, 30s, 1m30s or 2h",
+    ]);
+  }
+});
+
+Deno.test("an address in another form is told what to write", () => {
+  for (
+    const [text, hint] of [
+      ["http://10.0.0.1:80", "write only host:port, as 10.0.0.1:80"],
+      ["http://10.0.0.1:8080/x", "write only host:port, as 10.0.0.1:8080"],
+      ["tcp://db", "write only host:port, as db:80"],
+      ["/run/x.sock", "for a Unix socket write unix:/run/x.sock"],
+      ["'*:80'", "to listen on all addresses write :80"],
+    ] as const
+  ) assertFaults(withBackends(text), ["7:9 pools.web.backends[0]", hint]);
+});
+
+Deno.test("what is not closed is said to be so", () => {
+  for (const text of ["listeners: [", "listeners: {", 'a: "b', "a: ['b]"]) {
+    assertFaults(`${text}\n`, ["2:1", "a bracket, a brace or a quote that was opened above is not closed"]);
+  }
+});

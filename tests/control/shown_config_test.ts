@@ -1,0 +1,122 @@
+// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
+
+/** What `GET /api/config` answers can be saved and read back, and means the same. */
+
+import assert from "node:assert/strict";
+import { plainJson } from "../../lib/admin/plain_json.ts";
+import { readConfig } from "../../lib/config/read.ts";
+import { type Config, configJsonSchema } from "../../lib/config/schema.ts";
+import { configOf, sampleConfig } from "../../lib/config/sources.ts";
+import { shownConfig } from "../../lib/control/shown_config.ts";
+import { parseListenAddress } from "../../lib/core/address.ts";
+
+/** Sets every key that there is, to something else than its default. */
+const EVERY_KEY = `
+listeners:
+  - name: web
+    listen: 127.0.0.1:5678
+    pool: web
+    max_connections: 1000
+    backlog: 128
+    idle_timeout: 1h2m3s4ms
+    half_close_timeout: 250ms
+    max_session_duration: 596h
+  - { listen: ":5679", pool: "123" }
+  - { listen: "[::1]:5680", pool: "true" }
+  - { listen: "unix:run/in.sock", pool: web }
+  - { listen: "unix:run/with space.sock", pool: web }
+pools:
+  web:
+    algorithm: maglev
+    hash_key: source_address
+    backends:
+      - { address: 127.0.0.1:8001, name: first, weight: 7, max_connections: 9, backup: false }
+      - { address: backup.example.com:8002, backup: true, weight: 0 }
+      - "[fe80::1%eth0]:8003"
+      - "unix:run/b.sock"
+      - "unix:run/ü b.sock"
+    dial_timeout: 1s500ms
+    retries: 0
+    queue: { size: 10, timeout: 0s }
+    health_check:
+      type: http
+      interval: 1m
+      timeout: 999ms
+      rise: 1
+      fall: 9
+      port: 81
+      path: "/health?a=%20&b=#c"
+      host: example.com:8080
+      expect_status: [200, 204-204, 301-308]
+    outlier_detection: { consecutive_failures: 5, ejection_time: 1m, max_ejected_percent: 100 }
+    slow_start: 90s
+    initial: down
+    when_all_down: ignore_health
+    on_backend_down: close
+    within: [10.0.0.0/8:8080, 192.0.2.0/24]
+  "123":
+    algorithm: round_robin
+    backends: [127.0.0.1:1]
+    health_check: { type: expect, quit: "BYE\\r\\n", send: "PING \\"\\\\\\r\\n\\x7f\\u0085\\u2028\\0ü\\U0001F600", expect: "/^\\\\+PONG: {a}/" }
+  "true":
+    backends: [127.0.0.1:2]
+    health_check: { type: tcp }
+admin: { listen: "127.0.0.1:9901", token_file: admin.token }
+log: { level: warn, format: json, sessions: served, file: "sessions #1.log" }
+workers: 3
+shutdown_delay: 1s
+shutdown_timeout: 2s
+reload_drain_timeout: 3s
+`;
+
+async function readBack(config: Config, folder: string): Promise<Config> {
+  await Deno.mkdir(`${folder}/elsewhere`, { recursive: true });
+  const file = `${folder}/elsewhere/saved.yaml`;
+  await Deno.writeTextFile(file, plainJson(shownConfig(config)));
+  return await readConfig(file);
+}
+
+async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/admin.token`, "0123456789abcdef\n");
+    await Deno.mkdir(`${folder}/run`);
+    await run(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("a configuration with every key set reads back as it was, from another folder", async () => {
+  await inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/balancer.yaml`, EVERY_KEY);
+    const { notes: _1, ...config } = await readConfig(`${folder}/balancer.yaml`);
+    const { notes: _2, ...again } = await readBack({ ...config, notes: [] }, folder);
+    assert.deepEqual(again, config);
+  });
+});
+
+Deno.test("so do the sample, and what the command line says", async () => {
+  await inFolder(async (folder) => {
+    const short = { listen: parseListenAddress(":5678"), backends: [], algorithm: "maglev" } as const;
+    for (const config of [sampleConfig(), configOf(short)]) {
+      const { notes: _, ...again } = await readBack(config, folder);
+      const { notes: __, ...before } = config;
+      assert.deepEqual(again, before);
+    }
+  });
+});
+
+Deno.test("every key of the schema is set above, so that a new one has to read back as well", () => {
+  const words = new Set(EVERY_KEY.match(/[a-z_]+(?=:)/g));
+  const missing = keysOf(configJsonSchema()).filter((key) => !words.has(key));
+  assert.deepEqual(missing, []);
+});
+
+/** Every key of every map with fixed keys. */
+function keysOf(schema: unknown): string[] {
+  if (Array.isArray(schema)) return schema.flatMap(keysOf);
+  if (typeof schema !== "object" || schema === null) return [];
+  const own = "properties" in schema ? Object.keys(schema.properties as object) : [];
+  return [...own, ...Object.values(schema).flatMap(keysOf)];
+}

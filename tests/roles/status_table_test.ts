@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Status } from "../../lib/admin/operations.ts";
+import { statusTable, whyNotReady } from "../../lib/roles/status_table.ts";
+import { cutMiddle } from "../../lib/roles/text_table.ts";
+import { fakeBackend, fakeStatus } from "../admin/fake_operations.ts";
+
+type Pool = Status["pools"][number];
+
+function pool(facts: Partial<Pool>): Pool {
+  return {
+    ...{
+      name: "web",
+      algorithm: "first",
+      queued: 0,
+      queue_size: 0,
+      available: 1,
+      leaving: false,
+      backends: [],
+    },
+    ...{ sessions_total: 0, refused_total: 0, retries_total: 0 },
+    ...facts,
+  };
+}
+
+function withPools(...pools: Pool[]): Status {
+  return { ...fakeStatus(), pools, ready: pools.every(({ available }) => available > 0) };
+}
+
+Deno.test("whatever the names and numbers are, no line is wider than 80 columns", () => {
+  const big = fc.nat({ max: Number.MAX_SAFE_INTEGER });
+  const name = fc.string({ minLength: 1, maxLength: 128 });
+  const state = fc.constantFrom("up", "down", "ejected", "draining", "disabled" as const);
+  fc.assert(
+    fc.property(
+      name,
+      name,
+      name,
+      state,
+      big,
+      fc.nat({ max: 1_000_000 }),
+      fc.boolean(),
+      (a, b, reason, state, n, most, backup) => {
+        const traffic = { active: most, max_connections: most, sessions_total: n, bytes_in: n, bytes_out: n };
+        const backend = fakeBackend(a, {
+          ...{
+            ...traffic,
+            state,
+            reason,
+            backup,
+            dial_failures_total: n,
+            weight: 256,
+            effective_weight: 12.34,
+          },
+        });
+        const status = withPools(
+          pool({ name: b, queue_size: most, queued: most, refused_total: n, backends: [backend] }),
+        );
+        const listener = { name: a, address: b, pool: reason, ...traffic, refused_total: n, leaving: backup };
+        for (const line of statusTable({ ...status, config: a + b, listeners: [listener] }).split("\n")) {
+          assert.ok(line.length <= 80, `${line.length}: ${line}`);
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("backends that need a look come first in their pool, the others stay in the order of the file", () => {
+  const states = [["u1", "up"], ["dr", "draining"], ["u2", "up"], ["dn", "down"], ["ej", "ejected"], [
+    "di",
+    "disabled",
+  ]];
+  const backends = states.map(([name = "", state]) => fakeBackend(name, { state: state as "up" }));
+  const names = statusTable(withPools(pool({ backends }))).split("\n")
+    .map((line) => /^(u1|u2|dr|dn|ej|di) /.exec(line)?.[1]).filter((name) => name !== undefined);
+  assert.deepEqual(names, ["dn", "ej", "di", "dr", "u1", "u2"]);
+});
+
+Deno.test("why and for how long stands below a backend that is not up", () => {
+  const since = "2026-11-23T18:57:02.000Z";
+  const down = fakeBackend("a", { state: "down", reason: "connection refused", since });
+  const status = {
+    ...withPools(pool({ backends: [down, fakeBackend("b")] })),
+    now: "2026-11-23T19:00:02.000Z",
+  };
+  assert.match(statusTable(status), /\na +down .*\n {2}down for 3 min: connection refused\nb +up /);
+});
+
+Deno.test("a wide terminal shows names whole", () => {
+  const name = "a-backend-with-a-name-that-is-rather-long-17";
+  const status = withPools(pool({ backends: [fakeBackend(name)] }));
+  assert.ok(!statusTable(status).includes(name));
+  assert.ok(statusTable(status, 200).includes(name));
+});
+
+Deno.test("what is cut keeps both ends, by which names differ", () => {
+  assert.equal(cutMiddle("a-very-long-name-17", 11), "a-ver…me-17");
+  assert.equal(cutMiddle("short", 5), "short");
+  assert.equal(cutMiddle("shorter", 6), "sho…er");
+});
+
+Deno.test("a balancer that is not ready says which pools have no backend, or that it starts or stops", () => {
+  const one = pool({});
+  const none = (name: string): Pool => pool({ name, available: 0 });
+  assert.equal(whyNotReady(withPools(one)), undefined);
+  assert.equal(whyNotReady(withPools(one, none("api"))), "pool api has no backend that may be picked");
+  assert.equal(whyNotReady(withPools(none("a"), none("b"))), "pools a, b have no backend that may be picked");
+  assert.equal(
+    whyNotReady(withPools(...["a", "b", "c", "d", "e"].map(none))),
+    "pools a, b, c and 2 more have no backend that may be picked",
+  );
+  assert.equal(whyNotReady({ ...withPools(one), state: "stopping", ready: false }), "it is stopping");
+  assert.equal(whyNotReady({ ...withPools(one), state: "starting", ready: false }), "it is starting");
+  assert.equal(whyNotReady({ ...withPools(one), ready: false, workers: [] }), "no worker runs");
+});
+
+Deno.test("a pool without a backend stands out", () => {
+  assert.match(
+    statusTable(withPools(pool({ available: 0, backends: [fakeBackend("a", { state: "down" })] }))),
+    /^sockbal .*, NOT READY\nNOT READY: pool web has no backend that may be picked\n[^]*\nPOOL web: 0 OF 1 AVAILABLE, first\n/,
+  );
+});
+
+Deno.test("what is gone from the configuration keeps no balancer from being ready, and is called leaving", () => {
+  const gone = pool({ name: "old", available: 0, leaving: true });
+  const status = { ...withPools(pool({}), gone), ready: true };
+  assert.equal(whyNotReady(status), undefined);
+  assert.match(
+    statusTable(status),
+    /\nPOOL old: gone from the configuration, until its last session has ended\n/,
+  );
+  const leaving = fakeBackend("z", { state: "leaving", leaving: true, reason: "" });
+  const text = statusTable(withPools(pool({ backends: [fakeBackend("a"), leaving] })));
+  assert.match(text, /\nPOOL web: 1 of 1 available, first\n[^]*\nz +leaving .*\na +up /);
+});
+
+Deno.test("refusals of a pool, and a weight that differs from the file, are shown", () => {
+  const weighed = fakeBackend("a", { weight: 5, effective_weight: 5, configured_weight: 1 });
+  const text = statusTable(withPools(pool({ refused_total: 12, backends: [weighed] })));
+  assert.match(text, /\nPOOL web: 1 of 1 available, first, 12 refused\n/);
+  assert.match(text, /\n {2}weight 5 was set by the operator; the configuration says 1\n/);
+});
