@@ -22,6 +22,7 @@ import { waitForAnswer } from "./patience.ts";
 import { makePlan, type Plan, type Running } from "./plan.ts";
 import { PlansInUse } from "./plans_in_use.ts";
 import { PoolStates } from "./pool_states.ts";
+import { PortHold } from "./port_hold.ts";
 import { RowBook } from "./rows.ts";
 import { TotalsBook } from "./totals.ts";
 import { readWorkerCode } from "./worker_code.ts";
@@ -58,6 +59,7 @@ export class Balancer {
   readonly #poolStates: PoolStates;
   readonly #rows = new RowBook(this.scoreboard);
   readonly #names: BackendNames;
+  readonly #ports = new PortHold();
   #config: Config;
   /** Reloads follow one another. */
   #reloading: Promise<unknown> = Promise.resolve();
@@ -128,7 +130,7 @@ export class Balancer {
    * @throws {RunError} when it cannot; then nothing is left running.
    */
   async start(): Promise<void> {
-    const starting = this.#start();
+    const starting = this.#start().finally(() => this.#ports.release());
     // What asks for a reload meanwhile gets it afterwards.
     this.#reloading = starting.catch(() => {});
     await starting;
@@ -200,7 +202,7 @@ export class Balancer {
 
   async #start(): Promise<void> {
     await this.#names.lookUp(this.#config);
-    const plan = await makePlan(this.#config, this.#rows, this.#names.names);
+    const plan = await makePlan(this.#config, this.#rows, this.#names.names, undefined, this.#ports);
     await checkWorkerModules();
     this.#pinnedCode = await readWorkerCode(this.#entry);
     this.openFiles.begin(fileNeeds(this.#config));
@@ -214,7 +216,7 @@ export class Balancer {
 
   /** Does it when all that was asked for before has been done. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#reloading.then(work);
+    const done = this.#reloading.then(work).finally(() => this.#ports.release());
     this.#reloading = done.catch(() => {});
     return done;
   }
@@ -263,7 +265,7 @@ export class Balancer {
 
   /** Makes a plan. A name that is being looked up does not hold up the end of the balancer. */
   async #nextPlan(config: Config, running: Running): Promise<Plan> {
-    const planning = makePlan(config, this.#rows, this.#names.names, running);
+    const planning = makePlan(config, this.#rows, this.#names.names, running, this.#ports);
     await waitForAnswer(planning, Infinity, this.#stop.signal);
     if (!this.#stop.signal.aborted) return await planning;
     planning.then((plan) => this.#rows.drop(plan.rows), () => {});

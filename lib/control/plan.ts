@@ -15,6 +15,7 @@ import { rowsFor } from "../pool/scoreboard.ts";
 import type { Names } from "./names.ts";
 import { mayPermitSubnets, type Permitted } from "./permissions.ts";
 import { resolveAddress } from "../core/resolve.ts";
+import type { PortHold } from "./port_hold.ts";
 import type { RowBook, RowKey } from "./rows.ts";
 import { boundAt } from "./unix_sockets.ts";
 
@@ -41,6 +42,7 @@ export interface Running {
  * they are known by now: a backend whose name is not resolved is in the plan, but cannot be dialled.
  *
  * @param running What it takes the place of.
+ * @param ports Holds the ports that the system chose; the caller releases them.
  * @throws {RunError} when the name of a listener cannot be resolved or an address cannot be listened on; then no row is used.
  */
 export async function makePlan(
@@ -48,6 +50,7 @@ export async function makePlan(
   rows: RowBook,
   names: Pick<Names, "of">,
   running?: Running,
+  ports?: PortHold,
 ): Promise<Plan> {
   const settled = new Map<string, readonly Address[]>();
   for (const listener of config.listeners) {
@@ -59,7 +62,23 @@ export async function makePlan(
   const staying = [...settled.values()].flat();
   const found = settleAddresses(resolved, running === undefined ? [] : holders(running, config, staying));
   fresh.forEach((listener, i) => settled.set(listenKey(listener), found[i] ?? [listener.listen]));
+  if (ports !== undefined) await holdChosenPorts(fresh, found, ports);
   return layOut(config, rows, settled, names);
+}
+
+async function holdChosenPorts(
+  listeners: Config["listeners"],
+  found: readonly (readonly Address[])[],
+  ports: PortHold,
+): Promise<void> {
+  const chosen = listeners.flatMap(({ listen, backlog }, i) => {
+    const isChosen = listen.transport === "tcp" && listen.port === 0;
+    return isChosen ? (found[i] ?? []).map((address) => ({ address, backlog })) : [];
+  });
+  for (const { address, backlog } of chosen) {
+    // deno-lint-ignore no-await-in-loop -- it does not wait: TCP listens at once
+    if (address.transport === "tcp") await ports.hold(address, backlog);
+  }
 }
 
 /** Keyed by the address text; port 0 also by the name of the listener, since each gets a port of its own. */
