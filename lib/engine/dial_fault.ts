@@ -72,3 +72,14 @@ export function describeDialFault(error: unknown, address?: Address): string {
   if (isMissingInterface(error)) return "this machine has no such network interface";
   return reasonOf(error).toLowerCase();
 }
+
+/**
+ * Which of several failures is told, where a peer has several addresses: the heaviest. Whether the peer is well is not known when this
+ * program had no descriptor left to ask at one address, or no local port. But on a machine without IPv6 its addresses fail in the same
+ * way as without a port.
+ */
+export function dialFaultWeight(error: unknown, address: Address): number {
+  if (isDescriptorShortage(error)) return 3;
+  if (isAddressMissing(error)) return isIPv6Address(address) ? 0 : 2;
+  return 1;
+}

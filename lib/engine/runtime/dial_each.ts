@@ -1,6 +1,7 @@
 /** Several addresses of one peer: the first that answers is used (RFC 8305). */
 
-import { type Address, isIPv6Address } from "../../core/address.ts";
+import type { Address } from "../../core/address.ts";
+import { dialFaultWeight } from "../dial_fault.ts";
 
 /** A connection, which the caller closes. */
 interface Closable {
@@ -16,7 +17,7 @@ const NEXT_ADDRESS_MS = 250;
  *
  * @param dial Dials one address until its signal is aborted.
  * @return The first connection; others that may still come are closed.
- * @throws What says most of all that was thrown; see {@linkcode weightOf}.
+ * @throws What says most of all that was thrown; see {@linkcode dialFaultWeight}.
  */
 export function dialEach<Conn extends Closable>(
   addresses: readonly Address[],
@@ -51,7 +52,7 @@ export function dialEach<Conn extends Closable>(
       },
       (error) => {
         if (isDone) return;
-        const weight = weightOf(error, address);
+        const weight = dialFaultWeight(error, address);
         if (worst === undefined || weight >= worst.weight) worst = { error, weight };
         if (++failures === addresses.length || signal.aborted) {
           finish();
@@ -63,15 +64,4 @@ export function dialEach<Conn extends Closable>(
   };
   dialNext();
   return promise;
-}
-
-/**
- * Which of several failures is told. Whether the peer is well is not known when this program had no descriptor left to ask
- * at one address, or no local port. But on a machine without IPv6 its addresses fail in the same way as without a port.
- */
-function weightOf(error: unknown, address: Address): number {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "EMFILE" || code === "ENFILE") return 3;
-  if (code === "EADDRNOTAVAIL") return isIPv6Address(address) ? 0 : 2;
-  return 1;
 }

@@ -4,7 +4,7 @@ import { type Woken, woken } from "../../core/woken.ts";
 import type { AcceptOptions, DialEvents, Engine, Listener, RelayEvents } from "../contract.ts";
 import { acceptConnections } from "./accept.ts";
 import { Buffers } from "./buffers.ts";
-import { DescriptorShortage } from "./descriptor_shortage.ts";
+import { DescriptorShortage } from "../descriptor_shortage.ts";
 import { dial } from "./dial.ts";
 import { joined } from "./joined_listener.ts";
 import { listenShared } from "./listen.ts";
@@ -18,7 +18,7 @@ export class RuntimeEngine implements Engine {
   readonly every: Every = every;
   readonly woken: Woken = woken;
   readonly #buffers = new Buffers();
-  readonly #shortage = new DescriptorShortage();
+  readonly #shortage = new DescriptorShortage((ms, call) => this.later(ms, call));
 
   /** @param served Those whose connections it drives: how many there are decides whether they take turns. */
   constructor(served: { readonly size: number }) {
@@ -77,9 +77,9 @@ class RuntimeListener implements Listener {
       ...options,
       serve: serveConn,
       limiter: {
-        enter: () => !shortage.isFelt && limiter.enter(),
+        enter: () => !shortage.hasWaiters && limiter.enter(),
         leave: limiter.leave,
-        freed: () => shortage.isFelt ? shortage.over() : limiter.freed(),
+        freed: () => shortage.hasWaiters ? shortage.over() : limiter.freed(),
       },
     });
   }

@@ -9,10 +9,16 @@
 const RETRY_MS = 20;
 
 export class DescriptorShortage {
+  readonly #later: (ms: number, call: () => void) => () => void;
   #waiting = 0;
 
-  /** Whether anybody waits. */
-  get isFelt(): boolean {
+  /** @param later Calls once, after so many milliseconds; what it gives takes that back. */
+  constructor(later: (ms: number, call: () => void) => () => void) {
+    this.#later = later;
+  }
+
+  /** Whether a session waits. */
+  get hasWaiters(): boolean {
     return this.#waiting > 0;
   }
 
@@ -23,18 +29,18 @@ export class DescriptorShortage {
    */
   wait(call: () => void): () => void {
     this.#waiting++;
-    const timer = setTimeout(() => {
+    const cancel = this.#later(RETRY_MS, () => {
       this.#waiting--;
       call();
-    }, RETRY_MS);
+    });
     return () => {
       this.#waiting--;
-      clearTimeout(timer);
+      cancel();
     };
   }
 
   /** Waits a moment, before others are let in; then it is worth another look. */
   over(): Promise<void> {
-    return new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    return new Promise((resolve) => this.#later(RETRY_MS, resolve));
   }
 }

@@ -1,0 +1,139 @@
+import { reasonOf } from "../../core/errors.ts";
+import type { AcceptOptions, ClientSocket } from "../contract.ts";
+import type { DescriptorShortage } from "../descriptor_shortage.ts";
+import { EpollClient } from "./client.ts";
+import { addressBytes, addressLength } from "./endpoint_cell.ts";
+import { EAGAIN, EINTR, SystemError } from "./errno.ts";
+import { EPOLLEXCLUSIVE, EPOLLIN, SOCK_CLOEXEC, SOCK_NONBLOCK } from "./linux.ts";
+import type { EventHandler } from "./loop.ts";
+import type { EngineTools } from "./tools.ts";
+
+/** Connections that one round accepts of a socket; the others wait for the next, or for another thread. */
+const MAX_BATCH = 16;
+
+/** After an error such as EMFILE the next try waits, twice as long each time, as long as errors follow each other. */
+const FIRST_PAUSE_MS = 5;
+const MAX_PAUSE_MS = 500;
+
+/** Descriptors that come and go would otherwise fill the log. */
+const TELL_AGAIN_MS = 5_000;
+
+/** Errors of a connection that was gone before it was accepted (accept(2)); the next one may be fine. */
+const GONE_BEFORE = new Set([
+  "ECONNABORTED",
+  "EPROTO",
+  "ENETDOWN",
+  "ENETUNREACH",
+  "EHOSTDOWN",
+  "EHOSTUNREACH",
+  "EPERM",
+]);
+
+/** Accepts at the sockets of a listener, which other threads accept at too: each connection wakes one of them. */
+export class Acceptor {
+  readonly #tools: EngineTools;
+  readonly #sockets: readonly number[];
+  readonly #shortage: DescriptorShortage;
+  readonly #options: AcceptOptions<ClientSocket>;
+  readonly #stopped = Promise.withResolvers<void>();
+  #isWatching = false;
+  #pauseMs = 0;
+  #lastToldMs = -Infinity;
+  #isTold = false;
+
+  /** @param sockets Listening descriptors, which stay their owner's. */
+  constructor(
+    tools: EngineTools,
+    sockets: readonly number[],
+    shortage: DescriptorShortage,
+    options: AcceptOptions<ClientSocket>,
+  ) {
+    this.#tools = tools;
+    this.#sockets = sockets;
+    this.#shortage = shortage;
+    this.#options = options;
+  }
+
+  /** Accepts until it is stopped. */
+  run(): Promise<void> {
+    const { stop } = this.#options;
+    const end = (): void => {
+      this.#pause();
+      this.#stopped.resolve();
+    };
+    stop.addEventListener("abort", end, { once: true });
+    if (stop.aborted) end();
+    else this.#resume();
+    return this.#stopped.promise;
+  }
+
+  #resume(): void {
+    if (this.#isWatching || this.#options.stop.aborted) return;
+    this.#isWatching = true;
+    for (const fd of this.#sockets) {
+      const handler: EventHandler = { onEvents: () => this.#acceptSome(fd) };
+      this.#tools.loop.watch(fd, EPOLLIN | EPOLLEXCLUSIVE, handler);
+    }
+  }
+
+  #pause(): void {
+    if (!this.#isWatching) return;
+    this.#isWatching = false;
+    for (const fd of this.#sockets) this.#tools.loop.unwatch(fd);
+  }
+
+  #acceptSome(fd: number): void {
+    const { limiter, serve } = this.#options;
+    for (let accepted = 0; accepted < MAX_BATCH && this.#isWatching; accepted++) {
+      if (this.#shortage.hasWaiters || !limiter.enter()) return this.#waitForRoom();
+      const client = this.#accept(fd);
+      if (client === undefined) return limiter.leave();
+      serve(client, limiter.leave);
+    }
+  }
+
+  /** The next connection; undefined when there is none now. */
+  #accept(fd: number): EpollClient | undefined {
+    const { libc, loop } = this.#tools;
+    addressLength[0] = addressBytes.length;
+    const accepted = libc.accept4(fd, addressBytes, addressLength, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (accepted < 0) {
+      const errno = libc.errno();
+      if (errno !== EAGAIN && errno !== EINTR) this.#failed(new SystemError(errno));
+      return undefined;
+    }
+    const client = new EpollClient(loop.adopt(accepted), this.#tools);
+    client.takePeer();
+    try {
+      client.watch();
+    } catch (error) {
+      client.close();
+      this.#failed(error as SystemError);
+      return undefined;
+    }
+    this.#pauseMs = 0;
+    if (this.#isTold) this.#options.onTrouble("accept_recovered", {});
+    this.#isTold = false;
+    return client;
+  }
+
+  #failed(error: SystemError): void {
+    if (GONE_BEFORE.has(error.code)) return;
+    const nowMs = performance.now();
+    if (!this.#isTold && nowMs - this.#lastToldMs >= TELL_AGAIN_MS) {
+      this.#options.onTrouble("accept_failing", { reason: reasonOf(error) });
+      this.#lastToldMs = nowMs;
+      this.#isTold = true;
+    }
+    this.#pauseMs = Math.min(Math.max(this.#pauseMs * 2, FIRST_PAUSE_MS), MAX_PAUSE_MS);
+    this.#pause();
+    this.#tools.loop.timers.later(this.#pauseMs, () => this.#resume());
+  }
+
+  /** Lets nobody in until a place is free, or those who were let in have the descriptors that they need. */
+  #waitForRoom(): void {
+    this.#pause();
+    const room = this.#shortage.hasWaiters ? this.#shortage.over() : this.#options.limiter.freed();
+    void room.then(() => this.#resume());
+  }
+}

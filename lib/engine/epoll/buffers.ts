@@ -1,0 +1,43 @@
+/** One buffer to receive into for all connections of a thread, and what their peers did not take. */
+
+/** What one call receives at most, and what one direction of a session holds back at most. */
+export const RECEIVE_BYTES = 128 * 1024;
+
+/** From here on the buffer itself is kept, and another one taken in its place; less is copied. */
+const KEEP_BYTES = RECEIVE_BYTES / 4;
+
+/** Buffers that wait to be used again. */
+const MAX_SPARE = 16;
+
+export class Buffers {
+  /** What to receive into. What it holds is sent before anything else is received. */
+  current: Uint8Array<ArrayBuffer> = makeBuffer();
+  /** Bytes that all sessions hold back. */
+  heldBytes = 0;
+  readonly #spare: ArrayBuffer[] = [];
+
+  /** Holds back a part of what was received. */
+  hold(from: number, to: number): Uint8Array<ArrayBuffer> {
+    const { current } = this;
+    this.heldBytes += to - from;
+    if (to - from < KEEP_BYTES) return current.slice(from, to);
+    const spare = this.#spare.pop();
+    this.current = spare === undefined ? makeBuffer() : new Uint8Array(spare);
+    return current.subarray(from, to);
+  }
+
+  /** The first `bytes` of what was held back have gone; gives the rest, undefined for nothing. */
+  sent(held: Uint8Array<ArrayBuffer>, bytes: number): Uint8Array<ArrayBuffer> | undefined {
+    this.heldBytes -= bytes;
+    if (bytes < held.length) return held.subarray(bytes);
+    if (held.buffer.byteLength === RECEIVE_BYTES && this.#spare.length < MAX_SPARE) {
+      this.#spare.push(held.buffer);
+    }
+    return undefined;
+  }
+}
+
+/** Its memory does not move, so that a call may be given its address. */
+function makeBuffer(): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(new ArrayBuffer(RECEIVE_BYTES));
+}

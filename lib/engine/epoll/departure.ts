@@ -1,0 +1,66 @@
+import type { Timers } from "./timers.ts";
+
+/** When it is looked whether all was delivered: soon at first, then less often. */
+const FIRST_LOOK_MS = 1;
+const MAX_LOOK_MS = 100;
+
+/** A peer that takes nothing for so long gets its reset all the same. */
+const PATIENCE_MS = 5_000;
+
+/** A connection that has left its session. */
+export interface Departing {
+  /** What the peer did not take yet. */
+  readonly held: Uint8Array | undefined;
+  /** The number of bytes that the peer's system has not acknowledged. */
+  readonly unacknowledged: number;
+  readonly hasPeerGone: boolean;
+  /** Sends what is held; negative when that cannot be done any more. */
+  flush(): number;
+  /** Resets it at once. */
+  abort(): void;
+}
+
+/**
+ * The last moments of a connection that is to end with a reset: a reset makes the system drop what it has not delivered yet, so
+ * this waits until the peer's system has acknowledged all.
+ */
+export class Departure {
+  readonly #socket: Departing;
+  readonly #timers: Timers;
+  readonly #untilMs: number = performance.now() + PATIENCE_MS;
+  #lookMs = FIRST_LOOK_MS;
+  #isOver = false;
+
+  /** Owns the socket, and resets it. */
+  constructor(socket: Departing, timers: Timers) {
+    this.#socket = socket;
+    this.#timers = timers;
+    this.#lookLater();
+  }
+
+  onReady(_socket: unknown, isWritable: boolean): void {
+    const { hasPeerGone, held } = this.#socket;
+    if (hasPeerGone || (isWritable && held !== undefined && this.#socket.flush() < 0)) this.#end();
+  }
+
+  onClosed(): void {}
+
+  #lookLater(): void {
+    this.#timers.later(this.#lookMs, () => this.#look());
+    this.#lookMs = Math.min(this.#lookMs * 2, MAX_LOOK_MS);
+  }
+
+  #look(): void {
+    if (this.#isOver) return;
+    const { held, unacknowledged } = this.#socket;
+    const isDelivered = held === undefined && unacknowledged === 0;
+    if (isDelivered || performance.now() >= this.#untilMs) this.#end();
+    else this.#lookLater();
+  }
+
+  #end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#socket.abort();
+  }
+}

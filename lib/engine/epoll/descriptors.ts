@@ -1,0 +1,45 @@
+/**
+ * Which descriptors a thread has open. They belong to the process, so that a thread that dies leaves them behind: whoever ended
+ * it closes them, by this table.
+ */
+
+import type { Libc } from "./libc.ts";
+
+export class Descriptors {
+  /** 1 for each that is open, by its number. */
+  readonly buffer: SharedArrayBuffer;
+  readonly #isOpen: Uint8Array;
+
+  /** @param buffer A byte for each number that a descriptor may have; see `maxDescriptors`. */
+  constructor(buffer: SharedArrayBuffer) {
+    this.buffer = buffer;
+    this.#isOpen = new Uint8Array(buffer);
+  }
+
+  opened(fd: number): void {
+    this.#isOpen[fd] = 1;
+  }
+
+  /**
+   * Call it before the descriptor is closed: another thread may be given its number at once.
+   *
+   * @throws {TypeError} when it is not open here: a second close would hit another connection.
+   */
+  closing(fd: number): void {
+    if (this.#isOpen[fd] !== 1) throw new TypeError(`Cannot close descriptor ${fd}: it is not open here`);
+    this.#isOpen[fd] = 0;
+  }
+
+  /** How many are open. */
+  get size(): number {
+    return this.#isOpen.reduce((sum, it) => sum + it, 0);
+  }
+
+  /** Closes all that a thread has left, which must have ended. */
+  closeAll(libc: Pick<Libc, "close">): void {
+    for (let fd = this.#isOpen.indexOf(1); fd !== -1; fd = this.#isOpen.indexOf(1, fd + 1)) {
+      this.#isOpen[fd] = 0;
+      libc.close(fd);
+    }
+  }
+}

@@ -1,0 +1,97 @@
+/** One attempt to reach one address. */
+
+import type { Address } from "../../core/address.ts";
+import type { DialEvents } from "../contract.ts";
+import { EAGAIN, EINPROGRESS, SystemError } from "./errno.ts";
+import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "./linux.ts";
+import { zoneIndex } from "./listening.ts";
+import { encodeAddress, type SocketAddress } from "./sockaddr.ts";
+import { EpollSocket, type SocketOwner } from "./socket.ts";
+import type { EngineTools } from "./tools.ts";
+
+/** Between two tries at a Unix socket whose queue is full: with TCP the system itself tries again. */
+const QUEUE_RETRY_MS = 20;
+
+/** Dials until it is told of one of its events, or gives up. */
+export class DialOne implements SocketOwner {
+  readonly #tools: EngineTools;
+  readonly #address: Address;
+  readonly #on: DialEvents;
+  #socket: EpollSocket | undefined;
+  #isOver = false;
+
+  /** Nothing is told before the constructor has returned. */
+  constructor(tools: EngineTools, address: Address, on: DialEvents) {
+    this.#tools = tools;
+    this.#address = address;
+    this.#on = on;
+    this.#begin();
+  }
+
+  /** Nothing is told any more, and nothing of it stays open. */
+  cancel(): void {
+    this.#isOver = true;
+    this.#socket?.close();
+  }
+
+  onReady(socket: EpollSocket, isWritable: boolean): void {
+    // A connection that was there, if only for a moment, is the relay's to judge.
+    const error = socket.hasPeerGone ? socket.takeDialError() : undefined;
+    if (error !== undefined) return this.#fail(error);
+    if (!isWritable) return;
+    this.#isOver = true;
+    this.#socket = undefined;
+    socket.owner = undefined;
+    try {
+      this.#on.connected(socket);
+    } catch (fault) {
+      this.#on.fault(fault);
+    }
+  }
+
+  onClosed(): void {}
+
+  #begin(): void {
+    if (this.#isOver) return;
+    const { libc, loop } = this.#tools;
+    const { family, bytes } = encoded(this.#tools, this.#address);
+    try {
+      const fd = loop.adopt(libc.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+      const socket = this.#socket = new EpollSocket(fd, this.#tools);
+      socket.owner = this;
+      const errno = libc.connect(fd, bytes, bytes.length) < 0 ? libc.errno() : 0;
+      if (errno === EAGAIN && this.#address.transport === "unix") return this.#beginAgain(socket);
+      if (errno !== 0 && errno !== EINPROGRESS) throw new SystemError(errno);
+      socket.watch();
+    } catch (error) {
+      loop.soon(() => this.#fail(error));
+    }
+  }
+
+  /** The queue of a Unix socket is full. */
+  #beginAgain(socket: EpollSocket): void {
+    socket.close();
+    this.#tools.loop.timers.later(QUEUE_RETRY_MS, () => this.#begin());
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isOver) return;
+    this.cancel();
+    try {
+      this.#on.dialFailed(error);
+    } catch (fault) {
+      this.#on.fault(fault);
+    }
+  }
+}
+
+/** Backends are dialled again and again, and their addresses are objects that stay. */
+const known = new WeakMap<Address, SocketAddress>();
+
+function encoded({ libc }: EngineTools, address: Address): SocketAddress {
+  const before = known.get(address);
+  if (before !== undefined) return before;
+  const made = encodeAddress(address, zoneIndex(libc, address));
+  known.set(address, made);
+  return made;
+}

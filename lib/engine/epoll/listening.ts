@@ -1,0 +1,57 @@
+/** Listening sockets: opened once in a process, and used by every thread by their number. */
+
+import type { Address } from "../../core/address.ts";
+import { zoneOf } from "../../core/zone.ts";
+import { SystemError } from "./errno.ts";
+import type { Libc } from "./libc.ts";
+import {
+  AF_INET6,
+  IPPROTO_IPV6,
+  IPV6_V6ONLY,
+  SO_REUSEADDR,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from "./linux.ts";
+import { type Keepalive, keepAlive, sendAtOnce, setOption } from "./options.ts";
+import { encodeAddress } from "./sockaddr.ts";
+
+export interface ListeningOptions {
+  readonly backlog: number;
+  /** Connections that are accepted inherit it. */
+  readonly keepalive: Keepalive;
+  /** For a socket on `::`: IPv4 as well has one of its own. */
+  readonly isIPv6Only: boolean;
+}
+
+/**
+ * Listens; the caller closes the descriptor. Of a Unix socket the file stays behind then.
+ *
+ * @throws {SystemError}
+ */
+export function openListening(libc: Libc, address: Address, options: ListeningOptions): number {
+  const { family, bytes } = encodeAddress(address, zoneIndex(libc, address));
+  const fd = libc.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw new SystemError(libc.errno());
+  if (address.transport === "tcp") {
+    setOption(libc, fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    sendAtOnce(libc, fd);
+    keepAlive(libc, fd, options.keepalive);
+    if (family === AF_INET6) setOption(libc, fd, IPPROTO_IPV6, IPV6_V6ONLY, Number(options.isIPv6Only));
+  }
+  if (libc.bind(fd, bytes, bytes.length) < 0 || libc.listen(fd, options.backlog) < 0) {
+    const error = new SystemError(libc.errno());
+    libc.close(fd);
+    throw error;
+  }
+  return fd;
+}
+
+/** The number of the interface of a link-local address; 0 for any other. */
+export function zoneIndex(libc: Pick<Libc, "if_nametoindex">, address: Address): number {
+  const zone = address.transport === "tcp" ? zoneOf(address.host) : undefined;
+  if (zone === undefined) return 0;
+  if (/^\d+$/.test(zone)) return Number(zone);
+  return libc.if_nametoindex(new TextEncoder().encode(`${zone}\0`));
+}

@@ -1,0 +1,170 @@
+// deno-lint-ignore-file no-await-in-loop -- the rounds of a loop follow one another
+
+/**
+ * The event loop of one thread: waits for sockets (epoll(7)), calls who owns them, and lets the event loop of the runtime have a
+ * turn for messages and promises.
+ *
+ * The thread sleeps in `epoll_wait`, where no message reaches it. Another thread that has something to say rings the bell
+ * (bell.ts); besides, the runtime has its turn every {@linkcode TURN_MS}.
+ */
+
+import { setImmediate } from "node:timers";
+import type { Descriptors } from "./descriptors.ts";
+import { EINTR, SystemError } from "./errno.ts";
+import type { Libc } from "./libc.ts";
+import {
+  EPOLL_CLOEXEC,
+  EPOLL_CTL_ADD,
+  EPOLL_CTL_DEL,
+  EPOLLET,
+  EPOLLIN,
+  EVENT_DATA,
+  EVENT_WORDS,
+} from "./linux.ts";
+import { Timers } from "./timers.ts";
+
+/** Events of one round; more come in the next. */
+const MAX_EVENTS = 256;
+
+/** The runtime has its turn at least as often, also when nobody rings. */
+const TURN_MS = 50;
+
+/** Whoever is told of events on a descriptor. Never throws. */
+export interface EventHandler {
+  onEvents(events: number): void;
+}
+
+export interface LoopOptions {
+  readonly libc: Libc;
+  readonly descriptors: Descriptors;
+  /** Rung by other threads; the caller closes it. */
+  readonly bell: number;
+  /** The loop sleeps no longer at a time; 0 for one that shares its thread with others, as in tests. */
+  readonly maxSleepMs?: number;
+}
+
+export class Loop {
+  readonly libc: Libc;
+  readonly timers = new Timers();
+  readonly #descriptors: Descriptors;
+  readonly #maxSleepMs: number;
+  readonly #epoll: number;
+  readonly #events = new Int32Array(new ArrayBuffer(MAX_EVENTS * EVENT_WORDS * 4));
+  readonly #change = new Int32Array(new ArrayBuffer(EVENT_WORDS * 4));
+  /** By descriptor. */
+  readonly #handlers: (EventHandler | undefined)[] = [];
+  /** How often each descriptor was given away: an event of a round may be for one that was closed in the same round. */
+  readonly #lives: number[] = [];
+  /** Who has more to do than one round allows. */
+  #unfinished: (() => void)[] = [];
+  #isRung = false;
+  #isClosed = false;
+  #lastTurnMs = 0;
+
+  constructor({ libc, descriptors, bell, maxSleepMs = TURN_MS }: LoopOptions) {
+    this.libc = libc;
+    this.#descriptors = descriptors;
+    this.#maxSleepMs = maxSleepMs;
+    this.#epoll = this.adopt(libc.epoll_create1(EPOLL_CLOEXEC));
+    this.watch(bell, EPOLLIN | EPOLLET, { onEvents: () => this.#isRung = true });
+  }
+
+  /**
+   * Notes a descriptor that a call has given.
+   *
+   * @throws {SystemError} when the call has failed.
+   */
+  adopt(fd: number): number {
+    if (fd < 0) throw new SystemError(this.libc.errno());
+    this.#descriptors.opened(fd);
+    return fd;
+  }
+
+  /**
+   * Tells of events from now on. {@linkcode close} ends that, as {@linkcode unwatch} does.
+   *
+   * @throws {SystemError} when the system has no room for one more.
+   */
+  watch(fd: number, events: number, handler: EventHandler): void {
+    while (this.#handlers.length <= fd) {
+      this.#handlers.push(undefined);
+      this.#lives.push(0);
+    }
+    const change = this.#change;
+    change[0] = events;
+    change[EVENT_DATA] = fd;
+    change[EVENT_DATA + 1] = this.#lives[fd] ?? 0;
+    if (this.libc.epoll_ctl(this.#epoll, EPOLL_CTL_ADD, fd, change) < 0) {
+      throw new SystemError(this.libc.errno());
+    }
+    this.#handlers[fd] = handler;
+  }
+
+  /** For a descriptor that stays open. */
+  unwatch(fd: number): void {
+    this.#forget(fd);
+    this.libc.epoll_ctl(this.#epoll, EPOLL_CTL_DEL, fd, this.#change);
+  }
+
+  /** Closes a descriptor of this thread. */
+  close(fd: number): void {
+    this.#forget(fd);
+    this.#descriptors.closing(fd);
+    this.libc.close(fd);
+  }
+
+  /** Calls in the next round, which begins without sleeping. */
+  soon(call: () => void): void {
+    this.#unfinished.push(call);
+  }
+
+  /** Runs until {@linkcode end}. */
+  async run(): Promise<void> {
+    while (!this.#isClosed) {
+      this.#round();
+      if (this.#isRung || performance.now() - this.#lastTurnMs >= this.#maxSleepMs) {
+        this.#isRung = false;
+        await new Promise((resolve) => setImmediate(resolve));
+        this.#lastTurnMs = performance.now();
+      } else {
+        // What was promised in this round may go on.
+        await undefined;
+      }
+    }
+    this.close(this.#epoll);
+  }
+
+  /** Ends after the round. */
+  end(): void {
+    this.#isClosed = true;
+  }
+
+  #round(): void {
+    const events = this.#events;
+    const count = this.libc.epoll_wait(this.#epoll, events, MAX_EVENTS, this.#sleepMs());
+    if (count < 0) {
+      const errno = this.libc.errno();
+      if (errno !== EINTR) throw new SystemError(errno);
+    }
+    for (let i = 0, at = 0; i < count; i++, at += EVENT_WORDS) {
+      const fd = events[at + EVENT_DATA] as number;
+      if (this.#lives[fd] === events[at + EVENT_DATA + 1]) this.#handlers[fd]?.onEvents(events[at] as number);
+    }
+    if (this.#unfinished.length > 0) {
+      const calls = this.#unfinished;
+      this.#unfinished = [];
+      for (const call of calls) call();
+    }
+    this.timers.run();
+  }
+
+  #sleepMs(): number {
+    if (this.#unfinished.length > 0) return 0;
+    return Math.min(this.#maxSleepMs, this.timers.nextMs());
+  }
+
+  #forget(fd: number): void {
+    this.#handlers[fd] = undefined;
+    this.#lives[fd] = ((this.#lives[fd] ?? 0) + 1) | 0;
+  }
+}

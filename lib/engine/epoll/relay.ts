@@ -1,0 +1,165 @@
+/**
+ * The relay: bytes from client to backend and back, until both directions have ended.
+ *
+ * What one side has sent is received into the buffer that all sessions share and sent on at once. Only what the other side does not
+ * take is held back, and then nothing more is received from the first: a slow reader slows its writer. The end of a direction is
+ * passed on as that alone (half-close, RFC 9293, 3.6).
+ */
+
+import type { Direction, RelayEvents } from "../contract.ts";
+import type { EpollClient } from "./client.ts";
+import { type EpollSocket, GONE, type SocketOwner } from "./socket.ts";
+
+/** What one direction moves before all others have their turn. */
+const FAIR_SHARE_BYTES = 512 * 1024;
+
+const IN_ENDED = 1;
+const OUT_ENDED = 2;
+const BOTH_ENDED = 3;
+/** The backend takes nothing more; what it has sent is still passed on. */
+const BACKEND_GONE = 4;
+/** The relay is over. */
+const OVER = 8;
+
+/** Relays as {@linkcode Engine.relay} says. */
+export function relay(client: EpollClient, backend: EpollSocket, on: RelayEvents): void {
+  new Relay(client, backend, on).begin();
+}
+
+class Relay implements SocketOwner {
+  readonly #client: EpollClient;
+  readonly #backend: EpollSocket;
+  readonly #on: RelayEvents;
+  #state = 0;
+  /** Of the bytes that the backend takes next, these are not the client's. */
+  #uncounted = 0;
+
+  constructor(client: EpollClient, backend: EpollSocket, on: RelayEvents) {
+    this.#client = client;
+    this.#backend = backend;
+    this.#on = on;
+  }
+
+  begin(): void {
+    const client = this.#client;
+    const backend = this.#backend;
+    client.owner = backend.owner = this;
+    try {
+      if (backend.sentFirst !== undefined || client.early !== undefined) this.#sendEarly();
+      this.#pass(client, backend, "in");
+      this.#pass(backend, client, "out");
+    } catch (fault) {
+      this.#on.fault(fault);
+    }
+  }
+
+  onReady(socket: EpollSocket, isWritable: boolean): void {
+    const isClient = socket === this.#client;
+    const other = isClient ? this.#backend : this.#client;
+    try {
+      if (isWritable && socket.held !== undefined) this.#flush(socket, other, isClient ? "out" : "in");
+      this.#pass(socket, other, isClient ? "in" : "out");
+    } catch (fault) {
+      this.#on.fault(fault);
+    }
+  }
+
+  onClosed(): void {
+    if (this.#client.isClosed && this.#backend.isClosed) this.#finish();
+  }
+
+  /** Receives from one side and sends to the other for as long as there is something and it is taken. */
+  #pass(source: EpollSocket, sink: EpollSocket, direction: Direction): void {
+    const { buffers, loop } = source.tools;
+    let moved = 0;
+    while (source.isReadable && sink.held === undefined && this.#goesOn(direction)) {
+      if (moved >= FAIR_SHARE_BYTES) return loop.soon(() => this.onReady(source, false));
+      const got = source.receive(buffers.current);
+      if (got > 0) {
+        moved += got;
+        this.#send(sink, got, direction);
+      } else if (got === GONE) this.#gone(source);
+    }
+    if (source.isAtEnd && sink.held === undefined && this.#goesOn(direction)) this.#end(sink, direction);
+  }
+
+  /** Sends what was received just now. */
+  #send(sink: EpollSocket, length: number, direction: Direction): void {
+    const taken = sink.send(length);
+    if (taken === GONE) return this.#gone(sink);
+    if (sink.held !== undefined) this.#on.writesPending(1);
+    this.#count(direction, taken);
+  }
+
+  /** Sends what was held back, and goes on with the direction. */
+  #flush(sink: EpollSocket, source: EpollSocket, direction: Direction): void {
+    const taken = sink.flush();
+    if (taken === GONE) return this.#gone(sink);
+    this.#count(direction, taken);
+    if (sink.held !== undefined) return;
+    this.#on.writesPending(-1);
+    this.#pass(source, sink, direction);
+  }
+
+  /** What the backend gets before anything else: a preface, and what was read ahead of the client. */
+  #sendEarly(): void {
+    const { current } = this.#client.tools.buffers;
+    const preface = this.#backend.sentFirst ?? NOTHING;
+    const early = this.#client.early ?? NOTHING;
+    this.#client.early = undefined;
+    this.#uncounted = preface.length;
+    current.set(preface);
+    current.set(early, preface.length);
+    if (preface.length + early.length > 0) this.#send(this.#backend, preface.length + early.length, "in");
+  }
+
+  #count(direction: Direction, taken: number): void {
+    const uncounted = direction === "in" ? Math.min(this.#uncounted, taken) : 0;
+    this.#uncounted -= uncounted;
+    if (taken > uncounted) this.#on.moved(direction, taken - uncounted);
+  }
+
+  /** A direction has come to its end, and all of it was passed on. */
+  #end(sink: EpollSocket, direction: Direction): void {
+    const ended = direction === "in" ? IN_ENDED : OUT_ENDED;
+    if ((this.#state & ended) !== 0) return;
+    if (direction === "out" && (this.#state & BACKEND_GONE) !== 0) {
+      this.#on.clientTold();
+      return this.#finish();
+    }
+    this.#state |= ended;
+    const areBoth = (this.#state & BOTH_ENDED) === BOTH_ENDED;
+    // Where both have ended, closing says it as well.
+    if (!areBoth) sink.endSending();
+    this.#on.directionEnded(direction);
+    if (areBoth) this.#finish();
+  }
+
+  /** Receiving from it, or sending to it, has failed. */
+  #gone(socket: EpollSocket): void {
+    if (socket === this.#client) return this.#on.clientGone();
+    if ((this.#state & BACKEND_GONE) !== 0) return;
+    this.#state |= BACKEND_GONE;
+    if (socket.held !== undefined) {
+      socket.drop();
+      this.#on.writesPending(-1);
+    }
+    this.#on.backendGone();
+    this.#pass(this.#backend, this.#client, "out");
+  }
+
+  #finish(): void {
+    if ((this.#state & OVER) !== 0) return;
+    this.#state |= OVER;
+    this.#client.owner = this.#backend.owner = undefined;
+    this.#on.finished();
+  }
+
+  /** Whether there is still something to pass on in a direction. */
+  #goesOn(direction: Direction): boolean {
+    if ((this.#state & OVER) !== 0 || this.#client.isClosed || this.#backend.isClosed) return false;
+    return direction === "out" || (this.#state & BACKEND_GONE) === 0;
+  }
+}
+
+const NOTHING = new Uint8Array(0);

@@ -1,0 +1,10 @@
+import type { Buffers } from "./buffers.ts";
+import type { Libc } from "./libc.ts";
+import type { Loop } from "./loop.ts";
+
+/** What all connections of a thread use. */
+export interface EngineTools {
+  readonly libc: Libc;
+  readonly loop: Loop;
+  readonly buffers: Buffers;
+}
