@@ -21,6 +21,7 @@ import {
   refuseTruth,
   section,
 } from "./fields.ts";
+import { ENGINES } from "./engine_names.ts";
 import { pool } from "./pool_schema.ts";
 
 export { ALGORITHMS } from "./pool_schema.ts";
@@ -115,6 +116,11 @@ export const configSchema = section("the configuration", {
     .meta({ description: "Groups of backends, by name." }),
   admin: admin.optional(),
   log: log.prefault({}),
+  engine: choice(
+    "engine",
+    ENGINES,
+    "How workers drive their sockets: runtime, by Deno's own; epoll, by calls of the system, on Linux and with --allow-ffi; auto takes epoll where it can be had.",
+  ).prefault("auto"),
   workers: z.union(
     [z.literal("auto"), z.int().min(1, workersRefused).max(256, workersRefused)],
     workersRefused,
@@ -137,6 +143,7 @@ export const configSchema = section("the configuration", {
   pools: it.pools,
   admin: it.admin,
   log: it.log,
+  engine: it.engine,
   workers: it.workers,
   shutdownDelayMs: it.shutdown_delay,
   shutdownTimeoutMs: it.shutdown_timeout,

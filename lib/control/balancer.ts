@@ -12,6 +12,7 @@ import { Scoreboard } from "../pool/scoreboard.ts";
 import { BackendNames } from "./backend_names.ts";
 import { drainTimeoutOf, fileNeeds, watchedPools, workersOf } from "./demands.ts";
 import { introduceBackends, setFacts } from "./facts.ts";
+import { type EngineHost, type EngineName, makeEngineHost } from "./engine_host.ts";
 import { type Generation, STOPPING } from "./generation.ts";
 import { Generations } from "./generations.ts";
 import { Journal } from "./journal.ts";
@@ -22,7 +23,7 @@ import { waitForAnswer } from "./patience.ts";
 import { makePlan, type Plan, type Running } from "./plan.ts";
 import { PlansInUse } from "./plans_in_use.ts";
 import { PoolStates } from "./pool_states.ts";
-import { PortHold } from "./port_hold.ts";
+import type { PortHold } from "./port_hold.ts";
 import { RowBook } from "./rows.ts";
 import { TotalsBook } from "./totals.ts";
 import { readWorkerCode } from "./worker_code.ts";
@@ -48,7 +49,7 @@ export interface BalancerOptions {
 
 /** A balancer that runs. */
 export class Balancer {
-  readonly scoreboard: Scoreboard = new Scoreboard();
+  readonly scoreboard: Scoreboard;
   readonly journal: Journal;
   readonly health: HealthMonitor;
   readonly openFiles: OpenFiles;
@@ -57,9 +58,10 @@ export class Balancer {
   readonly plansInUse: PlansInUse;
   readonly #options: BalancerOptions;
   readonly #poolStates: PoolStates;
-  readonly #rows = new RowBook(this.scoreboard);
+  readonly #rows: RowBook;
   readonly #names: BackendNames;
-  readonly #ports = new PortHold();
+  readonly #ports: PortHold;
+  readonly #engine: EngineHost;
   #config: Config;
   /** Reloads follow one another. */
   #reloading: Promise<unknown> = Promise.resolve();
@@ -69,10 +71,18 @@ export class Balancer {
   /** Gives a copy of the workers' code as it was at the start. */
   #pinnedCode: () => string = () => this.#entry;
 
-  /** Nothing runs before {@linkcode Balancer.start}. */
+  /**
+   * Nothing runs before {@linkcode Balancer.start}.
+   *
+   * @throws {RunError} when the engine cannot be had here.
+   */
   constructor(options: BalancerOptions) {
     this.#options = options;
     this.#config = options.config;
+    this.#engine = makeEngineHost(options.config.engine);
+    this.#ports = this.#engine.holdPorts();
+    this.scoreboard = new Scoreboard(undefined, undefined, this.#engine.ring);
+    this.#rows = new RowBook(this.scoreboard);
     this.journal = new Journal(options.log);
     this.openFiles = new OpenFiles(
       this.scoreboard,
@@ -98,6 +108,7 @@ export class Balancer {
         // The first workers are started from the files themselves, which the runtime has compiled and kept.
         workerEntry: () => this.generations.current === undefined ? this.#entry : this.#pinnedCode(),
         numbers: new WorkerNumbers(),
+        engine: this.#engine,
         openFiles: this.openFiles,
         scoreboard: this.scoreboard,
         events: {
@@ -141,12 +152,17 @@ export class Balancer {
         log.info("listening", { address: formatAddress(address), listener: name, pool });
       }
     }
-    log.info("ready", { workers: workersOf(this.#config) });
+    log.info("ready", { workers: workersOf(this.#config), engine: this.engine });
   }
 
   /** Whether it accepts connections by now, or will soon do so no more. */
   get state(): LifeState {
     return this.#state;
+  }
+
+  /** How its workers drive their sockets. */
+  get engine(): EngineName {
+    return this.#engine.name;
   }
 
   /** The configuration in force. */
@@ -197,6 +213,7 @@ export class Balancer {
     const closed = await this.generations.drain(this.#config.shutdownTimeoutMs);
     hurry?.removeEventListener("abort", closeNow);
     await this.health.stop();
+    this.#engine.close();
     return closed;
   }
 

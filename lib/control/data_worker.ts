@@ -20,6 +20,8 @@ export interface DataWorkerOptions {
   readonly entry: string;
   readonly plane: PlaneOptions;
   readonly permissions: Permissions;
+  /** Call it after each message; see EngineHost. */
+  readonly ring: () => void;
   readonly events: WorkerNews;
   readonly log: Recorder;
 }
@@ -58,6 +60,7 @@ export class DataWorker {
   /** Resolves when the worker is no more. */
   readonly ended: Promise<WorkerEnd>;
   readonly #worker: Worker;
+  readonly #ring: () => void;
   readonly #log: Recorder;
   readonly #events: WorkerNews;
   readonly #requests = new Map<number, (answer: unknown) => void>();
@@ -66,8 +69,9 @@ export class DataWorker {
   readonly #closed = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<WorkerEnd>();
 
-  constructor({ entry, plane, permissions, events, log }: DataWorkerOptions) {
+  constructor({ entry, plane, permissions, ring, events, log }: DataWorkerOptions) {
     this.#log = log;
+    this.#ring = ring;
     this.#events = events;
     this.listening = this.#listening.promise;
     this.ended = this.#ended.promise;
@@ -152,6 +156,7 @@ export class DataWorker {
 
   #tell(message: ToWorker): void {
     this.#worker.postMessage(message);
+    this.#ring();
   }
 
   #handle(message: FromWorker): void {

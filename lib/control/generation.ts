@@ -10,18 +10,18 @@ import type { LiveSessionFacts, LiveSessionFilter } from "../dataplane/messages.
 import type { EndReason } from "../dataplane/record.ts";
 import type { PoolChange } from "../pool/pool.ts";
 import type { BackendRow } from "../pool/row.ts";
+import type { GenerationSockets } from "./generation_sockets.ts";
 import { KeptWorker, type WorkerDeps } from "./kept_worker.ts";
 import { changesBetween } from "./parts.ts";
 import { waitForAnswer } from "./patience.ts";
 import type { Permitted } from "./permissions.ts";
 import { permittedBy, type Plan } from "./plan.ts";
-import { UnixSockets } from "./unix_sockets.ts";
 import { closeWorker } from "./worker_patience.ts";
 
 /** What is the same for every generation, and what its configuration asks of workers. */
 export type GenerationDeps = Omit<
   WorkerDeps,
-  "plan" | "permitted" | "unixSockets" | "draining"
+  "plan" | "permitted" | "sockets" | "draining"
 >;
 
 export interface GenerationOptions {
@@ -54,7 +54,7 @@ export class Generation {
   /** What its workers may dial and listen on; the same for as long as it lives. */
   readonly permitted: Permitted;
   readonly #options: GenerationOptions;
-  readonly #unixSockets: UnixSockets;
+  readonly #sockets: GenerationSockets;
   readonly #workers: KeptWorker[] = [];
   #plan: Plan;
   readonly #draining = new AbortController();
@@ -75,8 +75,7 @@ export class Generation {
       await generation.#begin();
     } catch (error) {
       for (const worker of generation.#workers) worker.discard();
-      // The files are ours only if the first worker, which has the Unix sockets, has bound them.
-      if (generation.#workers[0]?.worker.hasListened) await generation.#unixSockets.withdraw();
+      await generation.#sockets.withdraw(generation.#workers[0]?.worker.hasListened === true);
       throw isNotAllowed(error) ? new RunError(NOT_ALLOWED, { cause: error }) : error;
     }
     for (const worker of generation.#workers) void worker.keepAlive();
@@ -88,7 +87,7 @@ export class Generation {
     this.permitted = permittedBy(options.plan);
     this.#options = options;
     this.#plan = options.plan;
-    this.#unixSockets = new UnixSockets(options.plan.listeners);
+    this.#sockets = options.deps.engine.sockets(options.plan.listeners);
   }
 
   get plan(): Plan {
@@ -105,9 +104,9 @@ export class Generation {
     this.#draining.abort();
     const { deps: { patience, journal }, number: generation, stop } = this.#options;
     const listeners = next?.listeners ?? [];
-    await this.#unixSockets.afterHandover(listeners, stop);
+    await this.#sockets.afterHandover(listeners, stop);
     this.#left = Promise.all(this.#workers.map(({ worker }) => worker.closed))
-      .then(() => this.#unixSockets.remove(listeners));
+      .then(() => this.#sockets.remove(listeners));
     await Promise.all([
       waitForAnswer(this.#left, patience.closeMs, stop),
       ...this.#workers.map(({ index, worker }) => {
@@ -189,19 +188,19 @@ export class Generation {
 
   async #begin(): Promise<void> {
     const { plan, before, workers, stop, deps } = this.#options;
-    await this.#unixSockets.check(before?.listeners ?? []);
+    await this.#sockets.prepare(before?.listeners ?? []);
     if (stop.aborted) throw new RunError(STOPPING);
     deps.openFiles.check(workers, plan.listeners.length);
     const all = {
       ...deps,
       plan: () => this.#plan,
       permitted: this.permitted,
-      unixSockets: this.#unixSockets,
+      sockets: this.#sockets,
       draining: this.#draining.signal,
     };
     for (let index = 0; index < workers; index++) this.#workers.push(new KeptWorker(index, all));
     await this.#allListen();
-    await this.#unixSockets.takeOverPaths();
+    await this.#sockets.takeOverPaths();
     // Not before: a generation that cannot begin has no sessions that it could take along.
     for (const { worker } of this.#workers) worker.accept();
   }

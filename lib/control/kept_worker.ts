@@ -12,10 +12,11 @@ import type { Scoreboard } from "../pool/scoreboard.ts";
 import { DataWorker, type WorkerEnd, type WorkerNews } from "./data_worker.ts";
 import type { Journal } from "./journal.ts";
 import type { OpenFiles } from "./open_files.ts";
+import type { EngineHost, EngineOfWorker } from "./engine_host.ts";
+import type { GenerationSockets } from "./generation_sockets.ts";
 import { waitForAnswer } from "./patience.ts";
-import { type Permitted, socketPermissions } from "./permissions.ts";
+import type { Permitted } from "./permissions.ts";
 import type { Plan } from "./plan.ts";
-import { boundAt, type UnixSockets } from "./unix_sockets.ts";
 import type { WorkerNumbers } from "./worker_numbers.ts";
 import type { WorkerPatience } from "./worker_patience.ts";
 
@@ -32,7 +33,8 @@ export interface WorkerDeps {
   readonly recordSessions: RecordedSessions;
   /** Whether workers tell what sessions add up to. */
   readonly tallySessions: boolean;
-  readonly unixSockets: UnixSockets;
+  readonly sockets: GenerationSockets;
+  readonly engine: EngineHost;
   readonly events: WorkerNews;
   /** For what concerns sessions. */
   readonly log: Recorder;
@@ -110,6 +112,8 @@ export class KeptWorker {
       recordSessions,
       tallySessions,
       permitted,
+      engine,
+      sockets,
       events,
       log,
     } = this.#deps;
@@ -117,16 +121,15 @@ export class KeptWorker {
     const number = numbers.take();
     const ledger = new Ledger(scoreboard);
     const releaseFiles = openFiles.claim(listeners.length);
+    const engineOfWorker = engine.forWorker();
     try {
       const worker = new DataWorker({
         entry: workerEntry(),
         plane: {
           worker: number,
           sessionIdPrefix: numbers.sessionIdPrefix(),
-          listeners: listeners
-            // A Unix socket cannot be shared between threads: the first worker has it.
-            .filter(({ address }) => address.transport === "tcp" || this.index === 0)
-            .map((listener) => ({ ...listener, address: boundAt(listener.address) })),
+          listeners: listeners.flatMap((listener) => sockets.forWorker(listener, this.index) ?? []),
+          engine: engineOfWorker.options,
           pools,
           scoreboard: scoreboard.buffer,
           ledger: ledger.buffer,
@@ -134,11 +137,12 @@ export class KeptWorker {
           recordSessions,
           tallySessions,
         },
-        permissions: socketPermissions(permitted),
+        permissions: engine.permissions(permitted),
+        ring: engine.ring,
         events,
         log,
       });
-      return { number, ledger, releaseFiles, worker };
+      return { number, ledger, releaseFiles, engine: engineOfWorker, worker };
     } catch (error) {
       releaseFiles();
       numbers.giveBack(number);
@@ -169,7 +173,7 @@ export class KeptWorker {
 
   /** Waits for a restarted worker. One that does not come to accept is ended, so that another one is started. */
   async #admit(worker: DataWorker): Promise<void> {
-    const { patience: { listenMs }, draining, unixSockets, journal } = this.#deps;
+    const { patience: { listenMs }, draining, sockets, journal } = this.#deps;
     const answer = await waitForAnswer(worker.listening, listenMs, draining);
     if (answer === "late") {
       worker.terminate(`did not come to listen within ${formatDuration(listenMs)}`);
@@ -177,7 +181,7 @@ export class KeptWorker {
     // Another generation may have stepped in by now.
     if (answer !== "answered" || worker.end !== undefined || draining.aborted) return;
     try {
-      if (this.index === 0) await unixSockets.takeOverPaths();
+      if (this.index === 0) await sockets.takeOverPaths();
       worker.accept();
       journal.info("worker_restarted", { worker: this.index });
     } catch (error) {
@@ -186,10 +190,11 @@ export class KeptWorker {
   }
 
   /** Gives back what a worker that has ended held; says how many sessions that were. */
-  #settle({ number, ledger, releaseFiles }: Running): number {
+  #settle({ number, ledger, releaseFiles, engine }: Running): number {
     const { scoreboard, numbers, plan } = this.#deps;
     const { listeners, pools } = plan();
     const held = ledger.settle();
+    engine.reclaim();
     releaseFiles();
     for (const { row, queue } of pools) {
       if (queue === undefined) continue;
@@ -214,5 +219,6 @@ interface Running {
   readonly number: number;
   readonly ledger: Ledger;
   readonly releaseFiles: () => void;
+  readonly engine: EngineOfWorker;
   readonly worker: DataWorker;
 }

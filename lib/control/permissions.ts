@@ -14,6 +14,8 @@ export interface Permissions {
   readonly net: readonly string[];
   readonly read: readonly string[];
   readonly write: readonly string[];
+  /** Libraries with foreign functions, by their path; none where it is missing. */
+  readonly ffi?: readonly string[] | "all";
 }
 
 /** What may be listened on and dialled. */
@@ -54,11 +56,11 @@ function netPermission(address: Address): string {
 /** The permissions of a worker, in the runtime's own form: everything that is not listed is forbidden. */
 export function workerPermissions(permissions: Permissions): Deno.PermissionOptions {
   return {
-    net: [...permissions.net],
+    net: permissions.net.length === 0 ? false : [...permissions.net],
     read: permissions.read.length === 0 ? false : [...permissions.read],
     write: permissions.write.length === 0 ? false : [...permissions.write],
     env: false,
-    ffi: false,
+    ffi: permissions.ffi === "all" || (permissions.ffi === undefined ? false : [...permissions.ffi]),
     import: false,
     run: false,
     sys: false,

@@ -3,20 +3,26 @@
 import type { TcpAddress } from "../core/address.ts";
 import { listenShared } from "../engine/runtime/listen.ts";
 
-export class PortHold {
-  readonly #held: Deno.Listener[] = [];
-
+/** Holds ports; see {@linkcode HeldByRuntime} and `HeldByBook`. */
+export interface PortHold {
   /**
    * Listens where workers of this process will listen, together with them. Connections wait.
    *
    * @throws {RunError} when the port has been taken just now.
    */
+  hold(address: TcpAddress, backlog: number): Promise<void>;
+  /** Call it when the workers listen, or will not. */
+  release(): Promise<void>;
+}
+
+export class HeldByRuntime implements PortHold {
+  readonly #held: Deno.Listener[] = [];
+
   async hold(address: TcpAddress, backlog: number): Promise<void> {
     this.#held.push(await listenShared(address, backlog));
   }
 
-  /** Call it when the workers listen, or will not. */
-  release(): void {
+  async release(): Promise<void> {
     for (const listener of this.#held.splice(0)) listener.close();
   }
 }

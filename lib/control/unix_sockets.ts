@@ -5,7 +5,8 @@ import { TICK_MS } from "../core/coarse_clock.ts";
 import { isAnswered, removeFile, removeSocketFile } from "../core/listening.ts";
 import { sleep } from "../core/sleep.ts";
 import type { ListenerOptions } from "../dataplane/messages.ts";
-import { describeListenError } from "../engine/runtime/listen.ts";
+import { describeListenError } from "../engine/listen_error.ts";
+import type { GenerationSockets } from "./generation_sockets.ts";
 
 /**
  * Where a listener is bound. A Unix socket is bound to a path of its own and then renamed: rename(2) is atomic, so every connect
@@ -15,24 +16,25 @@ export function boundAt<Place extends Address>(address: Place): Place {
   return address.transport === "tcp" ? address : { ...address, path: `${address.path}.new` };
 }
 
-export class UnixSockets {
+export class UnixSockets implements GenerationSockets {
   readonly #addresses: readonly UnixAddress[];
 
   constructor(listeners: readonly ListenerOptions[]) {
     this.#addresses = unixAddresses(listeners);
   }
 
-  /**
-   * Checks that each path is free, or a stale socket.
-   *
-   * @param before Listeners of this program whose paths are taken over.
-   * @throws {RunError} when another program listens on a path, or the file there is no socket.
-   */
-  async check(before: readonly ListenerOptions[]): Promise<void> {
+  /** Checks that each path is free, or a stale socket. */
+  async prepare(before: readonly ListenerOptions[]): Promise<void> {
     const fresh = missingIn(this.#addresses, unixAddresses(before));
     await Promise.all(fresh.map(async (address) => {
       if (await isAnswered(address.path)) throw describeListenError(address, new Deno.errors.AddrInUse());
     }));
+  }
+
+  /** A Unix socket cannot be shared between threads: the first worker has it. */
+  forWorker(listener: ListenerOptions, index: number): ListenerOptions | undefined {
+    if (listener.address.transport === "unix" && index > 0) return undefined;
+    return { ...listener, address: boundAt(listener.address) };
   }
 
   /** Renames the bound sockets to their paths. */
@@ -40,8 +42,9 @@ export class UnixSockets {
     await Promise.all(this.#addresses.map((address) => Deno.rename(boundAt(address).path, address.path)));
   }
 
-  /** Removes bound sockets that were never renamed. */
-  async withdraw(): Promise<void> {
+  /** Removes bound sockets that were never renamed. They are ours only if the first worker has bound them. */
+  async withdraw(hasListened: boolean): Promise<void> {
+    if (!hasListened) return;
     await Promise.all(this.#addresses.map((it) => removeFile(boundAt(it).path)));
   }
 

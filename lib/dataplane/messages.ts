@@ -18,6 +18,8 @@ export interface ListenerOptions {
   readonly address: Address;
   /** Its other sockets, where it has more than one; see all_addresses.ts. */
   readonly alsoAt?: readonly Address[];
+  /** Its listening descriptors, for an engine that is given them. */
+  readonly sockets?: readonly number[];
   /** The row of its pool. */
   readonly pool: PoolRow;
   /** Over all workers; 0 is no limit. */
@@ -31,12 +33,24 @@ export function socketsOf({ address, alsoAt = [] }: ListenerOptions): Address[] 
   return [address, ...alsoAt];
 }
 
+/** Which engine a worker has, and what the process gives it for that. */
+export type EngineOptions =
+  | { readonly kind: "runtime" }
+  | {
+    readonly kind: "epoll";
+    /** The descriptor that wakes it. */
+    readonly bell: number;
+    /** Where it notes what it has open. */
+    readonly descriptors: SharedArrayBuffer;
+  };
+
 /** All that a data-plane worker is told. */
 export interface PlaneOptions {
   /** The worker's number, which no other living one has. */
   readonly worker: number;
   /** Put before a count, makes session ids that no other worker of this or another run makes. */
   readonly sessionIdPrefix: string;
+  readonly engine: EngineOptions;
   readonly listeners: readonly ListenerOptions[];
   readonly pools: readonly PoolOptions[];
   readonly scoreboard: SharedArrayBuffer;

@@ -2,11 +2,11 @@
 
 import { CoarseClock, type Watched } from "../core/coarse_clock.ts";
 import type { ClientSocket, Engine, Listener } from "../engine/contract.ts";
-import { RuntimeEngine } from "../engine/runtime/engine.ts";
 import { Ledger } from "../pool/ledger.ts";
 import { Pool, type PoolChange } from "../pool/pool.ts";
 import type { BackendRow, PoolRow } from "../pool/row.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
+import { makeEngine } from "./make_engine.ts";
 import { sharedLimiter } from "./limiter.ts";
 import {
   type FromWorker,
@@ -30,15 +30,9 @@ export class Plane implements Watched {
   readonly #pools: ReadonlyMap<PoolRow, Pool>;
   readonly #clock = new CoarseClock();
   readonly #sessions = new Roster<Session>();
-  readonly #engine: Engine = new RuntimeEngine(this.#sessions);
+  readonly #engine: Engine;
   readonly #report: Report;
-  readonly #tools: SessionTools = {
-    engine: this.#engine,
-    clock: this.#clock,
-    onShortage: (session, backend, what) => this.#report.shortage(session, backend, what),
-    onFault: (fault) => this.#report.fault(fault),
-    onOver: (session) => this.#onOver(session),
-  };
+  readonly #tools: SessionTools;
   readonly #stop = new AbortController();
   /** Those whose connections are not accepted yet. */
   readonly #listening: { readonly options: ListenerOptions; readonly listener: Listener }[] = [];
@@ -51,7 +45,16 @@ export class Plane implements Watched {
 
   /** @param tell Sends a message to the control plane. */
   constructor(options: PlaneOptions, tell: (message: FromWorker) => void) {
-    const scoreboard = new Scoreboard(options.scoreboard, this.#engine.woken);
+    const { engine, ring } = makeEngine(options.engine, this.#sessions);
+    this.#engine = engine;
+    this.#tools = {
+      engine,
+      clock: this.#clock,
+      onShortage: (session, backend, what) => this.#report.shortage(session, backend, what),
+      onFault: (fault) => this.#report.fault(fault),
+      onOver: (session) => this.#onOver(session),
+    };
+    const scoreboard = new Scoreboard(options.scoreboard, engine.woken, ring);
     const ledger = new Ledger(scoreboard, options.ledger);
     const { worker, pools, recordSessions, tallySessions } = options;
     this.#options = options;
@@ -73,7 +76,10 @@ export class Plane implements Watched {
   /** Listens; connections wait until {@linkcode accept}. Throws when an address cannot be listened on. */
   async start(): Promise<void> {
     const listeners = await Promise.all(this.#options.listeners.map(async (options) => {
-      return { options, listener: await this.#engine.listen(socketsOf(options), options.backlog) };
+      return {
+        options,
+        listener: await this.#engine.listen(socketsOf(options), options.backlog, options.sockets),
+      };
     }));
     this.#clock.start(this.#engine.every);
     this.#clock.watch(this);
@@ -97,6 +103,7 @@ export class Plane implements Watched {
     if (this.#sessions.size > 0) await new Promise<void>((resolve) => this.#onIdle = resolve);
     this.#clock.stop();
     this.#report.flush();
+    await this.#engine.close();
     this.#tell({ type: "drained", closedSessions: this.#closedSessions });
   }
 

@@ -130,9 +130,10 @@ export interface Engine {
    * Listens on addresses with nothing left open (see `settleAddresses`), all of one listener, together with every other thread
    * of this process that does.
    *
+   * @param sockets Descriptors that the process has opened for that, where the engine is given them.
    * @throws {RunError} that says in one sentence why it cannot be done.
    */
-  listen(addresses: readonly Address[], backlog: number): Promise<Listener>;
+  listen(addresses: readonly Address[], backlog: number, sockets?: readonly number[]): Promise<Listener>;
   /**
    * Dials a peer, at its other addresses too if the first does not answer.
    *
@@ -160,4 +161,6 @@ export interface Engine {
    * on as that alone. A backend that is gone lets the client have what it had sent. Closes neither socket.
    */
   relay(client: ClientSocket, backend: Socket, on: RelayEvents): void;
+  /** Ends the engine; resolves when the last of its connections, on their way out, is closed. Call it when nothing is under way. */
+  close(): Promise<void>;
 }

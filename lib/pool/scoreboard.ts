@@ -64,14 +64,17 @@ export class Scoreboard {
   readonly #cells: Int32Array<SharedArrayBuffer>;
 
   readonly #woken: Woken;
+  readonly #ring: () => void;
 
   /**
    * Attaches to the memory of a scoreboard; with no memory given, makes a new one that is all zero.
    *
    * @param woken How this thread waits for others.
+   * @param ring Called when others that wait have been woken: they may be asleep where they do not notice.
    */
-  constructor(buffer?: SharedArrayBuffer, woken: Woken = wokenByOthers) {
+  constructor(buffer?: SharedArrayBuffer, woken: Woken = wokenByOthers, ring: () => void = () => {}) {
     this.#woken = woken;
+    this.#ring = ring;
     const bytes = MAX_ROWS * ROW_CELLS * Int32Array.BYTES_PER_ELEMENT;
     this.buffer = buffer ?? new SharedArrayBuffer(bytes);
     this.#cells = new Int32Array(this.buffer);
@@ -109,12 +112,12 @@ export class Scoreboard {
   /** Sets it, and wakes all who wait for the count to be lowered. The control plane alone does. */
   setLimit(row: FilesRow, limit: number): void {
     Atomics.store(this.#cells, row * ROW_CELLS + LIMIT, limit);
-    Atomics.notify(this.#cells, row * ROW_CELLS + COUNT);
+    this.#notify(row * ROW_CELLS + COUNT);
   }
 
   /** Wakes as many of those who wait for a count to be lowered as it was lowered by. */
   tellLowered(row: Row, amount = 1): void {
-    Atomics.notify(this.#cells, row * ROW_CELLS + COUNT, amount);
+    this.#notify(row * ROW_CELLS + COUNT, amount);
   }
 
   /** Resolves when a count that was at its limit may have been lowered, or after `timeoutMs`. */
@@ -141,7 +144,7 @@ export class Scoreboard {
   /** Wakes every worker that has sessions queued at the pool. */
   wake(pool: PoolRow): void {
     Atomics.add(this.#cells, pool * ROW_CELLS + WAKES, 1);
-    Atomics.notify(this.#cells, pool * ROW_CELLS + WAKES);
+    this.#notify(pool * ROW_CELLS + WAKES);
   }
 
   /** How often the pool was woken; {@linkcode woken} waits for the next time. */
@@ -214,6 +217,10 @@ export class Scoreboard {
 
   setTableCell(queue: QueueRow, index: number, value: number): void {
     Atomics.store(this.#cells, (queue + 1) * ROW_CELLS + index, value);
+  }
+
+  #notify(cell: number, amount?: number): void {
+    if (Atomics.notify(this.#cells, cell, amount) > 0) this.#ring();
   }
 
   #set(backend: BackendRow, facts: Partial<BackendFacts>): void {

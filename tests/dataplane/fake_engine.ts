@@ -67,6 +67,8 @@ export interface FakeTimer extends Asked {
 }
 
 export class FakeEngine implements Engine {
+  async close(): Promise<void> {}
+
   readonly dials: FakeDial[] = [];
   readonly timers: FakeTimer[] = [];
   /** Those who wait for a descriptor. */

@@ -105,6 +105,7 @@ async function startRelay(
   };
   const relaying = Promise.withResolvers<void>();
   const engine: Engine = {
+    close: () => Promise.resolve(),
     listen: () => assert.fail(),
     dial: (_, on) => {
       queueMicrotask(() => on.connected(new RuntimeSocket(backend.end)));

@@ -18,6 +18,7 @@ export interface TestBalancerOptions {
   readonly listener?: Record<string, unknown>;
   /** Keys of the pool, as in balancer.yaml. */
   readonly pool?: Record<string, unknown>;
+  readonly engine?: "runtime" | "epoll";
   readonly workers?: number;
   readonly shutdownDelay?: string;
   readonly shutdownTimeout?: string;
@@ -55,6 +56,7 @@ export function testConfig(options: TestBalancerOptions): Config {
     listeners: [{ name: "web", listen: "127.0.0.1:0", pool: "web", ...options.listener }],
     pools: { web: { backends: options.backends, ...options.pool } },
     log: options.logging ?? {},
+    engine: options.engine ?? "auto",
     workers: options.workers ?? 2,
     shutdown_delay: options.shutdownDelay ?? "0s",
     shutdown_timeout: options.shutdownTimeout ?? "5s",

@@ -9,6 +9,8 @@ export class Descriptors {
   /** 1 for each that is open, by its number. */
   readonly buffer: SharedArrayBuffer;
   readonly #isOpen: Uint8Array;
+  /** How many this thread has open. */
+  size = 0;
 
   /** @param buffer A byte for each number that a descriptor may have; see `maxDescriptors`. */
   constructor(buffer: SharedArrayBuffer) {
@@ -18,6 +20,7 @@ export class Descriptors {
 
   opened(fd: number): void {
     this.#isOpen[fd] = 1;
+    this.size++;
   }
 
   /**
@@ -28,11 +31,7 @@ export class Descriptors {
   closing(fd: number): void {
     if (this.#isOpen[fd] !== 1) throw new TypeError(`Cannot close descriptor ${fd}: it is not open here`);
     this.#isOpen[fd] = 0;
-  }
-
-  /** How many are open. */
-  get size(): number {
-    return this.#isOpen.reduce((sum, it) => sum + it, 0);
+    this.size--;
   }
 
   /** Closes all that a thread has left, which must have ended. */

@@ -3,10 +3,11 @@ import type { Every } from "../../core/every.ts";
 import { type Woken, woken } from "../../core/woken.ts";
 import type { AcceptOptions, ClientSocket, DialEvents, Engine, Listener, RelayEvents } from "../contract.ts";
 import { DescriptorShortage } from "../descriptor_shortage.ts";
+import { ring } from "./bell.ts";
 import { Acceptor } from "./acceptor.ts";
 import { Buffers } from "./buffers.ts";
 import type { EpollClient } from "./client.ts";
-import type { Descriptors } from "./descriptors.ts";
+import { Descriptors } from "./descriptors.ts";
 import { DialEach } from "./dial_each.ts";
 import { DialOne } from "./dial_one.ts";
 import { openLibc } from "./libc.ts";
@@ -16,25 +17,27 @@ import type { EpollSocket } from "./socket.ts";
 import type { EngineTools } from "./tools.ts";
 
 export interface EpollOptions {
-  /** Notes what this thread has open. */
-  readonly descriptors: Descriptors;
+  /** Where it notes what this thread has open; see {@linkcode Descriptors}. */
+  readonly descriptors: SharedArrayBuffer;
   /** The descriptor that other threads ring; see bell.ts. */
   readonly bell: number;
-  /** The listening descriptors of each listener, in the order in which they are asked for. */
-  readonly listening: (addresses: readonly Address[]) => readonly number[];
   /** The loop sleeps no longer at a time; 0 where it shares its thread with others, as in tests. */
   readonly maxSleepMs?: number;
 }
+
+/** Between two looks whether the last connections have gone. */
+const LEAVING_LOOK_MS = 5;
 
 /** The engine of a thread that drives its sockets itself, by calls of the system (epoll(7)). Linux only. */
 export class EpollEngine implements Engine {
   readonly woken: Woken = woken;
   readonly every: Every;
-  readonly #options: EpollOptions;
+  readonly #descriptors: Descriptors;
+  readonly #bell: number;
   readonly #tools: EngineTools;
   readonly #shortage: DescriptorShortage;
   /** Resolves when the loop has ended. */
-  readonly ended: Promise<void>;
+  readonly #ended: Promise<void>;
 
   /**
    * The loop runs from here on, until {@linkcode close}.
@@ -43,12 +46,13 @@ export class EpollEngine implements Engine {
    */
   constructor(options: EpollOptions) {
     const libc = openLibc();
-    const loop = new Loop({ libc, ...options });
-    this.#options = options;
+    this.#descriptors = new Descriptors(options.descriptors);
+    const loop = new Loop({ ...options, libc, descriptors: this.#descriptors });
+    this.#bell = options.bell;
     this.#tools = { libc, loop, buffers: new Buffers() };
     this.#shortage = new DescriptorShortage((ms, call) => this.later(ms, call));
     this.every = (ms, call) => loop.timers.every(ms, call);
-    this.ended = loop.run().finally(() => libc.unload());
+    this.#ended = loop.run().finally(() => libc.unload());
   }
 
   /** Bytes that peers have not taken yet, of all sessions. */
@@ -56,8 +60,11 @@ export class EpollEngine implements Engine {
     return this.#tools.buffers.heldBytes;
   }
 
-  listen(addresses: readonly Address[]): Promise<Listener> {
-    const sockets = this.#options.listening(addresses);
+  listen(
+    _addresses: readonly Address[],
+    _backlog: number,
+    sockets: readonly number[] = [],
+  ): Promise<Listener> {
     const tools = this.#tools;
     const shortage = this.#shortage;
     return Promise.resolve({
@@ -85,8 +92,18 @@ export class EpollEngine implements Engine {
     relay(client, backend, on);
   }
 
-  /** Ends the loop after its round; connections that are left stay open. */
-  close(): void {
+  /** Wakes all threads whose loops watch the same bell. */
+  ring(): void {
+    ring(this.#tools.libc, this.#bell);
+  }
+
+  async close(): Promise<void> {
+    // What is left is the descriptor of the loop itself.
+    while (this.#descriptors.size > 1) {
+      // deno-lint-ignore no-await-in-loop -- until they have gone
+      await new Promise<void>((resolve) => this.later(LEAVING_LOOK_MS, resolve));
+    }
     this.#tools.loop.end();
+    await this.#ended;
   }
 }

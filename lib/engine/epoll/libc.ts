@@ -40,6 +40,8 @@ type Symbols = Deno.StaticForeignLibraryInterface<typeof SYMBOLS>;
 export interface Libc extends Omit<Symbols, "__errno_location" | "memcpy"> {
   /** Why the last call failed. Read it at once: the runtime makes calls of its own between two turns. */
   errno(): number;
+  /** Where the library was found: a full path, or a bare name. */
+  readonly path: string;
   /** Gives the library back; no call may follow. */
   unload(): void;
 }
@@ -62,7 +64,7 @@ export const LIBC_PATHS: readonly string[] = [
  * @throws {RunError} when there is none, or no permission for it.
  */
 export function openLibc(): Libc {
-  const library = openFirst(LIBC_PATHS);
+  const { library, path } = openFirst(LIBC_PATHS);
   const { __errno_location, memcpy, ...calls } = library.symbols;
   const location = __errno_location();
   const number = new Int32Array(1);
@@ -72,15 +74,16 @@ export function openLibc(): Libc {
       memcpy(number, location, 4);
       return number[0] ?? 0;
     },
+    path,
     unload: () => library.close(),
   };
 }
 
-function openFirst(paths: readonly string[]): Deno.DynamicLibrary<typeof SYMBOLS> {
+function openFirst(paths: readonly string[]): { library: Deno.DynamicLibrary<typeof SYMBOLS>; path: string } {
   let refused: unknown;
   for (const path of paths) {
     try {
-      return Deno.dlopen(path, SYMBOLS);
+      return { library: Deno.dlopen(path, SYMBOLS), path };
     } catch (error) {
       if (error instanceof Deno.errors.NotCapable) refused ??= error;
     }

@@ -56,6 +56,8 @@ export class RuntimeEngine implements Engine {
   relay(client: RuntimeClient, backend: RuntimeSocket, on: RelayEvents): void {
     relay(client, backend, on, { buffers: this.#buffers, turnstile: this.turnstile });
   }
+
+  async close(): Promise<void> {}
 }
 
 class RuntimeListener implements Listener {

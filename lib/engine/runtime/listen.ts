@@ -1,8 +1,8 @@
 /** Listening sockets: bound once, then shared by every thread of the process. */
 
-import { type Address, formatAddress, type TcpAddress } from "../../core/address.ts";
-import { RunError } from "../../core/errors.ts";
-import { isAnswered, whyNotListening } from "../../core/listening.ts";
+import type { Address, TcpAddress } from "../../core/address.ts";
+import { isAnswered } from "../../core/listening.ts";
+import { describeListenError } from "../listen_error.ts";
 
 /** TCP: the option that the type definitions leave out. */
 type SharedListenOptions = Deno.TcpListenOptions & { loadBalanced: true };
@@ -57,14 +57,4 @@ async function listenUnix(path: string): Promise<Deno.UnixListener> {
     await Deno.remove(path);
     return Deno.listen({ transport: "unix", path });
   }
-}
-
-/**
- * The error of the runtime as one sentence.
- *
- * @param rival What may have the port if it is in use.
- */
-export function describeListenError(address: Address, error: unknown, rival?: string): RunError {
-  const reason = whyNotListening(address, error, rival);
-  return new RunError(`cannot listen on ${formatAddress(address)}: ${reason}`, { cause: error });
 }

@@ -4,7 +4,7 @@ import { type Address, formatAddress, type TcpAddress } from "../../core/address
 import { listenOnAll, tryIPv4 } from "../../core/all_addresses.ts";
 import { canonicalHost, type Holder, overlappingHolder, sameHolder } from "../../core/overlap.ts";
 import { zoneOf } from "../../core/zone.ts";
-import { describeListenError } from "./listen.ts";
+import { describeListenError } from "../listen_error.ts";
 
 /**
  * Gives the sockets of each address: "all addresses" is one or two of them (see all_addresses.ts), every other address is

@@ -1,0 +1,4 @@
+/** What `engine` and `--engine` can name. */
+export const ENGINES = ["auto", "runtime", "epoll"] as const;
+
+export type EngineChoice = typeof ENGINES[number];

@@ -1,0 +1,110 @@
+/** What the control plane does for the engine of its workers; see lib/engine/contract.ts. */
+
+import type { EngineChoice } from "../config/engine_names.ts";
+import { RunError } from "../core/errors.ts";
+import type { EngineOptions, ListenerOptions } from "../dataplane/messages.ts";
+import { EpollHost } from "../engine/epoll/host.ts";
+import { LIBC_PATHS } from "../engine/epoll/libc.ts";
+import { EpollSockets, HeldByBook, SocketBook } from "./epoll_sockets.ts";
+import type { GenerationSockets } from "./generation_sockets.ts";
+import { type Permissions, type Permitted, socketPermissions } from "./permissions.ts";
+import { HeldByRuntime, type PortHold } from "./port_hold.ts";
+import { UnixSockets } from "./unix_sockets.ts";
+
+export type EngineName = Exclude<EngineChoice, "auto">;
+
+/** What one worker is given. */
+export interface EngineOfWorker {
+  readonly options: EngineOptions;
+  /** Call it when the worker has ended: closes what it had open. */
+  readonly reclaim: () => void;
+}
+
+export interface EngineHost {
+  readonly name: EngineName;
+  /** Call it after each message to a worker, which may be asleep where it hears none. */
+  readonly ring: () => void;
+  /** The sockets of the listeners of a generation. */
+  sockets(listeners: readonly ListenerOptions[]): GenerationSockets;
+  holdPorts(): PortHold;
+  forWorker(): EngineOfWorker;
+  permissions(permitted: Permitted): Permissions;
+  /** Call it when no worker is left. */
+  close(): void;
+}
+
+/**
+ * Makes the host of an engine.
+ *
+ * @throws {RunError} when the engine cannot be had here.
+ */
+export function makeEngineHost(choice: EngineChoice): EngineHost {
+  const name = choice === "auto" ? autoEngine() : choice;
+  return name === "epoll" ? new EpollEngineHost() : RUNTIME;
+}
+
+/** What `engine: auto` means here: giving the permission for foreign functions is how epoll is asked for. */
+export function autoEngine(): EngineName {
+  return whyNoEpoll() === undefined ? "epoll" : "runtime";
+}
+
+/** Why the engine epoll cannot be had here; undefined when it can. */
+function whyNoEpoll(): string | undefined {
+  if (Deno.build.os !== "linux") return `it needs Linux, and this is ${Deno.build.os}`;
+  const isAllowed = [undefined, ...LIBC_PATHS.filter((path) => path.startsWith("/"))].some((path) => {
+    return Deno.permissions.querySync({ name: "ffi", ...(path === undefined ? {} : { path }) }).state ===
+      "granted";
+  });
+  return isAllowed ? undefined : "it needs the permission for foreign functions (--allow-ffi)";
+}
+
+const RUNTIME: EngineHost = {
+  name: "runtime",
+  ring: () => {},
+  sockets: (listeners) => new UnixSockets(listeners),
+  holdPorts: () => new HeldByRuntime(),
+  forWorker: () => ({ options: { kind: "runtime" }, reclaim: () => {} }),
+  permissions: socketPermissions,
+  close: () => {},
+};
+
+class EpollEngineHost implements EngineHost {
+  readonly name = "epoll";
+  readonly ring: () => void;
+  readonly #host: EpollHost;
+  readonly #book: SocketBook;
+
+  constructor() {
+    const missing = whyNoEpoll();
+    if (missing !== undefined) throw new RunError(`cannot use the engine epoll: ${missing}`);
+    this.#host = new EpollHost();
+    this.#book = new SocketBook(this.#host);
+    this.ring = this.#host.ring;
+  }
+
+  sockets(listeners: readonly ListenerOptions[]): GenerationSockets {
+    return new EpollSockets(this.#book, listeners);
+  }
+
+  holdPorts(): PortHold {
+    return new HeldByBook(this.#book);
+  }
+
+  forWorker(): EngineOfWorker {
+    const descriptors = this.#host.newDescriptors();
+    return {
+      options: { kind: "epoll", bell: this.#host.bell, descriptors: descriptors.buffer },
+      reclaim: () => this.#host.reclaim(descriptors),
+    };
+  }
+
+  /** The sockets are reached by calls of the system, not of the runtime. */
+  permissions(): Permissions {
+    const path = this.#host.libraryPath;
+    return { net: [], read: [], write: [], ffi: path.startsWith("/") ? [path] : "all" };
+  }
+
+  close(): void {
+    this.#host.close();
+  }
+}

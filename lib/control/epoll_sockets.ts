@@ -1,0 +1,132 @@
+/** The listening sockets of workers whose engine is epoll: opened once in the process, and kept from generation to generation. */
+
+import { type Address, formatAddress, type TcpAddress } from "../core/address.ts";
+import { isAnswered, removeFile, removeSocketFile } from "../core/listening.ts";
+import { type ListenerOptions, socketsOf } from "../dataplane/messages.ts";
+import type { EpollHost } from "../engine/epoll/host.ts";
+import type { ListeningOptions } from "../engine/epoll/listening.ts";
+import { describeListenError } from "../engine/listen_error.ts";
+import type { PortHold } from "./port_hold.ts";
+import type { GenerationSockets } from "./generation_sockets.ts";
+
+interface OpenSocket {
+  readonly fd: number;
+  /** Generations that listen on it. */
+  users: number;
+}
+
+const KEEPALIVE = { idleMs: 60_000, intervalMs: 10_000, count: 6 };
+
+/** All listening sockets of a balancer, by address. */
+export class SocketBook {
+  readonly #host: Pick<EpollHost, "listen" | "closeListening">;
+  readonly #open = new Map<string, OpenSocket>();
+
+  constructor(host: Pick<EpollHost, "listen" | "closeListening">) {
+    this.#host = host;
+  }
+
+  /**
+   * Gives the descriptor of a socket, which may be open already. Each use is to be released.
+   *
+   * @throws {RunError} when it cannot be listened on.
+   */
+  async use(address: Address, options: ListeningOptions): Promise<number> {
+    const before = this.#open.get(formatAddress(address));
+    if (before !== undefined) {
+      before.users++;
+      return before.fd;
+    }
+    const fd = await this.#listen(address, options);
+    this.#open.set(formatAddress(address), { fd, users: 1 });
+    return fd;
+  }
+
+  /** Closes the socket if nobody else uses it; of a Unix socket the file goes as well. */
+  async release(address: Address): Promise<void> {
+    const socket = this.#open.get(formatAddress(address));
+    if (socket === undefined || --socket.users > 0) return;
+    this.#open.delete(formatAddress(address));
+    this.#host.closeListening(socket.fd);
+    await removeSocketFile(address);
+  }
+
+  async #listen(address: Address, options: ListeningOptions): Promise<number> {
+    try {
+      if (address.transport === "unix" && !await isAnswered(address.path)) await removeFile(address.path);
+      return this.#host.listen(address, options);
+    } catch (error) {
+      throw describeListenError(address, error);
+    }
+  }
+}
+
+/** Those of one generation. */
+export class EpollSockets implements GenerationSockets {
+  readonly #book: SocketBook;
+  readonly #listeners: readonly ListenerOptions[];
+  readonly #used: Address[] = [];
+  readonly #descriptors = new Map<string, readonly number[]>();
+
+  constructor(book: SocketBook, listeners: readonly ListenerOptions[]) {
+    this.#book = book;
+    this.#listeners = listeners;
+  }
+
+  /** Opens what is not open yet. */
+  async prepare(): Promise<void> {
+    for (const listener of this.#listeners) {
+      const sockets: number[] = [];
+      for (const address of socketsOf(listener)) {
+        // deno-lint-ignore no-await-in-loop -- one after the other, so that a fault leaves none behind
+        sockets.push(await this.#book.use(address, optionsFor(listener, address)));
+        this.#used.push(address);
+      }
+      this.#descriptors.set(listener.name, sockets);
+    }
+  }
+
+  forWorker(listener: ListenerOptions): ListenerOptions {
+    return { ...listener, sockets: this.#descriptors.get(listener.name) ?? [] };
+  }
+
+  /** They are at their paths from the beginning. */
+  async takeOverPaths(): Promise<void> {}
+
+  async withdraw(): Promise<void> {
+    await this.remove();
+  }
+
+  /** The next generation accepts at the same sockets. */
+  async afterHandover(): Promise<void> {}
+
+  async remove(): Promise<void> {
+    await Promise.all(this.#used.splice(0).map((address) => this.#book.release(address)));
+  }
+}
+
+/** A listener on all addresses may have a socket of its own for IPv4. */
+function optionsFor(listener: ListenerOptions, { transport }: Address): ListeningOptions {
+  const hasIPv4 = transport === "tcp" &&
+    socketsOf(listener).some((it) => it.transport === "tcp" && it.host === "0.0.0.0");
+  return { backlog: listener.backlog, keepalive: KEEPALIVE, isIPv6Only: hasIPv4 };
+}
+
+/** Ports that the system chose. Each is open from then on, and the generation uses the same socket. */
+export class HeldByBook implements PortHold {
+  readonly #book: SocketBook;
+  readonly #held: TcpAddress[] = [];
+
+  constructor(book: SocketBook) {
+    this.#book = book;
+  }
+
+  async hold(address: TcpAddress, backlog: number): Promise<void> {
+    await this.#book.use(address, { backlog, keepalive: KEEPALIVE, isIPv6Only: address.host === "::" });
+    this.#held.push(address);
+  }
+
+  async release(): Promise<void> {
+    await Promise.all(this.#held.splice(0).map((address) => this.#book.release(address)));
+  }
+}

@@ -1,0 +1,26 @@
+import type { ListenerOptions } from "../dataplane/messages.ts";
+
+/** The listening sockets of a generation, from before its workers start until none of them accepts any more. */
+export interface GenerationSockets {
+  /**
+   * Before the workers start.
+   *
+   * @param before Listeners of this program whose paths are taken over.
+   * @throws {RunError} when one cannot be listened on.
+   */
+  prepare(before: readonly ListenerOptions[]): Promise<void>;
+  /** A listener as a worker is told of it; undefined when this worker has no part in it. */
+  forWorker(listener: ListenerOptions, index: number): ListenerOptions | undefined;
+  /** All workers listen. */
+  takeOverPaths(): Promise<void>;
+  /**
+   * The generation could not begin.
+   *
+   * @param hasListened Whether its first worker has come to listen.
+   */
+  withdraw(hasListened: boolean): Promise<void>;
+  /** Before the workers stop accepting: what connects until then is not lost. */
+  afterHandover(next: readonly ListenerOptions[], stop: AbortSignal): Promise<void>;
+  /** No worker accepts any more. */
+  remove(next: readonly ListenerOptions[]): Promise<void>;
+}

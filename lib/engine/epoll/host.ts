@@ -1,0 +1,66 @@
+import type { Address } from "../../core/address.ts";
+import { makeBell, ring } from "./bell.ts";
+import { Descriptors } from "./descriptors.ts";
+import { type Libc, openLibc } from "./libc.ts";
+import { type ListeningOptions, openListening } from "./listening.ts";
+import { raiseDescriptorLimit } from "./limit.ts";
+
+/** A thread that was ended may be in the middle of a call for a moment; then it uses no descriptor any more. */
+const RECLAIM_AFTER_MS = 1_000;
+
+/** What the control plane keeps for the threads whose engine is epoll: descriptors belong to the whole process. */
+export class EpollHost {
+  /** Woken by this, every thread lets its messages in. */
+  readonly bell: number;
+  /** How many descriptors the process may have. */
+  readonly maxDescriptors: number;
+  readonly #libc: Libc;
+
+  /**
+   * Raises the limit of descriptors as far as it may be raised.
+   *
+   * @throws {RunError} when there is no C library, or no permission for it.
+   */
+  constructor() {
+    this.#libc = openLibc();
+    this.maxDescriptors = raiseDescriptorLimit(this.#libc);
+    this.bell = makeBell(this.#libc);
+  }
+
+  /** The file of the C library, which workers need the permission for. */
+  get libraryPath(): string {
+    return this.#libc.path;
+  }
+
+  /** Wakes all threads; call it after each message to one of them. */
+  readonly ring = (): void => ring(this.#libc, this.bell);
+
+  /**
+   * Listens; the socket is closed with {@linkcode closeListening}.
+   *
+   * @throws {SystemError}
+   */
+  listen(address: Address, options: ListeningOptions): number {
+    return openListening(this.#libc, address, options);
+  }
+
+  closeListening(fd: number): void {
+    this.#libc.close(fd);
+  }
+
+  /** A table for the descriptors of one more thread. */
+  newDescriptors(): Descriptors {
+    return new Descriptors(new SharedArrayBuffer(this.maxDescriptors));
+  }
+
+  /** Closes what a thread that has ended had open, in a moment. */
+  reclaim(descriptors: Descriptors): void {
+    setTimeout(() => descriptors.closeAll(this.#libc), RECLAIM_AFTER_MS);
+  }
+
+  /** Call it when no thread uses it any more. */
+  close(): void {
+    this.#libc.close(this.bell);
+    this.#libc.unload();
+  }
+}
