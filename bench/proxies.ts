@@ -39,30 +39,34 @@ const root = new URL("../", import.meta.url).pathname;
 /** Sessions at once; twice as many descriptors must fit into the usual limit of 20,000. */
 const MAX_SESSIONS = 9_500;
 
-const sockbal: Proxy = {
-  name: "sockbal",
-  packages: "",
-  command: async ({ ports, backends, threads, folder }) => {
-    const file = `${folder}/sockbal.yaml`;
-    const list = (targets: readonly number[]): string =>
-      targets.map((port) => `127.0.0.1:${port}`).join(", ");
-    await Deno.writeTextFile(
-      file,
-      `listeners:
+/** sockbal with one of its engines, by whose name it goes. */
+function sockbal(engine: "epoll" | "runtime"): Proxy {
+  return {
+    name: engine,
+    packages: "",
+    command: async ({ ports, backends, threads, folder }) => {
+      const file = `${folder}/${engine}.yaml`;
+      const list = (targets: readonly number[]): string =>
+        targets.map((port) => `127.0.0.1:${port}`).join(", ");
+      await Deno.writeTextFile(
+        file,
+        `listeners:
   - { listen: 127.0.0.1:${ports.requests}, pool: requests }
   - { listen: 127.0.0.1:${ports.bulk}, pool: bulk }
 pools:
   requests: { backends: [${list(backends.requests)}] }
   bulk: { backends: [${list([backends.bulk])}] }
 log: { sessions: false }
+engine: ${engine}
 workers: ${threads}
 `,
-    );
-    const program = Deno.env.get("SOCKBAL")?.split(" ") ??
-      [...DENO_RUN, `${root}main.ts`];
-    return [[...program, "--role", "balancer", "--config", file]];
-  },
-};
+      );
+      const program = Deno.env.get("SOCKBAL")?.split(" ") ??
+        [...DENO_RUN, ...(engine === "epoll" ? ["--allow-ffi"] : []), `${root}main.ts`];
+      return [[...program, "--role", "balancer", "--config", file]];
+    },
+  };
+}
 
 const bare: Proxy = {
   name: "bare",
@@ -151,7 +155,7 @@ const pen: Proxy = {
 };
 
 /** In the order of the table. */
-export const PROXIES: readonly Proxy[] = [haproxy, sockbal, bare, nginx, pen];
+export const PROXIES: readonly Proxy[] = [haproxy, sockbal("epoll"), sockbal("runtime"), bare, nginx, pen];
 
 async function isFile(path: string): Promise<boolean> {
   try {
