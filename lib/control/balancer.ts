@@ -141,7 +141,10 @@ export class Balancer {
    * @throws {RunError} when it cannot; then nothing is left running.
    */
   async start(): Promise<void> {
-    const starting = this.#start().finally(() => this.#ports.release());
+    const starting = this.#start().finally(() => this.#ports.release()).catch((error) => {
+      this.#engine.close();
+      throw error;
+    });
     // What asks for a reload meanwhile gets it afterwards.
     this.#reloading = starting.catch(() => {});
     await starting;

@@ -28,6 +28,12 @@ export class Activity implements SessionTimes {
   /** What had been passed on to the client when it was looked at last, and since when it is no more than that. */
   #bytesOutAtTick = 0;
   #lastOutMs: number;
+  /** When to look at what peers have not taken yet; Infinity when there is nothing to look for. */
+  nextLookMs = Infinity;
+  /** Whether a tick has passed in which nothing moved. */
+  #hasRested = true;
+  /** What that was the last time, in bytes. */
+  #unacknowledged = 0;
 
   constructor(nowMs: number) {
     this.startedMs = this.#lastOutMs = nowMs;
@@ -59,11 +65,27 @@ export class Activity implements SessionTimes {
     if (this.#hasMoved) {
       this.#hasMoved = false;
       this.lastActiveMs = nowMs;
+      // It is looked at as soon as nothing moves any more.
+      this.nextLookMs = Infinity;
+      this.#hasRested = false;
+    } else if (!this.#hasRested) {
+      this.#hasRested = true;
+      this.nextLookMs = nowMs;
     }
     if (this.bytesOut !== this.#bytesOutAtTick) {
       this.#bytesOutAtTick = this.bytesOut;
       this.#lastOutMs = nowMs;
     }
+  }
+
+  /**
+   * Notes what peers have not taken yet of what was sent to them: less than before is a sign of life. It is looked at four times
+   * within the idle timeout, so that a session is ended a quarter of it late at most.
+   */
+  lookedAt(unacknowledged: number, nowMs: number, idleTimeoutMs: number): void {
+    if (unacknowledged < this.#unacknowledged) this.lastActiveMs = nowMs;
+    this.#unacknowledged = unacknowledged;
+    this.nextLookMs = unacknowledged === 0 || idleTimeoutMs === 0 ? Infinity : nowMs + idleTimeoutMs / 4;
   }
 
   get halfClosed(): boolean {

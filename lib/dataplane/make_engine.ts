@@ -10,9 +10,16 @@ export interface ThreadEngine {
   readonly ring: () => void;
 }
 
-/** @param served Those whose connections it drives. */
-export function makeEngine(options: EngineOptions, served: { readonly size: number }): ThreadEngine {
+/**
+ * @param served Those whose connections it drives.
+ * @param remembersLocal Whether the local address towards a backend is asked for after the session.
+ */
+export function makeEngine(
+  options: EngineOptions,
+  served: { readonly size: number },
+  remembersLocal: boolean,
+): ThreadEngine {
   if (options.kind === "runtime") return { engine: new RuntimeEngine(served), ring: () => {} };
-  const engine = new EpollEngine(options);
+  const engine = new EpollEngine({ ...options, remembersLocal });
   return { engine, ring: () => engine.ring() };
 }

@@ -19,7 +19,8 @@ import {
 import type { EndReason } from "./record.ts";
 import { Report } from "./report.ts";
 import { Roster } from "./roster.ts";
-import { type ListenerContext, Session, type SessionTools } from "./session.ts";
+import type { ListenerContext } from "./listener_context.ts";
+import { Session, type SessionTools } from "./session.ts";
 import { factsOf } from "./session_facts.ts";
 
 export class Plane implements Watched {
@@ -45,7 +46,7 @@ export class Plane implements Watched {
 
   /** @param tell Sends a message to the control plane. */
   constructor(options: PlaneOptions, tell: (message: FromWorker) => void) {
-    const { engine, ring } = makeEngine(options.engine, this.#sessions);
+    const { engine, ring } = makeEngine(options.engine, this.#sessions, options.recordSessions !== false);
     this.#engine = engine;
     this.#tools = {
       engine,

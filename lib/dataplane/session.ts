@@ -9,11 +9,11 @@ import { describeDialFault, isDescriptorShortage, shortageOf } from "../engine/d
 import type { Backend } from "../pool/backend.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { Waited } from "../pool/queue.ts";
-import type { ListenerRow, SessionsRow } from "../pool/row.ts";
 import { Activity } from "./activity.ts";
+import type { ListenerContext } from "./listener_context.ts";
 import type { EndReason } from "./record.ts";
 import { type FailedDial, restBeforeSameMs, Search, shortageRestMs } from "./search.ts";
-import { overdue, type SessionLimits } from "./timeouts.ts";
+import { overdue } from "./timeouts.ts";
 
 export type Phase =
   /** Accepted; the client may leave again. */
@@ -26,18 +26,6 @@ export type Phase =
   | "dialling"
   | "relaying"
   | "ended";
-
-/** What all sessions of a listener share. */
-export interface ListenerContext {
-  /** The row of the listener on the scoreboard. */
-  readonly row: ListenerRow;
-  /** The row for the count of its sessions. */
-  readonly sessionsRow: SessionsRow;
-  /** The listener's name. */
-  readonly name: string;
-  readonly pool: Pool;
-  readonly limits: SessionLimits;
-}
 
 /** What sessions of one worker share. */
 export interface SessionTools {
@@ -318,6 +306,10 @@ export class Session implements DialEvents, RelayEvents {
   /** Asks, often, whether the session's time has come. */
   onTick(nowMs: number): void {
     this.activity.onTick(nowMs);
+    if (nowMs >= this.activity.nextLookMs) {
+      const left = (this.client.unacknowledged ?? 0) + (this.backendSocket?.unacknowledged ?? 0);
+      this.activity.lookedAt(left, nowMs, this.listener.limits.idleTimeoutMs);
+    }
     if (this.#search !== undefined && nowMs >= this.#search.deadlineMs) {
       this.#search.cancel?.();
       this.#tryNext("timed out", true);
@@ -341,12 +333,19 @@ export class Session implements DialEvents, RelayEvents {
     if (this.phase === "ended") return;
     const isRelaying = this.phase === "relaying";
     this.phase = "ended";
+    if (isRelaying && this.#endReason !== "done") this.#cut();
     this.client.close();
     this.backendSocket?.close();
     // A relay has to come to its end first.
     if (isRelaying) return;
     this.#abandonSearch();
     this.#over();
+  }
+
+  /** A session that ends early does not look like one that has come to its end. Who has gone is told nothing. */
+  #cut(): void {
+    if (this.#endReason !== "client_reset") this.client.reset();
+    if (this.#endReason !== "backend_reset") this.backendSocket?.reset();
   }
 
   #abandonSearch(): void {

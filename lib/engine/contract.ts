@@ -18,14 +18,19 @@ export interface Socket {
   readonly local: Endpoint;
   /** Sends this before anything that is relayed to it; it is not counted. Call it once, before the relay. */
   preface(bytes: Uint8Array): void;
+  /** Bytes that were sent and that the peer's system has not acknowledged; undefined where the engine does not know. */
+  readonly unacknowledged: number | undefined;
   /** Closes it, which ends all that is under way on it. May be called again. */
   close(): void;
-  /** As {@linkcode close}, but the peer learns that this is no regular end, where the engine can say so (RFC 9293, 3.10.5). */
+  /**
+   * As {@linkcode close}, but the peer learns that this is no regular end, where the engine can say so (RFC 9293, 3.10.5). What was
+   * passed on to it before is delivered first, for a few seconds at most.
+   */
   reset(): void;
 }
 
 /** One that can be read and written by hand, as those who are no relay do. */
-export interface StreamSocket extends Omit<Socket, "preface">, Connection {}
+export interface StreamSocket extends Omit<Socket, "preface" | "unacknowledged">, Connection {}
 
 /** As much is read ahead of a client at most; what it sends beyond that waits in the kernel's buffer. */
 export const MAX_FIRST_BYTES: number = 8 * 1024;

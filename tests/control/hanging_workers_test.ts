@@ -3,8 +3,10 @@
 /** Workers that hang or die in each step of a reload. */
 
 import assert from "node:assert/strict";
+import type { EngineName } from "../../lib/control/engine_host.ts";
 import { type NamedBackend, startNamedBackend } from "../support/backend.ts";
 import { startTestBalancer, type TestBalancer, testConfig, until } from "../support/balancer.ts";
+import { onEachEngine } from "../support/engines.ts";
 import { readAll, readExactly, text } from "../support/bytes.ts";
 
 type Order = "go" | "hold" | "die" | "spin";
@@ -20,7 +22,7 @@ class Stubborn implements AsyncDisposable {
   readonly patience: { listenMs: number };
   decide: Decide;
 
-  static async start(workers: number, decide: Decide = () => "go"): Promise<Stubborn> {
+  static async start(engine: EngineName, workers: number, decide: Decide = () => "go"): Promise<Stubborn> {
     const channel = new BroadcastChannel("sockbal-stubborn-worker");
     const backend = startNamedBackend("a");
     const deciding = { decide };
@@ -29,6 +31,7 @@ class Stubborn implements AsyncDisposable {
     };
     const patience = { listenMs: 20_000, closeMs: 500, hangMs: 2_000 };
     const balancer = await startTestBalancer({
+      engine,
       backends: [backend.member],
       workers,
       shutdownTimeout: "500ms",
@@ -77,26 +80,29 @@ class Stubborn implements AsyncDisposable {
   }
 }
 
-Deno.test("a new worker that does not come to accept fails its reload, which changes nothing and holds up no other", async () => {
-  await using it = await Stubborn.start(1);
-  it.patience.listenMs = 2_000;
-  it.decide = () => {
-    it.patience.listenMs = 20_000;
-    return "hold";
-  };
-  const stuck = it.reload(1);
-  const next = it.reload(2);
-  await assert.rejects(stuck, /^RunError: a worker did not come to listen within 2s$/);
-  it.decide = () => "go";
-  assert.equal(it.balancer.balancer.generations.started, 1);
-  assert.equal(await it.ask(), "a");
-  assert.equal(await next, "replaced");
-  assert.equal(await it.ask(), "a");
-  assert.equal(it.balancer.balancer.config.listeners[0]?.idleTimeoutMs, 2_000);
-});
+onEachEngine(
+  "a new worker that does not come to accept fails its reload, which changes nothing and holds up no other",
+  async (engine) => {
+    await using it = await Stubborn.start(engine, 1);
+    it.patience.listenMs = 2_000;
+    it.decide = () => {
+      it.patience.listenMs = 20_000;
+      return "hold";
+    };
+    const stuck = it.reload(1);
+    const next = it.reload(2);
+    await assert.rejects(stuck, /^RunError: a worker did not come to listen within 2s$/);
+    it.decide = () => "go";
+    assert.equal(it.balancer.balancer.generations.started, 1);
+    assert.equal(await it.ask(), "a");
+    assert.equal(await next, "replaced");
+    assert.equal(await it.ask(), "a");
+    assert.equal(it.balancer.balancer.config.listeners[0]?.idleTimeoutMs, 2_000);
+  },
+);
 
-Deno.test("a new worker that spins instead of accepting is ended with its reload", async () => {
-  await using it = await Stubborn.start(1);
+onEachEngine("a new worker that spins instead of accepting is ended with its reload", async (engine) => {
+  await using it = await Stubborn.start(engine, 1);
   it.decide = () => "spin";
   it.patience.listenMs = 2_000;
   await assert.rejects(it.reload(1), /did not come to listen/);
@@ -107,88 +113,100 @@ Deno.test("a new worker that spins instead of accepting is ended with its reload
 });
 
 for (const step of ["before", "after"]) {
-  Deno.test(`a new worker that dies ${step} it accepts fails its reload, whatever the others do`, async () => {
-    await using it = await Stubborn.start(2);
-    const isFirst = (worker: string): boolean => worker === "data-plane-2";
-    it.decide = (worker) => {
-      if (!isFirst(worker)) {
-        // The other one accepts only when this one is dead.
-        if (step === "after") setTimeout(() => it.order(worker, "go"), 500);
-        return step === "after" ? "hold" : "go";
-      }
-      if (step === "before") return "die";
-      setTimeout(() => it.order(worker, "die"), 50);
-      return "go";
-    };
-    await assert.rejects(it.reload(1), /told to die/);
-    assert.equal(it.balancer.balancer.generations.started, 1);
-    assert.equal(await it.ask(), "a");
-    it.decide = () => "go";
-    assert.equal(await it.reload(2), "replaced");
-    assert.equal(await it.ask(), "a");
-  });
+  onEachEngine(
+    `a new worker that dies ${step} it accepts fails its reload, whatever the others do`,
+    async (engine) => {
+      await using it = await Stubborn.start(engine, 2);
+      const isFirst = (worker: string): boolean => worker === "data-plane-2";
+      it.decide = (worker) => {
+        if (!isFirst(worker)) {
+          // The other one accepts only when this one is dead.
+          if (step === "after") setTimeout(() => it.order(worker, "go"), 500);
+          return step === "after" ? "hold" : "go";
+        }
+        if (step === "before") return "die";
+        setTimeout(() => it.order(worker, "die"), 50);
+        return "go";
+      };
+      await assert.rejects(it.reload(1), /told to die/);
+      assert.equal(it.balancer.balancer.generations.started, 1);
+      assert.equal(await it.ask(), "a");
+      it.decide = () => "go";
+      assert.equal(await it.reload(2), "replaced");
+      assert.equal(await it.ask(), "a");
+    },
+  );
 }
 
-Deno.test("an old worker that spins holds up neither its reload nor the next; it is said, and given up after a while", async () => {
-  await using it = await Stubborn.start(2);
-  const { log, balancer } = it.balancer;
-  const conn = await Deno.connect({ hostname: "127.0.0.1", port: it.balancer.port });
-  await readExactly(conn, 1);
-  // Both, so that it is one with a session.
-  it.order("data-plane-0", "spin");
-  it.order("data-plane-1", "spin");
-  assert.equal(await it.reload(1), "replaced");
-  assert.equal(await it.ask(), "a");
-  const { fields } = await log.waitFor("worker_hangs");
-  assert.equal(fields.generation, 1);
-  assert.match(String(fields.reason), /has not answered for 500ms$/);
-  assert.equal(fields.give_up_in_ms, 1_500);
-  assert.equal(await it.reload(2), "replaced");
+onEachEngine(
+  "an old worker that spins holds up neither its reload nor the next; it is said, and given up after a while",
+  async (engine) => {
+    await using it = await Stubborn.start(engine, 2);
+    const { log, balancer } = it.balancer;
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port: it.balancer.port });
+    await readExactly(conn, 1);
+    // Both, so that it is one with a session.
+    it.order("data-plane-0", "spin");
+    it.order("data-plane-1", "spin");
+    assert.equal(await it.reload(1), "replaced");
+    assert.equal(await it.ask(), "a");
+    const { fields } = await log.waitFor("worker_hangs");
+    assert.equal(fields.generation, 1);
+    assert.match(String(fields.reason), /has not answered for 500ms$/);
+    assert.equal(fields.give_up_in_ms, 1_500);
+    assert.equal(await it.reload(2), "replaced");
 
-  // Other workers answer for sessions; those that hang are not waited for without end.
-  await balancer.generations.sessions(10);
-  const ended = await log.waitFor("worker_died", ({ sessions }) => sessions === 1);
-  assert.match(String(ended.fields.reason), /^did not answer for 2s and was given up; if it spins, /);
-  await log.waitFor("generation_drained", ({ generation }) => generation === 1);
-  await until(() => balancer.generations.all.length === 1, "only the last generation is left");
-  assert.equal(it.balancer.active(0), 0);
-  // Its client is told, by an end or a reset.
-  await readAll(conn).catch(() => {});
-  conn.close();
-});
+    // Other workers answer for sessions; those that hang are not waited for without end.
+    await balancer.generations.sessions(10);
+    const ended = await log.waitFor("worker_died", ({ sessions }) => sessions === 1);
+    assert.match(String(ended.fields.reason), /^did not answer for 2s and was given up; if it spins, /);
+    await log.waitFor("generation_drained", ({ generation }) => generation === 1);
+    await until(() => balancer.generations.all.length === 1, "only the last generation is left");
+    assert.equal(it.balancer.active(0), 0);
+    // Its client is told, by an end or a reset.
+    await readAll(conn).catch(() => {});
+    conn.close();
+  },
+);
 
-Deno.test("an old worker that dies while it is to stop accepting does not hold up the reload", async () => {
-  await using it = await Stubborn.start(1);
-  using conn = await Deno.connect({ hostname: "127.0.0.1", port: it.balancer.port });
-  await readExactly(conn, 1);
-  it.decide = (_, says) => says === "closed" ? "die" : "go";
-  assert.equal(await it.reload(1), "replaced");
-  const { fields } = await it.balancer.log.waitFor("worker_died", ({ reason }) => reason === "told to die");
-  assert.equal(fields.sessions, 1);
-  const drained = await it.balancer.log.waitFor("generation_drained");
-  assert.deepEqual(drained.fields, { generation: 1, closed_sessions: 1 });
-  assert.equal(await it.ask(), "a");
-  it.decide = () => "go";
-});
+onEachEngine(
+  "an old worker that dies while it is to stop accepting does not hold up the reload",
+  async (engine) => {
+    await using it = await Stubborn.start(engine, 1);
+    using conn = await Deno.connect({ hostname: "127.0.0.1", port: it.balancer.port });
+    await readExactly(conn, 1);
+    it.decide = (_, says) => says === "closed" ? "die" : "go";
+    assert.equal(await it.reload(1), "replaced");
+    const { fields } = await it.balancer.log.waitFor("worker_died", ({ reason }) => reason === "told to die");
+    assert.equal(fields.sessions, 1);
+    const drained = await it.balancer.log.waitFor("generation_drained");
+    assert.deepEqual(drained.fields, { generation: 1, closed_sessions: 1 });
+    assert.equal(await it.ask(), "a");
+    it.decide = () => "go";
+  },
+);
 
-Deno.test("a worker that dies is replaced again when its replacement does not come to accept", async () => {
-  await using it = await Stubborn.start(1);
-  let starts = 0;
-  it.patience.listenMs = 2_000;
-  it.decide = () => {
-    it.patience.listenMs = 20_000;
-    return ++starts === 1 ? "hold" : "go";
-  };
-  it.order("data-plane-0", "die");
-  const { log } = it.balancer;
-  await log.waitFor("worker_died", ({ reason }) => reason === "did not come to listen within 2s");
-  await log.waitFor("worker_restarted");
-  assert.equal(await it.ask(), "a");
-});
+onEachEngine(
+  "a worker that dies is replaced again when its replacement does not come to accept",
+  async (engine) => {
+    await using it = await Stubborn.start(engine, 1);
+    let starts = 0;
+    it.patience.listenMs = 2_000;
+    it.decide = () => {
+      it.patience.listenMs = 20_000;
+      return ++starts === 1 ? "hold" : "go";
+    };
+    it.order("data-plane-0", "die");
+    const { log } = it.balancer;
+    await log.waitFor("worker_died", ({ reason }) => reason === "did not come to listen within 2s");
+    await log.waitFor("worker_restarted");
+    assert.equal(await it.ask(), "a");
+  },
+);
 
-Deno.test("the end waits neither for a reload that hangs nor for a worker that spins", async () => {
+onEachEngine("the end waits neither for a reload that hangs nor for a worker that spins", async (engine) => {
   for (const hang of ["new worker", "old worker"]) {
-    await using it = await Stubborn.start(1);
+    await using it = await Stubborn.start(engine, 1);
     if (hang === "new worker") it.decide = (_, says) => says === "listening" ? "hold" : "go";
     else it.order("data-plane-0", "spin");
     const reloading = it.reload(1);

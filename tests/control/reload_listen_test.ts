@@ -7,6 +7,7 @@ import type { Config } from "../../lib/config/schema.ts";
 import { parseListenAddress } from "../../lib/core/address.ts";
 import { refusedPort, startNamedBackend, visit } from "../support/backend.ts";
 import { startTestBalancer, testConfig } from "../support/balancer.ts";
+import { onEachEngine } from "../support/engines.ts";
 
 /** One listener for each of these. */
 function config(backend: Record<string, unknown>, listens: readonly string[], admin?: string): Config {
@@ -20,67 +21,76 @@ function config(backend: Record<string, unknown>, listens: readonly string[], ad
   };
 }
 
-Deno.test("a reload to an address that overlaps our own listener says so, and changes nothing", async () => {
-  await using a = startNamedBackend("a");
-  const port = refusedPort();
-  const changes: [string, string, string][] = [
-    [`127.0.0.1:${port}`, `:${port}`, `127.0.0.1:${port}`],
-    [`:${port}`, `127.0.0.1:${port}`, `[::]:${port}`],
-    [`0.0.0.0:${port}`, `[::]:${port}`, `0.0.0.0:${port}`],
-    [`[::]:${port}`, `0.0.0.0:${port}`, `[::]:${port}`],
-    [`[::1]:${port}`, `[::]:${port}`, `[::1]:${port}`],
-  ];
-  for (const [from, to, held] of changes) {
-    await using balancer = await startTestBalancer({
-      backends: [a.member],
-      listener: { name: "l0", listen: from },
-    });
-    await assert.rejects(balancer.balancer.reload(config(a.member, [to])), {
-      name: "RunError",
-      message:
-        `cannot listen on ${to}: port ${port} is in use, by listener "l0" of this program on ${held}; ` +
-        "a change from there to here needs a restart",
-    });
-    assert.equal(balancer.balancer.generations.started, 1);
-    if (held.startsWith("127")) assert.equal(await visit(port), "a");
-  }
-});
-
-Deno.test("a reload that spells the address anew, swaps two, or adds one beside it loses no connection", async () => {
-  await using a = startNamedBackend("a");
-  const [one, two] = [refusedPort(), refusedPort()];
-  await using balancer = await startTestBalancer({
-    backends: [a.member],
-    listener: { name: "l0", listen: `127.0.0.1:${one}` },
-  });
-  const steps: string[][] = [
-    [`127.0.0.1:${one}`, `127.0.0.1:${two}`],
-    [`127.0.0.1:${two}`, `127.0.0.1:${one}`],
-    [`127.0.0.1:${one}`, `127.0.0.2:${one}`],
-    [`[::ffff:127.0.0.1]:${one}`],
-    [`127.0.0.1:${one}`],
-  ];
-  let isOver = false;
-  let served = 0;
-  const load = (async () => {
-    while (!isOver) {
-      assert.equal(await visit(one), "a");
-      served++;
+onEachEngine(
+  "a reload to an address that overlaps our own listener says so, and changes nothing",
+  async (engine) => {
+    await using a = startNamedBackend("a");
+    const port = refusedPort();
+    const changes: [string, string, string][] = [
+      [`127.0.0.1:${port}`, `:${port}`, `127.0.0.1:${port}`],
+      [`:${port}`, `127.0.0.1:${port}`, `[::]:${port}`],
+      [`0.0.0.0:${port}`, `[::]:${port}`, `0.0.0.0:${port}`],
+      [`[::]:${port}`, `0.0.0.0:${port}`, `[::]:${port}`],
+      [`[::1]:${port}`, `[::]:${port}`, `[::1]:${port}`],
+    ];
+    for (const [from, to, held] of changes) {
+      await using balancer = await startTestBalancer({
+        engine,
+        backends: [a.member],
+        listener: { name: "l0", listen: from },
+      });
+      await assert.rejects(balancer.balancer.reload(config(a.member, [to])), {
+        name: "RunError",
+        message:
+          `cannot listen on ${to}: port ${port} is in use, by listener "l0" of this program on ${held}; ` +
+          "a change from there to here needs a restart",
+      });
+      assert.equal(balancer.balancer.generations.started, 1);
+      if (held.startsWith("127")) assert.equal(await visit(port), "a");
     }
-  })();
-  for (const step of steps) {
-    const before = served;
-    await balancer.balancer.reload(config(a.member, step));
-    while (served <= before) await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-  isOver = true;
-  await load;
-});
+  },
+);
 
-Deno.test("all addresses may be spelled as the host that they are", async () => {
+onEachEngine(
+  "a reload that spells the address anew, swaps two, or adds one beside it loses no connection",
+  async (engine) => {
+    await using a = startNamedBackend("a");
+    const [one, two] = [refusedPort(), refusedPort()];
+    await using balancer = await startTestBalancer({
+      engine,
+      backends: [a.member],
+      listener: { name: "l0", listen: `127.0.0.1:${one}` },
+    });
+    const steps: string[][] = [
+      [`127.0.0.1:${one}`, `127.0.0.1:${two}`],
+      [`127.0.0.1:${two}`, `127.0.0.1:${one}`],
+      [`127.0.0.1:${one}`, `127.0.0.2:${one}`],
+      [`[::ffff:127.0.0.1]:${one}`],
+      [`127.0.0.1:${one}`],
+    ];
+    let isOver = false;
+    let served = 0;
+    const load = (async () => {
+      while (!isOver) {
+        assert.equal(await visit(one), "a");
+        served++;
+      }
+    })();
+    for (const step of steps) {
+      const before = served;
+      await balancer.balancer.reload(config(a.member, step));
+      while (served <= before) await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    isOver = true;
+    await load;
+  },
+);
+
+onEachEngine("all addresses may be spelled as the host that they are", async (engine) => {
   await using a = startNamedBackend("a");
   const port = refusedPort();
   await using balancer = await startTestBalancer({
+    engine,
     backends: [a.member],
     listener: { name: "l0", listen: `:${port}` },
   });
@@ -90,10 +100,11 @@ Deno.test("all addresses may be spelled as the host that they are", async () => 
   }
 });
 
-Deno.test("two listeners of a reload on one address are told from one that has moved", async () => {
+onEachEngine("two listeners of a reload on one address are told from one that has moved", async (engine) => {
   await using a = startNamedBackend("a");
   const port = refusedPort();
   await using balancer = await startTestBalancer({
+    engine,
     backends: [a.member],
     listener: { name: "l0", listen: `127.0.0.1:${port}` },
   });
@@ -104,11 +115,11 @@ Deno.test("two listeners of a reload on one address are told from one that has m
   assert.equal(await visit(port), "a");
 });
 
-Deno.test("a listener that wants the address of the admin page is told whose it is", async () => {
+onEachEngine("a listener that wants the address of the admin page is told whose it is", async (engine) => {
   await using a = startNamedBackend("a");
   using admin = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = admin.addr;
-  await using balancer = await startTestBalancer({ backends: [a.member] });
+  await using balancer = await startTestBalancer({ engine, backends: [a.member] });
   const listen = `127.0.0.1:${balancer.port}`;
   await balancer.balancer.reload(config(a.member, [listen], `127.0.0.1:${port}`));
   for (const [wanted, next] of [[`127.0.0.1:${port}`, undefined], [`:${port}`, "127.0.0.1:9"]] as const) {

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { writeAll } from "../../lib/core/connection.ts";
 import { type NamedBackend, startNamedBackend } from "../support/backend.ts";
 import { startTestBalancer, type TestBalancerOptions, testConfig, until } from "../support/balancer.ts";
+import { onEachEngine, readUntilCut } from "../support/engines.ts";
 import { bytes, readExactly, text } from "../support/bytes.ts";
 import { startBackend, type TestBackend } from "../support/backend.ts";
 
@@ -28,54 +29,57 @@ function again(port: number, options: TestBalancerOptions): ReturnType<typeof te
   return testConfig({ ...options, listener: { ...options.listener, listen: `127.0.0.1:${port}` } });
 }
 
-Deno.test("fifty reloads under steady load lose nothing: no connection is refused, reset or cut", async () => {
-  const backends = [startEcho(), startEcho(), startEcho()];
-  const addresses = backends.map((it) => it.address);
-  await using balancer = await startTestBalancer({ backends: addresses });
-  const { port } = balancer;
-  const long = await Promise.all(
-    Array.from({ length: 20 }, () => Deno.connect({ hostname: "127.0.0.1", port })),
-  );
-  for (const conn of long) assert.equal(await say(conn, "begin"), "begin");
+onEachEngine(
+  "fifty reloads under steady load lose nothing: no connection is refused, reset or cut",
+  async (engine) => {
+    const backends = [startEcho(), startEcho(), startEcho()];
+    const addresses = backends.map((it) => it.address);
+    await using balancer = await startTestBalancer({ engine, backends: addresses });
+    const { port } = balancer;
+    const long = await Promise.all(
+      Array.from({ length: 20 }, () => Deno.connect({ hostname: "127.0.0.1", port })),
+    );
+    for (const conn of long) assert.equal(await say(conn, "begin"), "begin");
 
-  let isOver = false;
-  let served = 0;
-  const load = Array.from({ length: 8 }, async () => {
-    while (!isOver) {
-      using conn = await Deno.connect({ hostname: "127.0.0.1", port });
-      assert.equal(await say(conn, "hello"), "hello");
-      served++;
+    let isOver = false;
+    let served = 0;
+    const load = Array.from({ length: 8 }, async () => {
+      while (!isOver) {
+        using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+        assert.equal(await say(conn, "hello"), "hello");
+        served++;
+      }
+    });
+    for (let i = 0; i < 50; i++) {
+      // Every other one needs new workers, since a listener changes; the rest only weights.
+      const idle = `${600 + Math.floor(i / 2)}s`;
+      const weighted = addresses.map((address, j) => ({ address, weight: 1 + (i + j) % 3 }));
+      await balancer.balancer.reload(again(port, { backends: weighted, listener: { idle_timeout: idle } }));
+      for (const conn of long.slice(0, 5)) assert.equal(await say(conn, "still"), "still");
     }
-  });
-  for (let i = 0; i < 50; i++) {
-    // Every other one needs new workers, since a listener changes; the rest only weights.
-    const idle = `${600 + Math.floor(i / 2)}s`;
-    const weighted = addresses.map((address, j) => ({ address, weight: 1 + (i + j) % 3 }));
-    await balancer.balancer.reload(again(port, { backends: weighted, listener: { idle_timeout: idle } }));
-    for (const conn of long.slice(0, 5)) assert.equal(await say(conn, "still"), "still");
-  }
-  isOver = true;
-  await Promise.all(load);
-  assert.ok(served > 100, `${served} sessions`);
-  for (const conn of long) {
-    assert.equal(await say(conn, "end"), "end");
-    conn.close();
-  }
-  await balancer.stop();
-  const ends = new Set(balancer.records().map((record) => record.end));
-  assert.deepEqual([...ends], ["done"]);
-  assert.equal(balancer.records().length, served + long.length);
-  await Promise.all(backends.map((it) => it.stop()));
-});
+    isOver = true;
+    await Promise.all(load);
+    assert.ok(served > 100, `${served} sessions`);
+    for (const conn of long) {
+      assert.equal(await say(conn, "end"), "end");
+      conn.close();
+    }
+    await balancer.stop();
+    const ends = new Set(balancer.records().map((record) => record.end));
+    assert.deepEqual([...ends], ["done"]);
+    assert.equal(balancer.records().length, served + long.length);
+    await Promise.all(backends.map((it) => it.stop()));
+  },
+);
 
-Deno.test("what workers can be told while they work needs no new ones", async () => {
+onEachEngine("what workers can be told while they work needs no new ones", async (engine) => {
   await using a = startNamedBackend("a");
   await using b = startNamedBackend("b");
   const options = (pool: Record<string, unknown>, weight = 1): TestBalancerOptions => ({
     backends: [a.member, { ...b.member, weight, max_connections: weight }],
     pool,
   });
-  await using balancer = await startTestBalancer(options({}));
+  await using balancer = await startTestBalancer({ ...options({}), engine });
   const { port } = balancer;
   const changes: [TestBalancerOptions, "kept" | "replaced"][] = [
     [options({}), "kept"],
@@ -91,38 +95,41 @@ Deno.test("what workers can be told while they work needs no new ones", async ()
   }
 });
 
-Deno.test("a backend that stays keeps its sessions and its health, one that goes is drained, a new one is used", async () => {
-  await using a = startNamedBackend("a");
-  await using b = startNamedBackend("b");
-  await using c = startNamedBackend("c");
-  await using balancer = await startTestBalancer({ backends: [a.member, b.member] });
-  const { port } = balancer;
-  const names = async (count: number, hold = false): Promise<[string, Deno.Conn][]> => {
-    const found: [string, Deno.Conn][] = [];
-    for (let i = 0; i < count; i++) {
-      const conn = await Deno.connect({ hostname: "127.0.0.1", port });
-      found.push([text(await readExactly(conn, 1)), conn]);
-      if (!hold) conn.close();
-    }
-    return found;
-  };
-  const held = await names(4, true);
-  const [pool = assert.fail()] = balancer.balancer.plan.pools;
-  const [{ row } = assert.fail()] = pool.backends;
-  balancer.balancer.scoreboard.setFacts(pool.row, row, { operator: "draining" });
+onEachEngine(
+  "a backend that stays keeps its sessions and its health, one that goes is drained, a new one is used",
+  async (engine) => {
+    await using a = startNamedBackend("a");
+    await using b = startNamedBackend("b");
+    await using c = startNamedBackend("c");
+    await using balancer = await startTestBalancer({ engine, backends: [a.member, b.member] });
+    const { port } = balancer;
+    const names = async (count: number, hold = false): Promise<[string, Deno.Conn][]> => {
+      const found: [string, Deno.Conn][] = [];
+      for (let i = 0; i < count; i++) {
+        const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+        found.push([text(await readExactly(conn, 1)), conn]);
+        if (!hold) conn.close();
+      }
+      return found;
+    };
+    const held = await names(4, true);
+    const [pool = assert.fail()] = balancer.balancer.plan.pools;
+    const [{ row } = assert.fail()] = pool.backends;
+    balancer.balancer.scoreboard.setFacts(pool.row, row, { operator: "draining" });
 
-  await balancer.balancer.reload(again(port, { backends: [a.member, c.member] }));
-  assert.equal(balancer.active(0), 2, "the sessions at a are still counted");
-  assert.deepEqual([...new Set((await names(6)).map(([name]) => name))], ["c"], "a is still draining");
-  for (const [, conn] of held) conn.close();
-  await balancer.log.waitFor("generation_drained");
-  assert.equal(balancer.balancer.generations.all.length, 1);
-  assert.equal(balancer.active(0), 0);
-});
+    await balancer.balancer.reload(again(port, { backends: [a.member, c.member] }));
+    assert.equal(balancer.active(0), 2, "the sessions at a are still counted");
+    assert.deepEqual([...new Set((await names(6)).map(([name]) => name))], ["c"], "a is still draining");
+    for (const [, conn] of held) conn.close();
+    await balancer.log.waitFor("generation_drained");
+    assert.equal(balancer.balancer.generations.all.length, 1);
+    assert.equal(balancer.active(0), 0);
+  },
+);
 
-Deno.test("a reload whose port is taken changes nothing", async () => {
+onEachEngine("a reload whose port is taken changes nothing", async (engine) => {
   await using a = startNamedBackend("a");
-  await using balancer = await startTestBalancer({ backends: [a.member] });
+  await using balancer = await startTestBalancer({ engine, backends: [a.member] });
   const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const config = testConfig({ backends: [a.member], listener: { listen: `127.0.0.1:${taken.addr.port}` } });
   const before = balancer.balancer.config;
@@ -133,9 +140,9 @@ Deno.test("a reload whose port is taken changes nothing", async () => {
   taken.close();
 });
 
-Deno.test("listeners may be added, moved and removed", async () => {
+onEachEngine("listeners may be added, moved and removed", async (engine) => {
   await using a: NamedBackend = startNamedBackend("a");
-  await using balancer = await startTestBalancer({ backends: [a.member] });
+  await using balancer = await startTestBalancer({ engine, backends: [a.member] });
   const config = testConfig({ backends: [a.member] });
   const [web] = config.listeners;
   assert.ok(web !== undefined);
@@ -152,9 +159,9 @@ Deno.test("listeners may be added, moved and removed", async () => {
   await assert.rejects(nameAt(balancer.port), Deno.errors.ConnectionRefused);
 });
 
-Deno.test("a storm of reloads ends with the last one in force", async () => {
+onEachEngine("a storm of reloads ends with the last one in force", async (engine) => {
   await using a = startNamedBackend("a");
-  await using balancer = await startTestBalancer({ backends: [a.member] });
+  await using balancer = await startTestBalancer({ engine, backends: [a.member] });
   const configs = Array.from({ length: 30 }, (_, i) => {
     return again(balancer.port, { backends: [a.member], listener: { idle_timeout: `${i + 1}s` } });
   });
@@ -164,44 +171,47 @@ Deno.test("a storm of reloads ends with the last one in force", async () => {
   await until(() => balancer.balancer.generations.all.length === 1, "the old generations are gone");
 });
 
-Deno.test("sessions of an old generation end at reload_drain_timeout", async () => {
+onEachEngine("sessions of an old generation end at reload_drain_timeout", async (engine) => {
   const echo = startEcho();
-  await using balancer = await startTestBalancer({ backends: [echo.address] });
+  await using balancer = await startTestBalancer({ engine, backends: [echo.address] });
   using conn = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
   assert.equal(await say(conn, "x"), "x");
   const config = again(balancer.port, { backends: [echo.address], workers: 1 });
   await balancer.balancer.reload({ ...config, reloadDrainTimeoutMs: 100 });
-  assert.equal(await conn.read(new Uint8Array(1)), null);
+  assert.deepEqual(await readUntilCut(conn, engine), new Uint8Array());
   const { fields } = await balancer.log.waitFor("generation_drained");
   assert.deepEqual(fields, { generation: 1, closed_sessions: 1 });
   await echo.stop();
 });
 
-Deno.test("a changed reload_drain_timeout holds for sessions that linger already, from then on", async () => {
-  const echo = startEcho();
-  await using balancer = await startTestBalancer({ backends: [echo.address] });
-  const open = async (): Promise<Deno.Conn> => {
-    const conn = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
-    assert.equal(await say(conn, "x"), "x");
-    return conn;
-  };
-  using lingering = await open();
-  const config = again(balancer.port, { backends: [echo.address], workers: 1 });
-  // A deadline that is far, then none, then one that is near.
-  await balancer.balancer.reload({ ...config, reloadDrainTimeoutMs: 200_000 });
-  await balancer.balancer.reload({ ...config, reloadDrainTimeoutMs: 0 });
-  using current = await open();
-  assert.equal(await balancer.balancer.reload({ ...config, reloadDrainTimeoutMs: 100 }), "kept");
-  assert.equal(await lingering.read(new Uint8Array(1)), null);
-  const { fields } = await balancer.log.waitFor("generation_drained");
-  assert.deepEqual(fields, { generation: 1, closed_sessions: 1 });
-  assert.equal(await say(current, "y"), "y");
-  await echo.stop();
-});
+onEachEngine(
+  "a changed reload_drain_timeout holds for sessions that linger already, from then on",
+  async (engine) => {
+    const echo = startEcho();
+    await using balancer = await startTestBalancer({ engine, backends: [echo.address] });
+    const open = async (): Promise<Deno.Conn> => {
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+      assert.equal(await say(conn, "x"), "x");
+      return conn;
+    };
+    using lingering = await open();
+    const config = again(balancer.port, { backends: [echo.address], workers: 1 });
+    // A deadline that is far, then none, then one that is near.
+    await balancer.balancer.reload({ ...config, reloadDrainTimeoutMs: 200_000 });
+    await balancer.balancer.reload({ ...config, reloadDrainTimeoutMs: 0 });
+    using current = await open();
+    assert.equal(await balancer.balancer.reload({ ...config, reloadDrainTimeoutMs: 100 }), "kept");
+    assert.deepEqual(await readUntilCut(lingering, engine), new Uint8Array());
+    const { fields } = await balancer.log.waitFor("generation_drained");
+    assert.deepEqual(fields, { generation: 1, closed_sessions: 1 });
+    assert.equal(await say(current, "y"), "y");
+    await echo.stop();
+  },
+);
 
-Deno.test("a deadline that is taken back ends no session", async () => {
+onEachEngine("a deadline that is taken back ends no session", async (engine) => {
   const echo = startEcho();
-  await using balancer = await startTestBalancer({ backends: [echo.address] });
+  await using balancer = await startTestBalancer({ engine, backends: [echo.address] });
   using conn = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
   assert.equal(await say(conn, "x"), "x");
   const config = again(balancer.port, { backends: [echo.address], workers: 1 });

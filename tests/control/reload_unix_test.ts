@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { startNamedBackend } from "../support/backend.ts";
 import { startTestBalancer, testConfig } from "../support/balancer.ts";
+import { onEachEngine } from "../support/engines.ts";
 import { readExactly, text } from "../support/bytes.ts";
 
 async function nameAt(path: string): Promise<string> {
@@ -16,66 +17,77 @@ async function namesIn(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder), (it) => it.name)).sort();
 }
 
-Deno.test("a Unix socket is handed over without a moment in which nobody listens, and removed when it is not wanted", async () => {
-  const folder = await Deno.makeTempDir();
-  await using a = startNamedBackend("a");
-  const path = `${folder}/web.sock`;
-  const listener = { listen: `unix:${path}` };
-  await using balancer = await startTestBalancer({ backends: [a.member], listener });
-  let isOver = false;
-  let served = 0;
-  const load = (async () => {
-    while (!isOver) {
-      assert.equal(await nameAt(path), "a");
-      served++;
+onEachEngine(
+  "a Unix socket is handed over without a moment in which nobody listens, and removed when it is not wanted",
+  async (engine) => {
+    const folder = await Deno.makeTempDir();
+    await using a = startNamedBackend("a");
+    const path = `${folder}/web.sock`;
+    const listener = { listen: `unix:${path}` };
+    await using balancer = await startTestBalancer({ engine, backends: [a.member], listener });
+    let isOver = false;
+    let served = 0;
+    const load = (async () => {
+      while (!isOver) {
+        assert.equal(await nameAt(path), "a");
+        served++;
+      }
+    })();
+    for (let i = 1; i <= 5; i++) {
+      const config = testConfig({ backends: [a.member], listener: { ...listener, idle_timeout: `${i}s` } });
+      assert.equal(await balancer.balancer.reload(config), "replaced");
     }
-  })();
-  for (let i = 1; i <= 5; i++) {
-    const config = testConfig({ backends: [a.member], listener: { ...listener, idle_timeout: `${i}s` } });
-    assert.equal(await balancer.balancer.reload(config), "replaced");
-  }
-  isOver = true;
-  await load;
-  assert.ok(served > 5, `${served} sessions`);
-  assert.deepEqual(await namesIn(folder), ["web.sock"]);
-  await balancer.balancer.reload(testConfig({ backends: [a.member] }));
-  assert.deepEqual(await namesIn(folder), []);
-  await balancer.stop();
-  await Deno.remove(folder, { recursive: true });
-});
+    isOver = true;
+    await load;
+    assert.ok(served > 5, `${served} sessions`);
+    assert.deepEqual(await namesIn(folder), ["web.sock"]);
+    await balancer.balancer.reload(testConfig({ backends: [a.member] }));
+    assert.deepEqual(await namesIn(folder), []);
+    await balancer.stop();
+    await Deno.remove(folder, { recursive: true });
+  },
+);
 
-Deno.test("a reload neither takes the socket of another program nor overwrites a file, and leaves its own sockets alone", async () => {
-  const folder = await Deno.makeTempDir();
-  await using a = startNamedBackend("a");
-  const own = `${folder}/own.sock`;
-  await using balancer = await startTestBalancer({
-    backends: [a.member],
-    listener: { listen: `unix:${own}` },
-  });
-  const other = `${folder}/other.sock`;
-  const stranger = Deno.listen({ transport: "unix", path: other });
-  const precious = `${folder}/precious.txt`;
-  await Deno.writeTextFile(precious, "precious");
-  // Where the socket of such a path would be made.
-  const beside = `${folder}/beside.sock`;
-  await Deno.writeTextFile(`${beside}.new`, "precious");
-  const config = testConfig({ backends: [a.member], listener: { listen: `unix:${own}`, backlog: 7 } });
-  const [web] = config.listeners;
-  assert.ok(web !== undefined);
-  for (const path of [other, precious, beside, `${folder}/nowhere/x.sock`]) {
-    const more = { ...web, name: "more", listen: { transport: "unix", path } as const };
-    await assert.rejects(balancer.balancer.reload({ ...config, listeners: [web, more] }), /cannot listen on/);
-    assert.equal(await nameAt(own), "a");
-  }
-  assert.equal(await Deno.readTextFile(precious), "precious");
-  assert.equal(await Deno.readTextFile(`${beside}.new`), "precious");
-  assert.deepEqual(await namesIn(folder), [
-    "beside.sock.new",
-    "other.sock",
-    "own.sock",
-    "precious.txt",
-  ]);
-  stranger.close();
-  await balancer.stop();
-  await Deno.remove(folder, { recursive: true });
-});
+onEachEngine(
+  "a reload neither takes the socket of another program nor overwrites a file, and leaves its own sockets alone",
+  async (engine) => {
+    const folder = await Deno.makeTempDir();
+    await using a = startNamedBackend("a");
+    const own = `${folder}/own.sock`;
+    await using balancer = await startTestBalancer({
+      engine,
+      backends: [a.member],
+      listener: { listen: `unix:${own}` },
+    });
+    const other = `${folder}/other.sock`;
+    const stranger = Deno.listen({ transport: "unix", path: other });
+    const precious = `${folder}/precious.txt`;
+    await Deno.writeTextFile(precious, "precious");
+    // Where the runtime's engine makes the socket of such a path.
+    const beside = `${folder}/beside.sock`;
+    await Deno.writeTextFile(`${beside}.new`, "precious");
+    const config = testConfig({ backends: [a.member], listener: { listen: `unix:${own}`, backlog: 7 } });
+    const [web] = config.listeners;
+    assert.ok(web !== undefined);
+    const foreign = [other, precious, `${folder}/nowhere/x.sock`, ...(engine === "runtime" ? [beside] : [])];
+    for (const path of foreign) {
+      const more = { ...web, name: "more", listen: { transport: "unix", path } as const };
+      await assert.rejects(
+        balancer.balancer.reload({ ...config, listeners: [web, more] }),
+        /cannot listen on/,
+      );
+      assert.equal(await nameAt(own), "a");
+    }
+    assert.equal(await Deno.readTextFile(precious), "precious");
+    assert.equal(await Deno.readTextFile(`${beside}.new`), "precious");
+    assert.deepEqual(await namesIn(folder), [
+      "beside.sock.new",
+      "other.sock",
+      "own.sock",
+      "precious.txt",
+    ]);
+    stranger.close();
+    await balancer.stop();
+    await Deno.remove(folder, { recursive: true });
+  },
+);

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { writeAll } from "../../lib/core/connection.ts";
 import { refusedPort, startBackend } from "../support/backend.ts";
 import { startTestBalancer, testConfig } from "../support/balancer.ts";
+import { onEachEngine } from "../support/engines.ts";
 import { memoryLog } from "../support/memory_log.ts";
 import { startBalancer } from "../../lib/control/balancer.ts";
 import { RunError } from "../../lib/core/errors.ts";
@@ -15,66 +16,77 @@ function echoBackend(): ReturnType<typeof startBackend> {
   });
 }
 
-Deno.test("the runtime refuses a worker every dial, port, file, variable and command that is not its own", async () => {
-  const backend = echoBackend();
-  await using balancer = await startTestBalancer({
-    backends: [backend.address],
-    workers: 1,
-    workerEntry: import.meta.resolve("../support/workers/nosy_worker.ts"),
-  });
-  await balancer.log.waitFor("attempted", (fields) => fields.what === "sys");
-  const outcomes = balancer.log.events.filter((it) => it.event === "attempted").map((it) => it.fields);
-  assert.deepEqual(
-    outcomes,
-    ["dial", "listen", "read", "write", "env", "run", "sys"].map((what) => ({ what, outcome: "NotCapable" })),
-  );
-  assert.equal(text(await ask(balancer.port, bytes("and it works"))), "and it works");
-  await backend.stop();
-});
+onEachEngine(
+  "the runtime refuses a worker every dial, port, file, variable and command that is not its own",
+  async (engine) => {
+    const backend = echoBackend();
+    await using balancer = await startTestBalancer({
+      engine,
+      backends: [backend.address],
+      workers: 1,
+      workerEntry: import.meta.resolve("../support/workers/nosy_worker.ts"),
+    });
+    await balancer.log.waitFor("attempted", (fields) => fields.what === "sys");
+    const outcomes = balancer.log.events.filter((it) => it.event === "attempted").map((it) => it.fields);
+    assert.deepEqual(
+      outcomes,
+      ["dial", "listen", "read", "write", "env", "run", "sys"].map((what) => ({
+        what,
+        outcome: "NotCapable",
+      })),
+    );
+    assert.equal(text(await ask(balancer.port, bytes("and it works"))), "and it works");
+    await backend.stop();
+  },
+);
 
-Deno.test("a worker that dies is replaced, the other's sessions go on, and its slots are given back", async () => {
-  const backend = startBackend(async (conn) => {
-    await writeAll(conn, bytes("!"));
-    await writeAll(conn, await readAll(conn));
-  });
-  await using balancer = await startTestBalancer({
-    backends: [backend.address],
-    workers: 2,
-    workerEntry: import.meta.resolve("../support/workers/mortal_worker.ts"),
-  });
-  const clients = await Promise.all(
-    Array.from({ length: 40 }, () => Deno.connect({ hostname: "127.0.0.1", port: balancer.port })),
-  );
-  for (const client of clients) await readExactly(client, 1);
-  assert.equal(balancer.active(0), 40);
+onEachEngine(
+  "a worker that dies is replaced, the other's sessions go on, and its slots are given back",
+  async (engine) => {
+    const backend = startBackend(async (conn) => {
+      await writeAll(conn, bytes("!"));
+      await writeAll(conn, await readAll(conn));
+    });
+    await using balancer = await startTestBalancer({
+      engine,
+      backends: [backend.address],
+      workers: 2,
+      workerEntry: import.meta.resolve("../support/workers/mortal_worker.ts"),
+    });
+    const clients = await Promise.all(
+      Array.from({ length: 40 }, () => Deno.connect({ hostname: "127.0.0.1", port: balancer.port })),
+    );
+    for (const client of clients) await readExactly(client, 1);
+    assert.equal(balancer.active(0), 40);
 
-  const orders = new BroadcastChannel("sockbal-mortal-worker");
-  orders.postMessage("data-plane-1");
-  const { fields } = await balancer.log.waitFor("worker_died");
-  assert.equal(fields.worker, 1);
-  assert.equal(fields.reason, "told to die");
-  assert.equal(fields.restart_in_ms, 50);
-  assert.equal(fields.sessions, 40 - balancer.active(0));
-  await balancer.log.waitFor("worker_restarted");
-  orders.close();
+    const orders = new BroadcastChannel("sockbal-mortal-worker");
+    orders.postMessage("data-plane-1");
+    const { fields } = await balancer.log.waitFor("worker_died");
+    assert.equal(fields.worker, 1);
+    assert.equal(fields.reason, "told to die");
+    assert.equal(fields.restart_in_ms, 50);
+    assert.equal(fields.sessions, 40 - balancer.active(0));
+    await balancer.log.waitFor("worker_restarted");
+    orders.close();
 
-  const echoes = await Promise.all(clients.map(async (client) => {
-    try {
-      await writeAll(client, bytes("still there?"));
-      await client.closeWrite();
-      return text(await readAll(client));
-    } catch {
-      return "lost";
-    }
-  }));
-  const survivors = echoes.filter((echo) => echo === "still there?").length;
-  const records = await balancer.waitForRecords(survivors);
-  assert.ok(records.every((record) => record.end === "done"));
-  assert.equal(balancer.active(0), 0);
-  for (let i = 0; i < 20; i++) assert.equal(text(await ask(balancer.port, bytes("again"))), "!again");
-  for (const client of clients) client.close();
-  await backend.stop();
-});
+    const echoes = await Promise.all(clients.map(async (client) => {
+      try {
+        await writeAll(client, bytes("still there?"));
+        await client.closeWrite();
+        return text(await readAll(client));
+      } catch {
+        return "lost";
+      }
+    }));
+    const survivors = echoes.filter((echo) => echo === "still there?").length;
+    const records = await balancer.waitForRecords(survivors);
+    assert.ok(records.every((record) => record.end === "done"));
+    assert.equal(balancer.active(0), 0);
+    for (let i = 0; i < 20; i++) assert.equal(text(await ask(balancer.port, bytes("again"))), "!again");
+    for (const client of clients) client.close();
+    await backend.stop();
+  },
+);
 
 Deno.test("a port that is taken is named, and nothing is left running", async () => {
   const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -94,9 +106,10 @@ Deno.test("a port that is taken is named, and nothing is left running", async ()
   taken.close();
 });
 
-Deno.test("host names in addresses are resolved before the data plane starts", async () => {
+onEachEngine("host names in addresses are resolved before the data plane starts", async (engine) => {
   const backend = echoBackend();
   await using balancer = await startTestBalancer({
+    engine,
     backends: [`localhost:${backend.port}`],
     listener: { listen: "localhost:0" },
   });
@@ -113,27 +126,31 @@ Deno.test("the name of a listener that does not exist is named in one sentence",
   });
 });
 
-Deno.test("a worker that cannot be replaced yet is replaced when it can be, and all others go on", async () => {
-  const backend = echoBackend();
-  await using balancer = await startTestBalancer({
-    backends: [backend.address],
-    workers: 2,
-    workerEntry: import.meta.resolve("../support/workers/mortal_worker.ts"),
-  });
-  let refusals = 0;
-  const { openFiles } = balancer.balancer;
-  const check = openFiles.check.bind(openFiles);
-  openFiles.check = (workers, listeners) => {
-    if (++refusals <= 1) throw new RunError("not enough open files to start a worker");
-    check(workers, listeners);
-  };
-  const orders = new BroadcastChannel("sockbal-mortal-worker");
-  orders.postMessage("data-plane-1");
-  const { fields } = await balancer.log.waitFor("worker_not_restarted");
-  assert.deepEqual([fields.worker, fields.reason], [1, "not enough open files to start a worker"]);
-  assert.equal(text(await ask(balancer.port, bytes("served"))), "served");
-  await balancer.log.waitFor("worker_restarted");
-  assert.equal(text(await ask(balancer.port, bytes("again"))), "again");
-  orders.close();
-  await backend.stop();
-});
+onEachEngine(
+  "a worker that cannot be replaced yet is replaced when it can be, and all others go on",
+  async (engine) => {
+    const backend = echoBackend();
+    await using balancer = await startTestBalancer({
+      engine,
+      backends: [backend.address],
+      workers: 2,
+      workerEntry: import.meta.resolve("../support/workers/mortal_worker.ts"),
+    });
+    let refusals = 0;
+    const { openFiles } = balancer.balancer;
+    const check = openFiles.check.bind(openFiles);
+    openFiles.check = (workers, listeners) => {
+      if (++refusals <= 1) throw new RunError("not enough open files to start a worker");
+      check(workers, listeners);
+    };
+    const orders = new BroadcastChannel("sockbal-mortal-worker");
+    orders.postMessage("data-plane-1");
+    const { fields } = await balancer.log.waitFor("worker_not_restarted");
+    assert.deepEqual([fields.worker, fields.reason], [1, "not enough open files to start a worker"]);
+    assert.equal(text(await ask(balancer.port, bytes("served"))), "served");
+    await balancer.log.waitFor("worker_restarted");
+    assert.equal(text(await ask(balancer.port, bytes("again"))), "again");
+    orders.close();
+    await backend.stop();
+  },
+);

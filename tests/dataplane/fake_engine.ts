@@ -4,13 +4,15 @@ import assert from "node:assert/strict";
 import type { Address } from "../../lib/core/address.ts";
 import { CoarseClock } from "../../lib/core/coarse_clock.ts";
 import type { Endpoint } from "../../lib/core/endpoint.ts";
-import { type ListenerContext, Session } from "../../lib/dataplane/session.ts";
+import type { ListenerContext } from "../../lib/dataplane/listener_context.ts";
+import { Session } from "../../lib/dataplane/session.ts";
 import type { SessionLimits } from "../../lib/dataplane/timeouts.ts";
 import type { ClientSocket, DialEvents, Engine, RelayEvents, Socket } from "../../lib/engine/contract.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
 import { asRow } from "../support/rows.ts";
 
 export class FakeSocket implements Socket {
+  unacknowledged: number | undefined;
   readonly peer: Endpoint = { transport: "tcp", host: "192.0.2.7", port: 4_711 };
   readonly local: Endpoint = { transport: "tcp", host: "192.0.2.1", port: 80 };
   isClosed = false;

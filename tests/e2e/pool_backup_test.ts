@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { enter, startNamedBackend, visit } from "../support/backend.ts";
 import { startTestBalancer } from "../support/balancer.ts";
+import { onEachEngine } from "../support/engines.ts";
 
 async function visits(port: number, count: number): Promise<string> {
   let names = "";
@@ -12,11 +13,12 @@ async function visits(port: number, count: number): Promise<string> {
   return names;
 }
 
-Deno.test("backup: it is used only while all others refuse, and no longer", async () => {
+onEachEngine("backup: it is used only while all others refuse, and no longer", async (engine) => {
   await using a = startNamedBackend("a");
   await using b = startNamedBackend("b");
   await using c = startNamedBackend("c");
   await using balancer = await startTestBalancer({
+    engine,
     backends: [{ ...c.member, backup: true }, a.member, b.member],
   });
   assert.match(await visits(balancer.port, 20), /^[ab]{20}$/);
@@ -30,11 +32,12 @@ Deno.test("backup: it is used only while all others refuse, and no longer", asyn
   assert.equal(await visits(balancer.port, 10), "b".repeat(10));
 });
 
-Deno.test("backup: several share the sessions among themselves by weight", async () => {
+onEachEngine("backup: several share the sessions among themselves by weight", async (engine) => {
   await using a = startNamedBackend("a");
   await using b = startNamedBackend("b");
   await using c = startNamedBackend("c");
   await using balancer = await startTestBalancer({
+    engine,
     backends: [a.member, { ...b.member, backup: true, weight: 3 }, { ...c.member, backup: true }],
     pool: { health_check: { interval: "100ms", fall: 1 } },
   });
@@ -45,11 +48,12 @@ Deno.test("backup: several share the sessions among themselves by weight", async
   assert.equal(names.length, 40);
 });
 
-Deno.test("backup: it is used while all others are full, and no longer", async () => {
+onEachEngine("backup: it is used while all others are full, and no longer", async (engine) => {
   await using a = startNamedBackend("a");
   await using b = startNamedBackend("b");
   await using c = startNamedBackend("c");
   await using balancer = await startTestBalancer({
+    engine,
     backends: [
       { ...a.member, max_connections: 1 },
       { ...b.member, max_connections: 1 },
@@ -67,16 +71,19 @@ Deno.test("backup: it is used while all others are full, and no longer", async (
   assert.equal(await visit(balancer.port), "b");
 });
 
-Deno.test("failures and recovery: a backend that refuses loses its sessions to the others, and has its turns again at once", async () => {
-  await using a = startNamedBackend("a");
-  await using b = startNamedBackend("b");
-  await using c = startNamedBackend("c");
-  await using balancer = await startTestBalancer({ backends: [a.member, b.member, c.member] });
-  assert.equal(await visits(balancer.port, 6), "abcabc");
-  await b.goDown();
-  const names = await visits(balancer.port, 60);
-  assert.equal(names.replaceAll("a", "").replaceAll("c", ""), "");
-  assert.equal(names.length, 60);
-  b.comeUp();
-  assert.equal([...await visits(balancer.port, 30)].filter((name) => name === "b").length, 10);
-});
+onEachEngine(
+  "failures and recovery: a backend that refuses loses its sessions to the others, and has its turns again at once",
+  async (engine) => {
+    await using a = startNamedBackend("a");
+    await using b = startNamedBackend("b");
+    await using c = startNamedBackend("c");
+    await using balancer = await startTestBalancer({ engine, backends: [a.member, b.member, c.member] });
+    assert.equal(await visits(balancer.port, 6), "abcabc");
+    await b.goDown();
+    const names = await visits(balancer.port, 60);
+    assert.equal(names.replaceAll("a", "").replaceAll("c", ""), "");
+    assert.equal(names.length, 60);
+    b.comeUp();
+    assert.equal([...await visits(balancer.port, 30)].filter((name) => name === "b").length, 10);
+  },
+);

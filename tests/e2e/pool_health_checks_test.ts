@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { writeAll } from "../../lib/core/connection.ts";
 import { refusedPort, startBackend, startResettingBackend, startSilentBackend } from "../support/backend.ts";
 import { startTestBalancer, until } from "../support/balancer.ts";
+import { onEachEngine } from "../support/engines.ts";
 import { bytes, readAll } from "../support/bytes.ts";
 
 const TIMING = { interval: "100ms", timeout: "300ms", rise: 2, fall: 2 };
@@ -139,20 +140,26 @@ Deno.test("expect checks: the text that is waited for is up, whatever its pieces
   );
 });
 
-Deno.test("flapping: with fall 2 every other check in vain leaves a backend up, with rise 2 it leaves one down", async () => {
-  const flapping = (from: number): Answering =>
-    answering((conn, check) => {
-      // The first result decides alone, and is good for both.
-      const isWell = check <= 1 || (check >= from && check % 2 === 0);
-      return say(isWell ? "HTTP/1.1 200 OK\r\n\r\n" : "HTTP/1.1 500 Oh\r\n\r\n")(conn, check);
+onEachEngine(
+  "flapping: with fall 2 every other check in vain leaves a backend up, with rise 2 it leaves one down",
+  async (engine) => {
+    const flapping = (from: number): Answering =>
+      answering((conn, check) => {
+        // The first result decides alone, and is good for both.
+        const isWell = check <= 1 || (check >= from && check % 2 === 0);
+        return say(isWell ? "HTTP/1.1 200 OK\r\n\r\n" : "HTTP/1.1 500 Oh\r\n\r\n")(conn, check);
+      });
+    await using up = flapping(0);
+    await using down = flapping(4);
+    await using balancer = await startTestBalancer({
+      engine,
+      backends: [{ name: "up", address: up.address }, { name: "down", address: down.address }],
+      pool: { health_check: { ...TIMING, type: "http" } },
     });
-  await using up = flapping(0);
-  await using down = flapping(4);
-  await using balancer = await startTestBalancer({
-    backends: [{ name: "up", address: up.address }, { name: "down", address: down.address }],
-    pool: { health_check: { ...TIMING, type: "http" } },
-  });
-  await until(() => up.accepted >= 8 && down.accepted >= 8, "both were checked often enough");
-  const changes = balancer.log.events.filter(({ event }) => /^backend_/.test(event));
-  assert.deepEqual(changes.map(({ event, fields }) => `${fields.backend}: ${event}`), ["down: backend_down"]);
-});
+    await until(() => up.accepted >= 8 && down.accepted >= 8, "both were checked often enough");
+    const changes = balancer.log.events.filter(({ event }) => /^backend_/.test(event));
+    assert.deepEqual(changes.map(({ event, fields }) => `${fields.backend}: ${event}`), [
+      "down: backend_down",
+    ]);
+  },
+);

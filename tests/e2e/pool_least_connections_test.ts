@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { enter, type Guest, startNamedBackend, startSilentBackend } from "../support/backend.ts";
 import { startTestBalancer, until } from "../support/balancer.ts";
+import { onEachEngine } from "../support/engines.ts";
 
 const WORKERS = 4;
 
@@ -21,25 +22,30 @@ function leave(guests: readonly Guest[]): void {
   for (const guest of guests) guest.conn.close();
 }
 
-Deno.test("no herd: 90 clients that come at once and stay are spread evenly over three backends", async () => {
-  await using a = startNamedBackend("a");
-  await using b = startNamedBackend("b");
-  await using c = startNamedBackend("c");
-  await using balancer = await startTestBalancer({
-    backends: [a.member, b.member, c.member],
-    pool: { algorithm: "least_connections" },
-    workers: WORKERS,
-  });
-  const guests = await enterAtOnce(balancer.port, 90);
-  const counts = [a.active, b.active, c.active];
-  assert.ok(counts.every((count) => isNear(count, 30)), counts.join());
-  leave(guests);
-});
+onEachEngine(
+  "no herd: 90 clients that come at once and stay are spread evenly over three backends",
+  async (engine) => {
+    await using a = startNamedBackend("a");
+    await using b = startNamedBackend("b");
+    await using c = startNamedBackend("c");
+    await using balancer = await startTestBalancer({
+      engine,
+      backends: [a.member, b.member, c.member],
+      pool: { algorithm: "least_connections" },
+      workers: WORKERS,
+    });
+    const guests = await enterAtOnce(balancer.port, 90);
+    const counts = [a.active, b.active, c.active];
+    assert.ok(counts.every((count) => isNear(count, 30)), counts.join());
+    leave(guests);
+  },
+);
 
-Deno.test("weights: 80 clients that come at once and stay are spread 3 to 1", async () => {
+onEachEngine("weights: 80 clients that come at once and stay are spread 3 to 1", async (engine) => {
   await using a = startNamedBackend("a");
   await using b = startNamedBackend("b");
   await using balancer = await startTestBalancer({
+    engine,
     backends: [{ ...a.member, weight: 3 }, b.member],
     pool: { algorithm: "least_connections" },
     workers: WORKERS,
@@ -49,30 +55,35 @@ Deno.test("weights: 80 clients that come at once and stay are spread 3 to 1", as
   leave(guests);
 });
 
-Deno.test("no herd: sessions that are still being dialled count, so that a silent backend does not get them all", async () => {
-  const silent = await startSilentBackend();
-  await using b = startNamedBackend("b");
-  await using balancer = await startTestBalancer({
-    backends: [silent.address, b.member],
-    pool: { algorithm: "least_connections", dial_timeout: "1m" },
-    workers: WORKERS,
-    shutdownTimeout: "0s",
-  });
-  const clients = await Promise.all(
-    Array.from({ length: 20 }, () => Deno.connect({ hostname: "127.0.0.1", port: balancer.port })),
-  );
-  await until(() => balancer.active(0) + balancer.active(1) === 20, "all have a backend");
-  assert.ok(isNear(balancer.active(0), 10), `${balancer.active(0)} at the silent backend`);
-  for (const client of clients) client.close();
-  await balancer.stop();
-  silent.stop();
-});
+onEachEngine(
+  "no herd: sessions that are still being dialled count, so that a silent backend does not get them all",
+  async (engine) => {
+    const silent = await startSilentBackend();
+    await using b = startNamedBackend("b");
+    await using balancer = await startTestBalancer({
+      engine,
+      backends: [silent.address, b.member],
+      pool: { algorithm: "least_connections", dial_timeout: "1m" },
+      workers: WORKERS,
+      shutdownTimeout: "0s",
+    });
+    const clients = await Promise.all(
+      Array.from({ length: 20 }, () => Deno.connect({ hostname: "127.0.0.1", port: balancer.port })),
+    );
+    await until(() => balancer.active(0) + balancer.active(1) === 20, "all have a backend");
+    assert.ok(isNear(balancer.active(0), 10), `${balancer.active(0)} at the silent backend`);
+    for (const client of clients) client.close();
+    await balancer.stop();
+    silent.stop();
+  },
+);
 
-Deno.test("whoever comes goes where sessions have ended, however the turns stand", async () => {
+onEachEngine("whoever comes goes where sessions have ended, however the turns stand", async (engine) => {
   await using a = startNamedBackend("a");
   await using b = startNamedBackend("b");
   await using c = startNamedBackend("c");
   await using balancer = await startTestBalancer({
+    engine,
     backends: [a.member, b.member, c.member],
     pool: { algorithm: "least_connections" },
   });

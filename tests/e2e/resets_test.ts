@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { writeAll } from "../../lib/core/connection.ts";
 import { startBackend } from "../support/backend.ts";
 import { localPort, startTestBalancer } from "../support/balancer.ts";
+import { onEachEngine, readUntilCut } from "../support/engines.ts";
 import { ask, bytes, pattern, readAll, same, text } from "../support/bytes.ts";
 
 async function resettingBackend(
@@ -30,7 +31,7 @@ async function resettingBackend(
   };
 }
 
-Deno.test("a client that resets ends its session at once, and the backend is closed", async () => {
+onEachEngine("a client that resets ends its session at once, and the backend is closed", async (engine) => {
   const reached = Promise.withResolvers<void>();
   const backendEnded = Promise.withResolvers<void>();
   const backend = startBackend(async (conn) => {
@@ -39,7 +40,7 @@ Deno.test("a client that resets ends its session at once, and the backend is clo
     await readAll(conn).catch(() => {});
     backendEnded.resolve();
   });
-  await using balancer = await startTestBalancer({ backends: [backend.address] });
+  await using balancer = await startTestBalancer({ engine, backends: [backend.address] });
   const client = connect({ host: "127.0.0.1", port: balancer.port });
   await once(client, "connect");
   const port = client.localPort ?? 0;
@@ -51,58 +52,63 @@ Deno.test("a client that resets ends its session at once, and the backend is clo
   await backend.stop();
 });
 
-Deno.test("clients that reset at once cost nothing that lasts, whether or not their backend was reached by then", async () => {
-  const backend = startBackend(async (conn) => void await readAll(conn).catch(() => {}));
-  await using balancer = await startTestBalancer({ backends: [backend.address] });
-  for (let i = 0; i < 20; i++) {
-    const client = connect({ host: "127.0.0.1", port: balancer.port });
-    await once(client, "connect");
-    client.write("hello");
-    client.resetAndDestroy();
-  }
-  // Those that were reset before they were accepted leave no record.
-  assert.equal(text(await ask(balancer.port, bytes("x"))), "");
-  await balancer.stop();
-  const ends = new Set(balancer.records().map((record) => record.end));
-  assert.ok(ends.size <= 2 && ends.has("done"), [...ends].join());
-  assert.equal(balancer.active(0), 0);
-  await backend.stop();
-});
+onEachEngine(
+  "clients that reset at once cost nothing that lasts, whether or not their backend was reached by then",
+  async (engine) => {
+    const backend = startBackend(async (conn) => void await readAll(conn).catch(() => {}));
+    await using balancer = await startTestBalancer({ engine, backends: [backend.address] });
+    for (let i = 0; i < 20; i++) {
+      const client = connect({ host: "127.0.0.1", port: balancer.port });
+      await once(client, "connect");
+      client.write("hello");
+      client.resetAndDestroy();
+    }
+    // Those that were reset before they were accepted leave no record.
+    assert.equal(text(await ask(balancer.port, bytes("x"))), "");
+    await balancer.stop();
+    const ends = new Set(balancer.records().map((record) => record.end));
+    assert.ok(ends.size <= 2 && ends.has("done"), [...ends].join());
+    assert.equal(balancer.active(0), 0);
+    await backend.stop();
+  },
+);
 
-Deno.test("a backend that resets ends its session, and the client sees an end", async () => {
+onEachEngine("a backend that resets ends its session, and the client sees that", async (engine) => {
   const backend = await resettingBackend((socket) => socket.once("data", () => socket.resetAndDestroy()));
-  await using balancer = await startTestBalancer({ backends: [backend.address] });
+  await using balancer = await startTestBalancer({ engine, backends: [backend.address] });
   using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
   await writeAll(client, bytes("hello"));
-  assert.equal(text(await readAll(client)), "");
-  await client.closeWrite();
+  assert.equal(text(await readUntilCut(client, engine)), "");
   assert.equal((await balancer.recordOf(localPort(client))).end, "backend_reset");
   await backend.stop();
 });
 
-Deno.test("a backend that answers and goes, with bytes of the client unread, has its whole answer delivered", async () => {
-  // As much as the system has sent before the reset: what a dying backend holds back is lost with it.
-  const answer = pattern(20_000);
-  const backend = startBackend(async (conn) => {
-    await conn.read(new Uint8Array(10));
-    await writeAll(conn, answer);
-    // Closing now, with the rest of the request unread, makes the system send a reset.
-  });
-  await using balancer = await startTestBalancer({ backends: [backend.address] });
-  for (let i = 0; i < 20; i++) {
-    using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
-    const sending = writeAll(client, pattern(100_000)).catch(() => {});
-    assert.ok(same(await readAll(client), answer), `answer ${i} is not whole`);
-    await sending;
-  }
-  await backend.stop();
-});
+onEachEngine(
+  "a backend that answers and goes, with bytes of the client unread, has its whole answer delivered",
+  async (engine) => {
+    // As much as the system has sent before the reset: what a dying backend holds back is lost with it.
+    const answer = pattern(20_000);
+    const backend = startBackend(async (conn) => {
+      await conn.read(new Uint8Array(10));
+      await writeAll(conn, answer);
+      // Closing now, with the rest of the request unread, makes the system send a reset.
+    });
+    await using balancer = await startTestBalancer({ engine, backends: [backend.address] });
+    for (let i = 0; i < 20; i++) {
+      using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+      const sending = writeAll(client, pattern(100_000)).catch(() => {});
+      assert.ok(same(await readAll(client), answer), `answer ${i} is not whole`);
+      await sending;
+    }
+    await backend.stop();
+  },
+);
 
-Deno.test("a session whose peers reset disturbs no other session", async () => {
+onEachEngine("a session whose peers reset disturbs no other session", async (engine) => {
   const backend = startBackend(async (conn) => {
     await writeAll(conn, await readAll(conn));
   });
-  await using balancer = await startTestBalancer({ backends: [backend.address] });
+  await using balancer = await startTestBalancer({ engine, backends: [backend.address] });
   const resetting = async (): Promise<void> => {
     const client = connect({ host: "127.0.0.1", port: balancer.port });
     client.on("error", () => {});
@@ -122,35 +128,38 @@ Deno.test("a session whose peers reset disturbs no other session", async () => {
   await backend.stop();
 });
 
-Deno.test("clients that reset before they are accepted hold up nobody, and are no trouble to log", async () => {
-  const backend = startBackend(async (conn) => {
-    await writeAll(conn, await readAll(conn));
-  });
-  await using balancer = await startTestBalancer({ backends: [backend.address], workers: 1 });
-  let isOver = false;
-  const resetting = (async () => {
-    while (!isOver) {
-      const client = connect({ host: "127.0.0.1", port: balancer.port });
-      client.on("error", () => {});
-      await once(client, "connect");
-      client.resetAndDestroy();
-      await once(client, "close");
+onEachEngine(
+  "clients that reset before they are accepted hold up nobody, and are no trouble to log",
+  async (engine) => {
+    const backend = startBackend(async (conn) => {
+      await writeAll(conn, await readAll(conn));
+    });
+    await using balancer = await startTestBalancer({ engine, backends: [backend.address], workers: 1 });
+    let isOver = false;
+    const resetting = (async () => {
+      while (!isOver) {
+        const client = connect({ host: "127.0.0.1", port: balancer.port });
+        client.on("error", () => {});
+        await once(client, "connect");
+        client.resetAndDestroy();
+        await once(client, "close");
+      }
+    })();
+    let slowestMs = 0;
+    for (let i = 0; i < 30; i++) {
+      const startedMs = performance.now();
+      assert.equal(text(await ask(balancer.port, bytes("hello"))), "hello");
+      slowestMs = Math.max(slowestMs, performance.now() - startedMs);
     }
-  })();
-  let slowestMs = 0;
-  for (let i = 0; i < 30; i++) {
-    const startedMs = performance.now();
-    assert.equal(text(await ask(balancer.port, bytes("hello"))), "hello");
-    slowestMs = Math.max(slowestMs, performance.now() - startedMs);
-  }
-  isOver = true;
-  await resetting;
-  assert.ok(slowestMs < 2_000, `somebody waited for ${slowestMs} ms`);
-  assert.deepEqual(balancer.log.events.filter((event) => event.event === "accept_failing"), []);
-  await backend.stop();
-});
+    isOver = true;
+    await resetting;
+    assert.ok(slowestMs < 2_000, `somebody waited for ${slowestMs} ms`);
+    assert.deepEqual(balancer.log.events.filter((event) => event.event === "accept_failing"), []);
+    await backend.stop();
+  },
+);
 
-Deno.test("a slow client that is still sending gets all that a dead backend had sent", async () => {
+onEachEngine("a slow client that is still sending gets all that a dead backend had sent", async (engine) => {
   const answer = pattern(3_000_000);
   const backend = startBackend(async (conn) => {
     await writeAll(conn, answer);
@@ -158,7 +167,7 @@ Deno.test("a slow client that is still sending gets all that a dead backend had 
     // Takes a while, then goes with the client's bytes unread: the next ones are answered by a reset.
     await new Promise((resolve) => setTimeout(resolve, 300));
   });
-  await using balancer = await startTestBalancer({ backends: [backend.address] });
+  await using balancer = await startTestBalancer({ engine, backends: [backend.address] });
   using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
   let isSending = true;
   const sending = (async () => {

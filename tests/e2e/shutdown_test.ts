@@ -6,6 +6,7 @@ import { startBackend, type TestBackend } from "../support/backend.ts";
 import { startAdmin } from "../../lib/admin/server.ts";
 import { Balancer } from "../../lib/control/balancer.ts";
 import { localPort, startTestBalancer, testConfig, until } from "../support/balancer.ts";
+import { onEachEngine, readUntilCut } from "../support/engines.ts";
 import { memoryLog } from "../support/memory_log.ts";
 import { bytes, pattern, readAll, readExactly, same, text } from "../support/bytes.ts";
 import { operationsOf } from "../support/operations.ts";
@@ -17,9 +18,13 @@ function greeter(): TestBackend {
   });
 }
 
-Deno.test("a stopping balancer takes no new connection and lets its sessions finish", async () => {
+onEachEngine("a stopping balancer takes no new connection and lets its sessions finish", async (engine) => {
   const backend = greeter();
-  await using balancer = await startTestBalancer({ backends: [backend.address], shutdownTimeout: "1m" });
+  await using balancer = await startTestBalancer({
+    engine,
+    backends: [backend.address],
+    shutdownTimeout: "1m",
+  });
   using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
   await readExactly(client, 5);
   const stopped = balancer.stop();
@@ -33,27 +38,35 @@ Deno.test("a stopping balancer takes no new connection and lets its sessions fin
   await backend.stop();
 });
 
-Deno.test("sessions that are left at the shutdown timeout are closed and counted", async () => {
+onEachEngine("sessions that are left at the shutdown timeout are closed and counted", async (engine) => {
   const backend = greeter();
-  await using balancer = await startTestBalancer({ backends: [backend.address], shutdownTimeout: "200ms" });
+  await using balancer = await startTestBalancer({
+    engine,
+    backends: [backend.address],
+    shutdownTimeout: "200ms",
+  });
   const clients = await Promise.all(
     Array.from({ length: 5 }, () => Deno.connect({ hostname: "127.0.0.1", port: balancer.port })),
   );
   for (const client of clients) await readExactly(client, 5);
   assert.equal(await balancer.stop(), 5);
-  for (const client of clients) assert.equal(text(await readAll(client)), "");
+  for (const client of clients) assert.equal(text(await readUntilCut(client, engine)), "");
   assert.deepEqual(balancer.records().map((record) => record.end), Array(5).fill("shutdown"));
   assert.equal(balancer.active(0), 0);
   for (const client of clients) client.close();
   await backend.stop();
 });
 
-Deno.test("stopping while 50 MiB are on their way to a client loses none of them", async () => {
+onEachEngine("stopping while 50 MiB are on their way to a client loses none of them", async (engine) => {
   const block = pattern(1024 * 1024);
   const backend = startBackend(async (conn) => {
     for (let i = 0; i < 50; i++) await writeAll(conn, block);
   });
-  await using balancer = await startTestBalancer({ backends: [backend.address], shutdownTimeout: "1m" });
+  await using balancer = await startTestBalancer({
+    engine,
+    backends: [backend.address],
+    shutdownTimeout: "1m",
+  });
   using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
   await readExactly(client, 1_000);
   const stopped = balancer.stop();
@@ -64,34 +77,42 @@ Deno.test("stopping while 50 MiB are on their way to a client loses none of them
   await backend.stop();
 });
 
-Deno.test("a stopping balancer accepts for the shutdown delay, while it says that it is not ready", async () => {
+onEachEngine(
+  "a stopping balancer accepts for the shutdown delay, while it says that it is not ready",
+  async (engine) => {
+    const backend = greeter();
+    await using balancer = await startTestBalancer({
+      engine,
+      backends: [backend.address],
+      shutdownTimeout: "1m",
+      shutdownDelay: "1h",
+    });
+    const hurry = new AbortController();
+    const stopped = balancer.stop(hurry.signal);
+    assert.equal(balancer.balancer.state, "stopping");
+    for (let i = 0; i < 3; i++) {
+      using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+      await readExactly(client, 5);
+    }
+    using last = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+    await readExactly(last, 5);
+    await until(() => balancer.active(0) === 1, "only the last session goes on");
+    // Nothing is waited for any more: neither the delay nor the sessions.
+    hurry.abort();
+    assert.equal(await stopped, 1);
+    await refusesConnections(balancer.port);
+    assert.equal((await balancer.recordOf(localPort(last))).end, "shutdown");
+    await backend.stop();
+  },
+);
+
+onEachEngine("the shutdown delay ends by itself", async (engine) => {
   const backend = greeter();
   await using balancer = await startTestBalancer({
+    engine,
     backends: [backend.address],
-    shutdownTimeout: "1m",
-    shutdownDelay: "1h",
+    shutdownDelay: "100ms",
   });
-  const hurry = new AbortController();
-  const stopped = balancer.stop(hurry.signal);
-  assert.equal(balancer.balancer.state, "stopping");
-  for (let i = 0; i < 3; i++) {
-    using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
-    await readExactly(client, 5);
-  }
-  using last = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
-  await readExactly(last, 5);
-  await until(() => balancer.active(0) === 1, "only the last session goes on");
-  // Nothing is waited for any more: neither the delay nor the sessions.
-  hurry.abort();
-  assert.equal(await stopped, 1);
-  await refusesConnections(balancer.port);
-  assert.equal((await balancer.recordOf(localPort(last))).end, "shutdown");
-  await backend.stop();
-});
-
-Deno.test("the shutdown delay ends by itself", async () => {
-  const backend = greeter();
-  await using balancer = await startTestBalancer({ backends: [backend.address], shutdownDelay: "100ms" });
   const startedMs = performance.now();
   assert.equal(await balancer.stop(), 0);
   assert.ok(performance.now() - startedMs >= 100);

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { RunningCommand } from "../support/command.ts";
 import { localPort, startTestBalancer } from "../support/balancer.ts";
+import { ENGINES, readUntilCut } from "../support/engines.ts";
 import { bytes, readAll, text } from "../support/bytes.ts";
 import { writeAll } from "../../lib/core/connection.ts";
 
@@ -37,34 +38,38 @@ async function findPython(): Promise<string | undefined> {
 const python = await findPython();
 const reason = python === undefined ? " (skipped: no Python 3; apt-get install python3)" : "";
 
-Deno.test({
-  name: `a plain Python socket server answers behind the balancer${reason}`,
-  ignore: python === undefined,
-  fn: async () => {
-    await using server = new RunningCommand([python ?? "", "-c", SERVER]);
-    const [, port = ""] = await server.sees(/port (\d+)/, "stdout");
-    await using balancer = await startTestBalancer({ backends: [`127.0.0.1:${port}`] });
-    for (let i = 0; i < 20; i++) {
-      using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
-      await writeAll(client, bytes(`hi ${i}`));
-      assert.equal(text(await readAll(client)), `Hello from Python, you said: hi ${i}`);
-      await client.closeWrite();
-      const record = await balancer.recordOf(localPort(client));
-      assert.equal(record.end, "done");
-    }
-  },
-});
+for (const engine of ENGINES) {
+  Deno.test({
+    name: `a plain Python socket server answers behind the balancer (${engine})${reason}`,
+    ignore: python === undefined,
+    fn: async () => {
+      await using server = new RunningCommand([python ?? "", "-c", SERVER]);
+      const [, port = ""] = await server.sees(/port (\d+)/, "stdout");
+      await using balancer = await startTestBalancer({ engine, backends: [`127.0.0.1:${port}`] });
+      for (let i = 0; i < 20; i++) {
+        using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+        await writeAll(client, bytes(`hi ${i}`));
+        assert.equal(text(await readAll(client)), `Hello from Python, you said: hi ${i}`);
+        await client.closeWrite();
+        const record = await balancer.recordOf(localPort(client));
+        assert.equal(record.end, "done");
+      }
+    },
+  });
+}
 
-Deno.test({
-  name: `a Python server that closes with bytes unread loses none of its answer${reason}`,
-  ignore: python === undefined,
-  fn: async () => {
-    await using server = new RunningCommand([python ?? "", "-c", SERVER]);
-    const [, port = ""] = await server.sees(/port (\d+)/, "stdout");
-    await using balancer = await startTestBalancer({ backends: [`127.0.0.1:${port}`] });
-    using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
-    await writeAll(client, bytes("x".repeat(5_000)));
-    const answer = text(await readAll(client));
-    assert.match(answer, /^Hello from Python, you said: x{1,1024}$/);
-  },
-});
+for (const engine of ENGINES) {
+  Deno.test({
+    name: `a Python server that closes with bytes unread loses none of its answer (${engine})${reason}`,
+    ignore: python === undefined,
+    fn: async () => {
+      await using server = new RunningCommand([python ?? "", "-c", SERVER]);
+      const [, port = ""] = await server.sees(/port (\d+)/, "stdout");
+      await using balancer = await startTestBalancer({ engine, backends: [`127.0.0.1:${port}`] });
+      using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+      await writeAll(client, bytes("x".repeat(5_000)));
+      const answer = text(await readUntilCut(client, engine));
+      assert.match(answer, /^Hello from Python, you said: x{1,1024}$/);
+    },
+  });
+}

@@ -16,6 +16,17 @@ export interface TestBackend {
   stop(): Promise<void>;
 }
 
+/** The next connection; undefined when the listener is closed. One that was reset before it was accepted is none. */
+async function accept(listener: Deno.TcpListener): Promise<Deno.TcpConn | undefined> {
+  for (;;) {
+    try {
+      return await listener.accept();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotConnected)) return undefined;
+    }
+  }
+}
+
 /** Accepts connections and gives each to `serve`, which may close it; it is closed afterwards in any case. */
 export function startBackend(
   serve: (conn: Deno.TcpConn) => Promise<void> | void,
@@ -26,7 +37,9 @@ export function startBackend(
   const served: Promise<void>[] = [];
   let accepted = 0;
   const accepting = (async () => {
-    for await (const conn of listener) {
+    for (;;) {
+      const conn = await accept(listener);
+      if (conn === undefined) return;
       accepted++;
       open.add(conn);
       served.push((async () => {
@@ -245,7 +258,7 @@ export async function enter(port: number, question = ""): Promise<Guest> {
   await writeAll(conn, bytes(question));
   let name = "";
   const letter = new Uint8Array(1);
-  while (!name.endsWith("\n") && await conn.read(letter) !== null) name += text(letter);
+  while (!name.endsWith("\n") && await readOrCut(conn, letter) !== null) name += text(letter);
   return { conn, name: name.trimEnd(), [Symbol.dispose]: () => conn.close() };
 }
 
@@ -253,6 +266,16 @@ export async function enter(port: number, question = ""): Promise<Guest> {
 export async function visit(port: number, question = ""): Promise<string> {
   using conn = await Deno.connect({ hostname: "127.0.0.1", port });
   await writeAll(conn, bytes(question));
-  await conn.closeWrite();
-  return text(await readAll(conn)).trimEnd();
+  await conn.closeWrite().catch(() => {});
+  return text(await readAll({ read: (buffer) => readOrCut(conn, buffer) })).trimEnd();
+}
+
+/** A connection that is cut says nothing more, as one that ends. */
+async function readOrCut(conn: Deno.TcpConn, buffer: Uint8Array): Promise<number | null> {
+  try {
+    return await conn.read(buffer);
+  } catch (error) {
+    if (error instanceof Deno.errors.ConnectionReset) return null;
+    throw error;
+  }
 }

@@ -56,7 +56,7 @@ export function testConfig(options: TestBalancerOptions): Config {
     listeners: [{ name: "web", listen: "127.0.0.1:0", pool: "web", ...options.listener }],
     pools: { web: { backends: options.backends, ...options.pool } },
     log: options.logging ?? {},
-    engine: options.engine ?? "auto",
+    engine: options.engine ?? "runtime",
     workers: options.workers ?? 2,
     shutdown_delay: options.shutdownDelay ?? "0s",
     shutdown_timeout: options.shutdownTimeout ?? "5s",

@@ -33,6 +33,10 @@ export async function readAll(conn: Pick<Connection, "read">): Promise<Uint8Arra
   for (let n = await conn.read(buffer); n !== null; n = await conn.read(buffer)) {
     parts.push(buffer.slice(0, n));
   }
+  return joined(parts);
+}
+
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

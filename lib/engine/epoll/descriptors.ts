@@ -34,6 +34,11 @@ export class Descriptors {
     this.size--;
   }
 
+  /** Whether nothing is open; for the table of another thread. */
+  get isEmpty(): boolean {
+    return !this.#isOpen.includes(1);
+  }
+
   /** Closes all that a thread has left, which must have ended. */
   closeAll(libc: Pick<Libc, "close">): void {
     for (let fd = this.#isOpen.indexOf(1); fd !== -1; fd = this.#isOpen.indexOf(1, fd + 1)) {

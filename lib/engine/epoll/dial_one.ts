@@ -42,6 +42,7 @@ export class DialOne implements SocketOwner {
     this.#isOver = true;
     this.#socket = undefined;
     socket.owner = undefined;
+    if (this.#tools.remembersLocal) void socket.local;
     try {
       this.#on.connected(socket);
     } catch (fault) {

@@ -21,6 +21,8 @@ export interface EpollOptions {
   readonly descriptors: SharedArrayBuffer;
   /** The descriptor that other threads ring; see bell.ts. */
   readonly bell: number;
+  /** Whether sockets that were dialled know their local address when they are closed; it takes a system call each. */
+  readonly remembersLocal?: boolean;
   /** The loop sleeps no longer at a time; 0 where it shares its thread with others, as in tests. */
   readonly maxSleepMs?: number;
 }
@@ -49,7 +51,7 @@ export class EpollEngine implements Engine {
     this.#descriptors = new Descriptors(options.descriptors);
     const loop = new Loop({ ...options, libc, descriptors: this.#descriptors });
     this.#bell = options.bell;
-    this.#tools = { libc, loop, buffers: new Buffers() };
+    this.#tools = { libc, loop, buffers: new Buffers(), remembersLocal: options.remembersLocal ?? false };
     this.#shortage = new DescriptorShortage((ms, call) => this.later(ms, call));
     this.every = (ms, call) => loop.timers.every(ms, call);
     this.#ended = loop.run().finally(() => libc.unload());

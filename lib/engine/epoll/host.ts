@@ -15,6 +15,8 @@ export class EpollHost {
   /** How many descriptors the process may have. */
   readonly maxDescriptors: number;
   readonly #libc: Libc;
+  #isClosed = false;
+  readonly #reclaiming = new Map<ReturnType<typeof setTimeout>, Descriptors>();
 
   /**
    * Raises the limit of descriptors as far as it may be raised.
@@ -33,7 +35,9 @@ export class EpollHost {
   }
 
   /** Wakes all threads; call it after each message to one of them. */
-  readonly ring = (): void => ring(this.#libc, this.bell);
+  readonly ring = (): void => {
+    if (!this.#isClosed) ring(this.#libc, this.bell);
+  };
 
   /**
    * Listens; the socket is closed with {@linkcode closeListening}.
@@ -45,7 +49,7 @@ export class EpollHost {
   }
 
   closeListening(fd: number): void {
-    this.#libc.close(fd);
+    if (!this.#isClosed) this.#libc.close(fd);
   }
 
   /** A table for the descriptors of one more thread. */
@@ -55,11 +59,22 @@ export class EpollHost {
 
   /** Closes what a thread that has ended had open, in a moment. */
   reclaim(descriptors: Descriptors): void {
-    setTimeout(() => descriptors.closeAll(this.#libc), RECLAIM_AFTER_MS);
+    if (descriptors.isEmpty) return;
+    const timer = setTimeout(() => {
+      this.#reclaiming.delete(timer);
+      descriptors.closeAll(this.#libc);
+    }, RECLAIM_AFTER_MS);
+    this.#reclaiming.set(timer, descriptors);
   }
 
   /** Call it when no thread uses it any more. */
   close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const [timer, descriptors] of this.#reclaiming) {
+      clearTimeout(timer);
+      descriptors.closeAll(this.#libc);
+    }
     this.#libc.close(this.bell);
     this.#libc.unload();
   }

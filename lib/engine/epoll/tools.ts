@@ -7,4 +7,6 @@ export interface EngineTools {
   readonly libc: Libc;
   readonly loop: Loop;
   readonly buffers: Buffers;
+  /** Whether the local address of a connection that was dialled is asked for when it is closed. */
+  readonly remembersLocal: boolean;
 }

@@ -14,6 +14,11 @@ export class RuntimeSocket implements Socket, StreamSocket {
     this.conn = conn;
   }
 
+  /** The runtime does not tell. */
+  get unacknowledged(): undefined {
+    return undefined;
+  }
+
   get peer(): Endpoint {
     return endpointOf(this.conn.remoteAddr);
   }
