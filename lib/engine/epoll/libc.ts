@@ -5,7 +5,7 @@
  * a bigint, and no size here comes near 2^31.
  */
 
-import { RunError } from "../../core/errors.ts";
+import { reasonOf, RunError } from "../../core/errors.ts";
 
 const SYMBOLS = {
   accept4: { parameters: ["i32", "buffer", "buffer", "i32"], result: "i32" },
@@ -64,7 +64,9 @@ export const LIBC_PATHS: readonly string[] = [
  * @throws {RunError} when there is none, or no permission for it.
  */
 export function openLibc(): Libc {
-  const { library, path } = openFirst(LIBC_PATHS);
+  const opened = openFirst();
+  if ("missing" in opened) throw new RunError(`the engine epoll cannot be used: ${opened.missing}`);
+  const { library, path } = opened;
   const { __errno_location, memcpy, ...calls } = library.symbols;
   const location = __errno_location();
   const number = new Int32Array(1);
@@ -79,15 +81,38 @@ export function openLibc(): Libc {
   };
 }
 
-function openFirst(paths: readonly string[]): { library: Deno.DynamicLibrary<typeof SYMBOLS>; path: string } {
-  let refused: unknown;
-  for (const path of paths) {
+/** Why the C library cannot be opened here, as a part of a sentence; undefined when it can. */
+export function whyNoLibc(): string | undefined {
+  const opened = openFirst();
+  if ("missing" in opened) return opened.missing;
+  opened.library.close();
+  return undefined;
+}
+
+type Opened =
+  | { readonly library: Deno.DynamicLibrary<typeof SYMBOLS>; readonly path: string }
+  | { readonly missing: string };
+
+/** Tries only what is permitted: without `--no-prompt` the runtime would ask the user about the rest. */
+function openFirst(): Opened {
+  const permitted = LIBC_PATHS.filter(isPermitted);
+  if (permitted.length === 0) {
+    return { missing: "it needs the permission for foreign functions (--allow-ffi)" };
+  }
+  let missing = `no C library was found (looked for ${permitted.join(", ")})`;
+  for (const path of permitted) {
     try {
       return { library: Deno.dlopen(path, SYMBOLS), path };
     } catch (error) {
-      if (error instanceof Deno.errors.NotCapable) refused ??= error;
+      const [, symbol] = /register symbol (\w+)/.exec(reasonOf(error)) ?? [];
+      if (symbol !== undefined) missing = `the C library ${path} has no function ${symbol}`;
     }
   }
-  const reason = refused === undefined ? "no C library was found" : "it needs --allow-ffi";
-  throw new RunError(`cannot use the engine epoll: ${reason}`);
+  return { missing };
+}
+
+/** A bare name can be opened only with the permission for all libraries. */
+function isPermitted(path: string): boolean {
+  const asked = path.startsWith("/") ? { name: "ffi", path } as const : { name: "ffi" } as const;
+  return Deno.permissions.querySync(asked).state === "granted";
 }
