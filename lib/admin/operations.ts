@@ -93,6 +93,8 @@ export interface Status {
   readonly generation: number;
   /** Where the configuration came from. */
   readonly config: string;
+  /** How workers drive their sockets. */
+  readonly engine: "runtime" | "epoll";
   readonly state: LifeState;
   /** Whether it runs and every pool has a backend that may be picked. */
   readonly ready: boolean;

@@ -33,6 +33,9 @@ export const ALGORITHM_NAMES = [
   "maglev",
 ] as const;
 
+/** What `--engine` can name; a test holds it against the configuration. */
+export const ENGINE_NAMES = ["auto", "runtime", "epoll"] as const;
+
 const role = option("-r", "--role", oneOf("ROLE", ROLES), {
   description: message`server, client or balancer.`,
 });
@@ -113,6 +116,10 @@ export const balancerFlags = object({
   })),
   workers: optional(option("--workers", count(1, 256), {
     description: message`Data-plane threads; by default one a core.`,
+  })),
+  engine: optional(option("--engine", oneOf("NAME", ENGINE_NAMES), {
+    description:
+      message`How workers drive their sockets: runtime, epoll (Linux, with --allow-ffi) or auto, which is epoll where it can be had (auto).`,
   })),
   check: option("--check", { description: message`Check the configuration and exit.` }),
   watch: option("--watch", {

@@ -2,3 +2,6 @@
 export const ENGINES = ["auto", "runtime", "epoll"] as const;
 
 export type EngineChoice = typeof ENGINES[number];
+
+/** One that runs. */
+export type EngineName = Exclude<EngineChoice, "auto">;

@@ -1,6 +1,7 @@
 /** The control plane: from a configuration to a running data plane, through new configurations, to its end. */
 
 import type { LifeState } from "../admin/operations.ts";
+import type { EngineName } from "../config/engine_names.ts";
 import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
 import { RunError } from "../core/errors.ts";
@@ -12,7 +13,7 @@ import { Scoreboard } from "../pool/scoreboard.ts";
 import { BackendNames } from "./backend_names.ts";
 import { drainTimeoutOf, fileNeeds, watchedPools, workersOf } from "./demands.ts";
 import { introduceBackends, setFacts } from "./facts.ts";
-import { type EngineHost, type EngineName, makeEngineHost } from "./engine_host.ts";
+import { type EngineHost, makeEngineHost } from "./engine_host.ts";
 import { type Generation, STOPPING } from "./generation.ts";
 import { Generations } from "./generations.ts";
 import { Journal } from "./journal.ts";

@@ -1,17 +1,15 @@
 /** What the control plane does for the engine of its workers; see lib/engine/contract.ts. */
 
-import type { EngineChoice } from "../config/engine_names.ts";
+import type { EngineChoice, EngineName } from "../config/engine_names.ts";
 import { RunError } from "../core/errors.ts";
 import type { EngineOptions, ListenerOptions } from "../dataplane/messages.ts";
 import { EpollHost } from "../engine/epoll/host.ts";
-import { LIBC_PATHS } from "../engine/epoll/libc.ts";
+import { whyNoLibc } from "../engine/epoll/libc.ts";
 import { EpollSockets, HeldByBook, SocketBook } from "./epoll_sockets.ts";
 import type { GenerationSockets } from "./generation_sockets.ts";
 import { type Permissions, type Permitted, socketPermissions } from "./permissions.ts";
 import { HeldByRuntime, type PortHold } from "./port_hold.ts";
 import { UnixSockets } from "./unix_sockets.ts";
-
-export type EngineName = Exclude<EngineChoice, "auto">;
 
 /** What one worker is given. */
 export interface EngineOfWorker {
@@ -48,14 +46,15 @@ export function autoEngine(): EngineName {
   return whyNoEpoll() === undefined ? "epoll" : "runtime";
 }
 
-/** Why the engine epoll cannot be had here; undefined when it can. */
-function whyNoEpoll(): string | undefined {
-  if (Deno.build.os !== "linux") return `it needs Linux, and this is ${Deno.build.os}`;
-  const isAllowed = [undefined, ...LIBC_PATHS.filter((path) => path.startsWith("/"))].some((path) => {
-    return Deno.permissions.querySync({ name: "ffi", ...(path === undefined ? {} : { path }) }).state ===
-      "granted";
-  });
-  return isAllowed ? undefined : "it needs the permission for foreign functions (--allow-ffi)";
+/** Why the engine epoll cannot be had here, as a part of a sentence; undefined when it can. */
+export function whyNoEpoll(): string | undefined {
+  return Deno.build.os === "linux" ? whyNoLibc() : `it needs Linux, and this is ${Deno.build.os}`;
+}
+
+/** Why the engine that was chosen cannot be had here; undefined when it can. */
+export function whyNoEngine(choice: EngineChoice): string | undefined {
+  const missing = choice === "epoll" ? whyNoEpoll() : undefined;
+  return missing === undefined ? undefined : `the engine epoll cannot be used: ${missing}`;
 }
 
 const RUNTIME: EngineHost = {
@@ -75,8 +74,8 @@ class EpollEngineHost implements EngineHost {
   readonly #book: SocketBook;
 
   constructor() {
-    const missing = whyNoEpoll();
-    if (missing !== undefined) throw new RunError(`cannot use the engine epoll: ${missing}`);
+    const missing = whyNoEngine("epoll");
+    if (missing !== undefined) throw new RunError(missing);
     this.#host = new EpollHost();
     this.#book = new SocketBook(this.#host);
     this.ring = this.#host.ring;

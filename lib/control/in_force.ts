@@ -1,5 +1,6 @@
 /** What of a configuration can come into force in a program that runs. Pure. */
 
+import type { EngineChoice, EngineName } from "../config/engine_names.ts";
 import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
 import type { LogFormat, LogLevel } from "../core/log.ts";
@@ -7,6 +8,7 @@ import type { LogFormat, LogLevel } from "../core/log.ts";
 /** What the command line says; it holds whatever the file says. */
 export interface Overrides {
   readonly workers: number | undefined;
+  readonly engine: EngineChoice | undefined;
   readonly logLevel: LogLevel | undefined;
   readonly logFormat: LogFormat | undefined;
 }
@@ -26,10 +28,11 @@ export interface InForce {
 }
 
 /** A configuration with what the command line says. */
-export function withOverrides(config: Config, { workers, logLevel, logFormat }: Overrides): Config {
+export function withOverrides(config: Config, { workers, engine, logLevel, logFormat }: Overrides): Config {
   return {
     ...config,
     workers: workers ?? config.workers,
+    engine: engine ?? config.engine,
     log: { ...config.log, level: logLevel ?? config.log.level, format: logFormat ?? config.log.format },
   };
 }
@@ -42,6 +45,7 @@ export function withOverrides(config: Config, { workers, logLevel, logFormat }: 
 export function overridden(read: Config, before: Config, overrides: Overrides): NotInForce[] {
   const values: [key: string, flag: string, now: unknown, earlier: unknown, override: unknown][] = [
     ["workers", "--workers", read.workers, before.workers, overrides.workers],
+    ["engine", "--engine", read.engine, before.engine, overrides.engine],
     ["log.level", "--log-level", read.log.level, before.log.level, overrides.logLevel],
     ["log.format", "--log-format", read.log.format, before.log.format, overrides.logFormat],
   ];
@@ -51,9 +55,19 @@ export function overridden(read: Config, before: Config, overrides: Overrides): 
   });
 }
 
-/** What a running program can take over of the next configuration; the rest stays as it is until a restart. */
-export function applicable(next: Config, running: Config): InForce {
-  const notes: NotInForce[] = [];
+/**
+ * What a running program can take over of the next configuration; the rest stays as it is until a restart.
+ *
+ * @param engine The one in force.
+ * @param whyNoEpoll Why the engine epoll cannot be had here; undefined when it can.
+ */
+export function applicable(
+  next: Config,
+  running: Config,
+  engine: EngineName,
+  whyNoEpoll: string | undefined,
+): InForce {
+  const notes: NotInForce[] = [...engineNotes(next.engine, engine, whyNoEpoll)];
   const { file } = running.log;
   const isSameFile = next.log.file === file;
   if (!isSameFile) {
@@ -69,7 +83,17 @@ export function applicable(next: Config, running: Config): InForce {
     notes.push({ key: `listeners[${i}].backlog`, message });
     return { ...listener, backlog };
   });
-  return { config: { ...next, listeners, log: isSameFile ? next.log : { ...next.log, file } }, notes };
+  const log = isSameFile ? next.log : { ...next.log, file };
+  return { config: { ...next, engine: running.engine, listeners, log }, notes };
+}
+
+function engineNotes(next: EngineChoice, running: EngineName, whyNoEpoll: string | undefined): NotInForce[] {
+  const wanted = next !== "auto" ? next : whyNoEpoll === undefined ? "epoll" : "runtime";
+  if (wanted === running) return [];
+  const message = wanted === "epoll" && whyNoEpoll !== undefined
+    ? `epoll cannot be used: ${whyNoEpoll}; it is still ${running}`
+    : `${wanted} needs a restart; until then it is ${running}`;
+  return [{ key: "engine", message }];
 }
 
 type Listener = Config["listeners"][number];

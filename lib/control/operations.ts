@@ -84,6 +84,7 @@ export class BalancerOperations implements Operations {
       now: new Date().toISOString(),
       generation: generations.started,
       config: this.#options.config,
+      engine: this.#balancer.engine,
       state,
       ready: state === "running" && pools.every((pool) => pool.available > 0),
       workers: generations.all.flatMap((generation) => {
@@ -136,7 +137,8 @@ export class BalancerOperations implements Operations {
   }
 
   config(): unknown {
-    return shownConfig({ ...this.#balancer.config, admin: this.#options.admin() });
+    const { config, engine } = this.#balancer;
+    return shownConfig({ ...config, engine, admin: this.#options.admin() });
   }
 
   history(): readonly Summary[] {

@@ -8,13 +8,14 @@ import { formatDuration } from "../core/duration.ts";
 import { reasonOf, RunError } from "../core/errors.ts";
 import type { RunningLog } from "../core/log.ts";
 import type { Balancer } from "./balancer.ts";
+import { whyNoEpoll } from "./engine_host.ts";
 import type { Generations } from "./generations.ts";
 import { applicable, type NotInForce, overridden, type Overrides, withOverrides } from "./in_force.ts";
 import { waitForAnswer } from "./patience.ts";
 import { ReloadQueue } from "./reload_queue.ts";
 
 export interface ReloaderOptions {
-  readonly balancer: Pick<Balancer, "config" | "journal" | "reload"> & {
+  readonly balancer: Pick<Balancer, "config" | "engine" | "journal" | "reload"> & {
     readonly generations: Pick<Generations, "started">;
   };
   /** Undefined when the configuration did not come from a file. */
@@ -79,7 +80,12 @@ export class Reloader {
       throw new RunError("there is no configuration file to read again: this one came from elsewhere");
     }
     const { read, moveAdmin } = await this.#prepare(file);
-    const { config, notes: unapplied } = applicable(withOverrides(read, overrides), balancer.config);
+    const { config, notes: unapplied } = applicable(
+      withOverrides(read, overrides),
+      balancer.config,
+      balancer.engine,
+      whyNoEpoll(),
+    );
     const workers = await balancer.reload(config);
     const notes = [...overridden(read, this.#read, overrides), ...unapplied];
     this.#read = read;

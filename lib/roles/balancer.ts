@@ -3,8 +3,9 @@
 import type { BalancerFlags } from "../cli/flags.ts";
 import { type Config, configJsonSchema } from "../config/schema.ts";
 import { Balancer } from "../control/balancer.ts";
+import { whyNoEngine } from "../control/engine_host.ts";
 import { BalancerOperations } from "../control/operations.ts";
-import { withOverrides } from "../control/in_force.ts";
+import { type Overrides, withOverrides } from "../control/in_force.ts";
 import { permissionFlags, programPermissions } from "../control/permissions.ts";
 import { Reloader } from "../control/reload.ts";
 import { touchedBy } from "../control/touched.ts";
@@ -31,9 +32,13 @@ export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal):
     return await runStatus(flags, terminal);
   }
   const chosen = await chooseConfig(flags, !flags.printPermissions);
-  const { config } = chosen;
+  const config = withOverrides(chosen.config, overridesOf(flags));
   const tooLarge = whyTooLarge(config);
   if (tooLarge !== undefined) throw faultAt(["pools"], tooLarge, chosen);
+  const noEngine = flags.printPermissions ? undefined : whyNoEngine(config.engine);
+  if (noEngine !== undefined) {
+    throw flags.engine === undefined ? faultAt(["engine"], noEngine, chosen) : new InputError(noEngine);
+  }
   if (flags.check) {
     const notes = config.notes.map((note) => `${note}\n`).join("");
     return await terminal.print(`${notes}${chosen.name}: ok (${summary(config)})\n`);
@@ -51,22 +56,24 @@ export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal):
   }
 }
 
+/** What the command line says, whatever the file says. */
+function overridesOf({ workers, engine, logLevel, logFormat }: BalancerFlags): Overrides {
+  return { workers, engine, logLevel, logFormat };
+}
+
 async function run(
-  { config, name, file }: ChosenConfig,
+  { config: read, name, file }: ChosenConfig,
   flags: BalancerFlags,
   terminal: Terminal,
 ): Promise<void> {
+  const overrides = overridesOf(flags);
+  const config = withOverrides(read, overrides);
   const sessions = await openSessionLog(config.log.file);
-  const running = startStderrLog(
-    flags.logLevel ?? config.log.level,
-    flags.logFormat ?? config.log.format,
-    sessions,
-  );
+  const running = startStderrLog(config.log.level, config.log.format, sessions);
   try {
     log.info("starting", { config: name });
     for (const note of config.notes) log.warn("config_note", { note });
-    const overrides = { workers: flags.workers, logLevel: flags.logLevel, logFormat: flags.logFormat };
-    const balancer = new Balancer({ config: withOverrides(config, overrides), log });
+    const balancer = new Balancer({ config, log });
     running.reportTo(balancer.journal);
     const admin = new AdminSide(balancer.journal);
     const operations: BalancerOperations = new BalancerOperations({
@@ -78,7 +85,7 @@ async function run(
       reloads: new Reloader({
         balancer,
         file,
-        read: config,
+        read,
         overrides,
         log: running,
         prepareAdmin: async (it) => {

@@ -50,12 +50,13 @@ export function whyNotReady({ state, ready, workers, pools }: Status): string | 
  */
 export function statusTable(status: Status, columns = LEAST_WIDTH): string {
   const width = Math.max(columns, LEAST_WIDTH);
-  const { version, uptime_s, generation, config, listeners, pools, now } = status;
+  const { version, engine, uptime_s, generation, config, listeners, pools, now } = status;
   const why = whyNotReady(status);
   const head = [
-    `sockbal ${version}, up for ${span(uptime_s)}, generation ${generation}, ${
-      why === undefined ? "ready" : "NOT READY"
-    }`,
+    // An older balancer does not say which engine it has.
+    `sockbal ${version}, ${engine === undefined ? "" : `engine ${engine}, `}up for ${
+      span(uptime_s)
+    }, generation ${generation}, ${why === undefined ? "ready" : "NOT READY"}`,
     ...(why === undefined ? [] : [cutMiddle(`NOT READY: ${why}`, width)]),
     cutMiddle(config, width),
   ];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ALGORITHM_NAMES } from "../../lib/cli/flags.ts";
+import { ALGORITHM_NAMES, ENGINE_NAMES } from "../../lib/cli/flags.ts";
 import { flags, refusal } from "./arguments.ts";
 
 const BALANCER = "--role balancer";
@@ -12,6 +12,7 @@ Deno.test("a balancer that is told nothing leaves everything to its configuratio
     backends: [],
     algorithm: undefined,
     workers: undefined,
+    engine: undefined,
     watch: false,
     status: false,
     json: false,
@@ -33,6 +34,7 @@ Deno.test("each flag of the balancer is read in both forms", () => {
     ...ALGORITHM_NAMES.map((
       name,
     ): [string, string, string, unknown] => ["--algorithm", name, "algorithm", name]),
+    ...ENGINE_NAMES.map((name): [string, string, string, unknown] => ["--engine", name, "engine", name]),
     ["--workers", "1", "workers", 1],
     ["--workers", "256", "workers", 256],
   ];
@@ -73,6 +75,7 @@ Deno.test("a value that is wrong is refused with the flag and what to write", ()
     ["--backend :80", '--backend: ":80" names no host to dial; write 127.0.0.1:80'],
     ["--algorithm roundrobin", `--algorithm: "roundrobin" is not known; did you mean round_robin?`],
     ["--algorithm leastconn", `--algorithm: "leastconn" is not known; did you mean least_connections?`],
+    ["--engine fast", `--engine: "fast" is not known; use ${ENGINE_NAMES.join(", ")}`],
     ["--algorithm fastest", `--algorithm: "fastest" is not known; use ${ALGORITHM_NAMES.join(", ")}`],
     ["--workers 0", '--workers: "0" is not a whole number from 1 to 256'],
     ["--workers 257", '--workers: "257" is not a whole number from 1 to 256'],

@@ -13,6 +13,7 @@ const FLAGS: Record<string, string[]> = {
     "--backend",
     "--algorithm",
     "--workers",
+    "--engine",
     "--check",
     "--watch",
     "--status",

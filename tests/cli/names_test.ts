@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { ALGORITHM_NAMES, HANDLER_NAMES } from "../../lib/cli/flags.ts";
+import { ALGORITHM_NAMES, ENGINE_NAMES, HANDLER_NAMES } from "../../lib/cli/flags.ts";
+import { ENGINES } from "../../lib/config/engine_names.ts";
 import { ALGORITHMS } from "../../lib/config/schema.ts";
 import { handlers } from "../../lib/respond/handlers.ts";
 import { shown } from "./arguments.ts";
@@ -10,6 +11,10 @@ Deno.test("what --handler can name are the handlers", () => {
 
 Deno.test("what --algorithm can name are the algorithms of the configuration", () => {
   assert.deepEqual([...ALGORITHM_NAMES], [...ALGORITHMS]);
+});
+
+Deno.test("what --engine can name is what the configuration can", () => {
+  assert.deepEqual([...ENGINE_NAMES], [...ENGINES]);
 });
 
 Deno.test("the help names every handler and every algorithm", () => {

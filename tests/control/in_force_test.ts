@@ -1,9 +1,21 @@
 import assert from "node:assert/strict";
-import { applicable, overridden, withOverrides } from "../../lib/control/in_force.ts";
+import {
+  applicable as applicableBy,
+  type InForce,
+  overridden,
+  withOverrides,
+} from "../../lib/control/in_force.ts";
 import { parseConfig } from "../../lib/config/parse.ts";
 import type { Config } from "../../lib/config/schema.ts";
 
-const NO_OVERRIDES = { workers: undefined, logLevel: undefined, logFormat: undefined };
+const NO_OVERRIDES = { workers: undefined, engine: undefined, logLevel: undefined, logFormat: undefined };
+
+const NO_EPOLL = "it needs Linux, and this is darwin";
+
+/** In a program whose engine is runtime, where there is no other. */
+function applicable(next: Config, running: Config): InForce {
+  return applicableBy(next, running, "runtime", NO_EPOLL);
+}
 
 function config(listener = "listen: 127.0.0.1:5678", more = ""): Config {
   return parseConfig(
@@ -15,18 +27,28 @@ function config(listener = "listen: 127.0.0.1:5678", more = ""): Config {
 Deno.test("what the file says is in force, but for what the command line says", () => {
   const read = config(undefined, "workers: 3\nlog: { level: warn, format: json }");
   assert.deepEqual(withOverrides(read, NO_OVERRIDES), read);
-  const { workers, log } = withOverrides(read, { workers: 1, logLevel: "debug", logFormat: undefined });
-  assert.deepEqual([workers, log.level, log.format], [1, "debug", "json"]);
+  const { workers, engine, log } = withOverrides(read, {
+    workers: 1,
+    engine: "runtime",
+    logLevel: "debug",
+    logFormat: undefined,
+  });
+  assert.deepEqual([workers, engine, log.level, log.format], [1, "runtime", "debug", "json"]);
 });
 
 Deno.test("a file that has changed is told what the command line overrides, once", () => {
   const before = config(undefined, "workers: 3\nlog: { level: warn }");
-  const overrides = { workers: 1, logLevel: "debug", logFormat: "text" } as const;
+  const overrides = { workers: 1, engine: "runtime", logLevel: "debug", logFormat: "text" } as const;
   assert.deepEqual(overridden(before, before, overrides), []);
   assert.deepEqual(
-    overridden(config(undefined, "workers: 4\nlog: { level: debug, format: json }"), before, overrides),
+    overridden(
+      config(undefined, "workers: 4\nengine: epoll\nlog: { level: debug, format: json }"),
+      before,
+      overrides,
+    ),
     [
       { key: "workers", message: "4 is not in force, since the command line says --workers 1" },
+      { key: "engine", message: "epoll is not in force, since the command line says --engine runtime" },
       { key: "log.format", message: "json is not in force, since the command line says --log-format text" },
     ],
   );
@@ -73,4 +95,24 @@ Deno.test("the backlog of a socket that stays open stays as well", () => {
   const port0 = config("listen: 127.0.0.1:0, name: a, backlog: 20");
   assert.deepEqual(applicable(port0, config("listen: 127.0.0.1:0, name: b, backlog: 10")).notes, []);
   assert.equal(applicable(port0, config("listen: 127.0.0.1:0, name: a, backlog: 10")).notes.length, 1);
+});
+
+Deno.test("another engine needs a restart, unless it is the one that auto stands for", () => {
+  const [auto, runtime, epoll] = ["auto", "runtime", "epoll"].map((it) => config(undefined, `engine: ${it}`));
+  assert.ok(auto !== undefined && runtime !== undefined && epoll !== undefined);
+  const cases: [Config, "runtime" | "epoll", string | undefined, string | undefined][] = [
+    [auto, "runtime", NO_EPOLL, undefined],
+    [auto, "epoll", undefined, undefined],
+    [auto, "runtime", undefined, "epoll needs a restart; until then it is runtime"],
+    [runtime, "runtime", undefined, undefined],
+    [runtime, "epoll", undefined, "runtime needs a restart; until then it is epoll"],
+    [epoll, "epoll", undefined, undefined],
+    [epoll, "runtime", undefined, "epoll needs a restart; until then it is runtime"],
+    [epoll, "runtime", NO_EPOLL, `epoll cannot be used: ${NO_EPOLL}; it is still runtime`],
+  ];
+  for (const [next, engine, whyNoEpoll, message] of cases) {
+    const { config, notes } = applicableBy(next, runtime, engine, whyNoEpoll);
+    assert.deepEqual(notes, message === undefined ? [] : [{ key: "engine", message }]);
+    assert.equal(config.engine, runtime.engine);
+  }
 });

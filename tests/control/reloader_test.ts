@@ -12,6 +12,7 @@ class FakeBalancer {
   readonly log: MemoryLog = memoryLog();
   readonly journal = new Journal(this.log.log);
   config: Config;
+  readonly engine = "runtime";
   readonly generations = { started: 1 };
   /** Weights of the backend, in the order in which they came into force. */
   readonly weights: number[] = [];
@@ -34,6 +35,7 @@ class FakeBalancer {
 function yaml(weight: number, more = ""): string {
   return `listeners: [{ listen: 127.0.0.1:5678, pool: web }]
 pools: { web: { backends: [{ address: 127.0.0.1:1, weight: ${weight} }] } }
+engine: runtime
 ${more}`;
 }
 
@@ -56,7 +58,7 @@ async function setUp(options: Partial<ReloaderOptions> = {}): Promise<Setting> {
       balancer,
       file,
       read,
-      overrides: { workers: undefined, logLevel: undefined, logFormat: undefined },
+      overrides: { workers: undefined, engine: undefined, logLevel: undefined, logFormat: undefined },
       log: { adjust: () => {} },
       prepareAdmin: () => Promise.resolve(() => Promise.resolve(undefined)),
       ...options,
@@ -149,7 +151,7 @@ Deno.test({
 Deno.test("what of a file is not in force is said in the answer, in records and in the configuration in force", async () => {
   const adjusted: unknown[] = [];
   await using it = await setUp({
-    overrides: { workers: 2, logLevel: undefined, logFormat: undefined },
+    overrides: { workers: 2, engine: undefined, logLevel: undefined, logFormat: undefined },
     log: { adjust: ({ level, format }) => void adjusted.push([level, format]) },
     prepareAdmin: () => Promise.resolve(() => Promise.resolve("port 9901 is in use; there is none")),
   });

@@ -18,6 +18,20 @@ export const SOCKBAL: readonly string[] = [
   `${root}main.ts`,
 ];
 
+/** The program from the source tree, with these permissions and no others. */
+export function sockbalWith(permissions: readonly string[]): string[] {
+  const own = SOCKBAL.filter((part) => !part.startsWith("--allow-"));
+  return [...own.slice(0, -1), ...permissions, ...own.slice(-1)];
+}
+
+/** As {@linkcode SOCKBAL}, and with the permission that the engine epoll needs. */
+export const SOCKBAL_EPOLL: readonly string[] = sockbalWith([
+  "--allow-net",
+  "--allow-read",
+  "--allow-write",
+  "--allow-ffi",
+]);
+
 export interface CommandOptions {
   readonly cwd?: string;
   readonly env?: Record<string, string>;

@@ -50,6 +50,7 @@ export function createOverview() {
       setAttribute(byId("backends"), "data-failing", String(failing > 0));
       setText(byId("uptime"), formatSpan(status.uptime_s));
       setAttribute(byId("uptime"), "title", `since ${new Date(status.started_at).toLocaleString()}`);
+      setText(byId("engine"), status.engine);
       setText(byId("generation"), formatCount(status.generation));
       setText(byId("config"), status.config);
       setText(byId("memory"), formatBytes(status.process.memory_bytes));

@@ -1,0 +1,139 @@
+// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
+
+/** Which engine a balancer has, who says so, and what is said where it cannot be had. */
+
+import assert from "node:assert/strict";
+import { refusedPort, startNamedBackend } from "../support/backend.ts";
+import { readAll, text } from "../support/bytes.ts";
+import { runCommand, RunningCommand, SOCKBAL, SOCKBAL_EPOLL } from "../support/command.ts";
+
+const ENGINES = ["runtime", "epoll"] as const;
+const isLinux = Deno.build.os === "linux";
+
+interface Setting extends AsyncDisposable {
+  readonly file: string;
+  readonly admin: string;
+  /** Writes the configuration with this line at its end, which is its fourth. */
+  write(line: string): Promise<void>;
+  /** Who answers. */
+  ask(): Promise<string>;
+}
+
+async function setUp(): Promise<Setting> {
+  const folder = await Deno.makeTempDir();
+  const file = `${folder}/balancer.yaml`;
+  const [port, adminPort] = [refusedPort(), refusedPort()];
+  const backend = startNamedBackend("a");
+  return {
+    file,
+    admin: `127.0.0.1:${adminPort}`,
+    write: (line) =>
+      Deno.writeTextFile(
+        file,
+        `listeners: [{ name: web, listen: 127.0.0.1:${port}, pool: web }]
+pools: { web: { backends: [{ address: ${backend.member.address}, name: a }] } }
+admin: { listen: 127.0.0.1:${adminPort} }
+${line}
+`,
+      ),
+    ask: async () => {
+      using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+      await conn.closeWrite();
+      return text(await readAll(conn)).trim();
+    },
+    [Symbol.asyncDispose]: async () => {
+      await backend[Symbol.asyncDispose]();
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+async function json(url: string): Promise<Record<string, unknown>> {
+  return await (await fetch(url)).json();
+}
+
+Deno.test({
+  name:
+    "the log, the API and --status name the engine, which the command line chooses whatever the file says",
+  ignore: !isLinux,
+  fn: async () => {
+    await using it = await setUp();
+    for (const engine of ENGINES) {
+      const other = engine === "epoll" ? "runtime" : "epoll";
+      await it.write(`engine: ${other}`);
+      const args = ["--role", "balancer", "--config", it.file];
+      await using balancer = new RunningCommand([...SOCKBAL_EPOLL, ...args, "--engine", engine]);
+      await balancer.sees(new RegExp(` ready workers=\\d+ engine=${engine}\n`));
+      assert.equal(await it.ask(), "a");
+      assert.equal((await json(`http://${it.admin}/api/status`)).engine, engine);
+      assert.equal((await json(`http://${it.admin}/api/config`)).engine, engine);
+      const table = await runCommand([...SOCKBAL, ...args, "--status"]);
+      assert.match(table.stdout, new RegExp(`^sockbal \\S+, engine ${engine}, up for `));
+      await it.write("engine: auto");
+      balancer.kill("SIGHUP");
+      await balancer.sees(new RegExp(`engine: auto is not in force, .* --engine ${engine}"`));
+      await balancer.sees(/ reloaded .* not_in_force=/);
+    }
+  },
+});
+
+Deno.test({
+  name:
+    "auto is epoll with the permission for foreign functions, runtime without, and stays it over a reload",
+  ignore: !isLinux,
+  fn: async () => {
+    await using it = await setUp();
+    const cases = [
+      [
+        SOCKBAL,
+        "runtime",
+        "epoll",
+        /engine: epoll cannot be used: it needs .*--allow-ffi.*; it is still runtime/,
+      ],
+      [SOCKBAL_EPOLL, "epoll", "runtime", /engine: runtime needs a restart; until then it is epoll/],
+    ] as const;
+    for (const [program, engine, other, note] of cases) {
+      await it.write("engine: auto");
+      await using balancer = new RunningCommand([...program, "--role", "balancer", "--config", it.file]);
+      await balancer.sees(new RegExp(` ready workers=\\d+ engine=${engine}\n`));
+      await it.write(`engine: ${other}`);
+      balancer.kill("SIGHUP");
+      await balancer.sees(note);
+      await balancer.sees(/ reloaded .* not_in_force=/);
+      assert.equal((await json(`http://${it.admin}/api/status`)).engine, engine);
+      assert.equal(await it.ask(), "a");
+    }
+  },
+});
+
+Deno.test("an engine that cannot be had is one sentence, with its place when a file asks for it", async () => {
+  await using it = await setUp();
+  await it.write("engine: epoll");
+  const args = ["--role", "balancer", "--config", it.file];
+  const reason = isLinux
+    ? "it needs the permission for foreign functions (--allow-ffi)"
+    : `it needs Linux, and this is ${Deno.build.os}`;
+  const sentence = `the engine epoll cannot be used: ${reason}\n`;
+  for (const more of [[], ["--check"]]) {
+    const { status, stdout, stderr } = await runCommand([...SOCKBAL, ...args, ...more]);
+    assert.deepEqual([status, stdout, stderr], [2, "", `${it.file}:4:9 engine: ${sentence}`]);
+  }
+  await it.write("engine: runtime");
+  const chosen = await runCommand([...SOCKBAL, ...args, "--engine", "epoll"]);
+  assert.deepEqual([chosen.status, chosen.stdout, chosen.stderr], [2, "", `sockbal: ${sentence}`]);
+});
+
+Deno.test({
+  name: "a permission for a library that is not there is no engine, and no stack trace",
+  ignore: !isLinux,
+  fn: async () => {
+    const missing = "/lib/ld-musl-x86_64.so.1,/lib/ld-musl-aarch64.so.1";
+    const program = SOCKBAL.toSpliced(-1, 0, `--allow-ffi=${missing}`);
+    const { status, stderr } = await runCommand([...program, "--role", "balancer", "--engine", "epoll"]);
+    assert.equal(status, 2);
+    assert.match(
+      stderr,
+      /^sockbal: the engine epoll cannot be used: no C library was found \(looked for [^\n]+\)\n$/,
+    );
+  },
+});
