@@ -4,7 +4,7 @@ import type { EngineChoice, EngineName } from "../config/engine_names.ts";
 import { RunError } from "../core/errors.ts";
 import type { EngineOptions, ListenerOptions } from "../dataplane/messages.ts";
 import { EpollHost } from "../engine/epoll/host.ts";
-import { whyNoLibc } from "../engine/epoll/libc.ts";
+import { findLibc, whyNoLibc } from "../engine/epoll/libc.ts";
 import { EpollSockets, HeldByBook, SocketBook } from "./epoll_sockets.ts";
 import type { GenerationSockets } from "./generation_sockets.ts";
 import { type Permissions, type Permitted, socketPermissions } from "./permissions.ts";
@@ -57,6 +57,16 @@ export function whyNoEngine(choice: EngineChoice): string | undefined {
   return missing === undefined ? undefined : `the engine epoll cannot be used: ${missing}`;
 }
 
+/** What an engine needs to be permitted, beside sockets. */
+export async function enginePermissions(engine: EngineName): Promise<Pick<Permissions, "ffi">> {
+  return engine === "epoll" ? { ffi: libraries(await findLibc()) } : {};
+}
+
+/** A permission cannot name a library that has no path. */
+function libraries(path: string | undefined): readonly string[] | "all" {
+  return path?.startsWith("/") ? [path] : "all";
+}
+
 const RUNTIME: EngineHost = {
   name: "runtime",
   ring: () => {},
@@ -99,8 +109,7 @@ class EpollEngineHost implements EngineHost {
 
   /** The sockets are reached by calls of the system, not of the runtime. */
   permissions(): Permissions {
-    const path = this.#host.libraryPath;
-    return { net: [], read: [], write: [], ffi: path.startsWith("/") ? [path] : "all" };
+    return { net: [], read: [], write: [], ffi: libraries(this.#host.libraryPath) };
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 /** The least that a configuration needs to be allowed, for the workers and for the whole program. */
 
-import { type Address, formatAddress, hasName } from "../core/address.ts";
+import { type Address, formatAddress } from "../core/address.ts";
 import { reasonOf } from "../core/errors.ts";
 import { formatSubnet, isWithin, type Subnet } from "../core/subnet.ts";
 import { PROBE_ADDRESS } from "../engine/runtime/listen.ts";
@@ -68,7 +68,7 @@ export function workerPermissions(permissions: Permissions): Deno.PermissionOpti
 }
 
 /** As flags for the command line of Deno, quoted for a shell where that is needed. */
-export function permissionFlags(permissions: Permissions): string[] {
+export function permissionFlags({ net, read, write, ffi = [] }: Permissions): string[] {
   const flag = (name: string, list: readonly string[]): string[] => {
     // Deno reads two commas as one that is part of a path.
     const text = `--allow-${name}=${list.map((it) => it.replaceAll(",", ",,")).join(",")}`;
@@ -76,9 +76,10 @@ export function permissionFlags(permissions: Permissions): string[] {
     return list.length === 0 ? [] : [isPlain ? text : `'${text.replaceAll("'", `'\\''`)}'`];
   };
   return [
-    ...flag("net", permissions.net),
-    ...flag("read", permissions.read),
-    ...flag("write", permissions.write),
+    ...flag("net", net),
+    ...flag("read", read),
+    ...flag("write", write),
+    ...(ffi === "all" ? ["--allow-ffi"] : flag("ffi", ffi)),
   ];
 }
 
@@ -91,7 +92,7 @@ function unique(list: readonly string[]): string[] {
  * addresses of a name that cannot be resolved are not known; `unresolved` has a sentence for each.
  */
 export async function programPermissions(
-  { listens, dials, dialsWithin, reads, writes }: Touched,
+  { listens, dials, dialsWithin, names, reads, writes }: Touched,
 ): Promise<Permissions & { readonly unresolved: readonly string[] }> {
   const written = [...listens, ...dials].flatMap(forms);
   const unresolved = new Set<string>();
@@ -104,7 +105,6 @@ export async function programPermissions(
     }
   }));
   const sockets = socketPermissions({ addresses: resolved.flat(), subnets: dialsWithin });
-  const names = written.filter(hasName).map((address) => address.host);
   return {
     // The last one is where the limit of open files is found out.
     net: unique([...sockets.net, ...names, formatAddress(PROBE_ADDRESS)]),

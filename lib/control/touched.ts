@@ -1,17 +1,20 @@
 /** What a configuration touches: the one statement from which permissions, and what is given up, are derived. Pure. */
 
+import type { EngineName } from "../config/engine_names.ts";
 import type { Config } from "../config/schema.ts";
-import type { Address } from "../core/address.ts";
+import { type Address, hasName } from "../core/address.ts";
 import type { Subnet } from "../core/subnet.ts";
 import { standardStreamOf } from "../core/standard_stream.ts";
 import { boundAt } from "./unix_sockets.ts";
 
-/** As it is written: names are not resolved, "all addresses" is no host. */
+/** By the runtime, as it is written: names are not resolved, "all addresses" is no host. */
 export interface Touched {
   /** Listeners, where their Unix sockets are made, and the admin side. */
   readonly listens: readonly Address[];
   /** Backends, and where they are checked. */
   readonly dials: readonly Address[];
+  /** Names whose addresses are looked up. */
+  readonly names: readonly string[];
   /** Where backends may come to be, and be checked. */
   readonly dialsWithin: readonly Subnet[];
   /** Files; sockets are none of them. */
@@ -19,17 +22,29 @@ export interface Touched {
   readonly writes: readonly string[];
 }
 
-/** @param file The configuration itself; undefined when it is no file. */
-export function touchedBy({ listeners, pools, admin, log }: Config, file?: string): Touched {
+/**
+ * @param file The configuration itself; undefined when it is no file.
+ * @param engine With epoll, workers dial without the runtime, and what is left to it are the checks.
+ */
+export function touchedBy(
+  { listeners, pools: allPools, admin, log }: Config,
+  file?: string,
+  engine: EngineName = "runtime",
+): Touched {
+  const isEpoll = engine === "epoll";
+  const pools = Object.values(allPools).filter(({ healthCheck }) => !isEpoll || healthCheck !== undefined);
+  const backends = Object.values(allPools).flatMap(({ backends }) => backends.map(({ address }) => address));
+  const written = [...listeners.map(({ listen }) => listen), ...backends];
+  if (admin !== undefined) written.push(admin.listen);
   const logFiles = log.file === undefined || standardStreamOf(log.file) !== undefined ? [] : [log.file];
   return {
     listens: [
       ...listeners.flatMap(({ listen }): Address[] =>
-        listen.transport === "unix" ? [listen, boundAt(listen)] : [listen]
+        listen.transport === "unix" && !isEpoll ? [listen, boundAt(listen)] : [listen]
       ),
       ...(admin === undefined ? [] : [admin.listen]),
     ],
-    dials: Object.values(pools).flatMap(({ backends, healthCheck }) => {
+    dials: pools.flatMap(({ backends, healthCheck }) => {
       return backends.flatMap(({ address }) => {
         const port = healthCheck?.port;
         return address.transport === "unix" || port === undefined
@@ -37,7 +52,8 @@ export function touchedBy({ listeners, pools, admin, log }: Config, file?: strin
           : [address, { ...address, port }];
       });
     }),
-    dialsWithin: Object.values(pools).flatMap(({ within, healthCheck }) => {
+    names: [...new Set(written.filter(hasName).map(({ host }) => host))],
+    dialsWithin: pools.flatMap(({ within, healthCheck }) => {
       const port = healthCheck?.port;
       return port === undefined ? within : within.flatMap((subnet) => [subnet, { ...subnet, port }]);
     }),

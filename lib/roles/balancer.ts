@@ -3,7 +3,7 @@
 import type { BalancerFlags } from "../cli/flags.ts";
 import { type Config, configJsonSchema } from "../config/schema.ts";
 import { Balancer } from "../control/balancer.ts";
-import { whyNoEngine } from "../control/engine_host.ts";
+import { enginePermissions, whyNoEngine } from "../control/engine_host.ts";
 import { BalancerOperations } from "../control/operations.ts";
 import { type Overrides, withOverrides } from "../control/in_force.ts";
 import { permissionFlags, programPermissions } from "../control/permissions.ts";
@@ -44,9 +44,12 @@ export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal):
     return await terminal.print(`${notes}${chosen.name}: ok (${summary(config)})\n`);
   }
   if (flags.printPermissions) {
-    const needed = await programPermissions(touchedBy(config, chosen.file));
+    // What auto stands for is decided by the permission itself: asked for or not.
+    const engine = config.engine === "epoll" ? "epoll" : "runtime";
+    const needed = await programPermissions(touchedBy(config, chosen.file, engine));
     await sayUnresolved(needed.unresolved);
-    return await terminal.print([...workerFlags, ...permissionFlags(needed)].join(" ") + "\n");
+    const permissions = { ...needed, ...await enginePermissions(engine) };
+    return await terminal.print([...workerFlags, ...permissionFlags(permissions)].join(" ") + "\n");
   }
   await giveUpWriting(touchedBy(config));
   try {

@@ -3,9 +3,10 @@ import { parseConfig } from "../../lib/config/parse.ts";
 import { touchedBy } from "../../lib/control/touched.ts";
 import { formatAddress } from "../../lib/core/address.ts";
 
-function touched(text: string): Record<string, readonly string[]> {
-  const { listens, dials, reads, writes } = touchedBy(parseConfig(text, "/etc/b.yaml"), "/etc/b.yaml");
-  return { listens: listens.map(formatAddress), dials: dials.map(formatAddress), reads, writes };
+function touched(text: string, engine?: "epoll"): Record<string, readonly string[]> {
+  const config = parseConfig(text, "/etc/b.yaml");
+  const { listens, dials, names, reads, writes } = touchedBy(config, "/etc/b.yaml", engine);
+  return { listens: listens.map(formatAddress), dials: dials.map(formatAddress), names, reads, writes };
 }
 
 Deno.test("sockets, checks on another port, and files are what a configuration touches", () => {
@@ -23,6 +24,7 @@ log: { file: /var/log/sessions.log }
     {
       listens: [":80", "unix:/run/in.sock", "unix:/run/in.sock.new", "127.0.0.1:9901"],
       dials: ["db.internal:8001", "db.internal:81", "unix:/run/b.sock"],
+      names: ["db.internal"],
       reads: ["/etc/b.yaml", "/etc/token", "/var/log/sessions.log"],
       writes: ["/var/log/sessions.log"],
     },
@@ -35,4 +37,20 @@ pools: { p: { backends: ["127.0.0.1:1"] } }
 log: { file: /dev/stdout }
 `);
   assert.deepEqual([reads, writes], [["/etc/b.yaml"], []]);
+});
+
+Deno.test("with the engine epoll, the runtime touches of backends those that are checked, and looks up all names", () => {
+  const { listens, dials, names } = touched(
+    `listeners: [{ listen: "unix:/run/in.sock", pool: p }, { listen: "localhost:1", pool: q }]
+pools:
+  p: { backends: ["db.internal:1", "unix:/run/b.sock"] }
+  q: { backends: ["127.0.0.1:2"], health_check: { type: tcp } }
+`,
+    "epoll",
+  );
+  assert.deepEqual([listens, dials, names], [
+    ["unix:/run/in.sock", "localhost:1"],
+    ["127.0.0.1:2"],
+    ["localhost", "db.internal"],
+  ]);
 });

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { refusedPort, startNamedBackend } from "../support/backend.ts";
 import { readAll, text } from "../support/bytes.ts";
-import { runCommand, RunningCommand, SOCKBAL, SOCKBAL_EPOLL } from "../support/command.ts";
+import { runCommand, RunningCommand, SOCKBAL, SOCKBAL_EPOLL, sockbalWith } from "../support/command.ts";
 
 const ENGINES = ["runtime", "epoll"] as const;
 const isLinux = Deno.build.os === "linux";
@@ -13,7 +13,9 @@ const isLinux = Deno.build.os === "linux";
 interface Setting extends AsyncDisposable {
   readonly file: string;
   readonly admin: string;
-  /** Writes the configuration with this line at its end, which is its fourth. */
+  /** The path of its other listener. */
+  readonly socket: string;
+  /** Writes the configuration with this line at its end, which is its fifth. */
   write(line: string): Promise<void>;
   /** Who answers. */
   ask(): Promise<string>;
@@ -27,11 +29,13 @@ async function setUp(): Promise<Setting> {
   return {
     file,
     admin: `127.0.0.1:${adminPort}`,
+    socket: `${folder}/in.sock`,
     write: (line) =>
       Deno.writeTextFile(
         file,
-        `listeners: [{ name: web, listen: 127.0.0.1:${port}, pool: web }]
-pools: { web: { backends: [{ address: ${backend.member.address}, name: a }] } }
+        `listeners: [{ listen: 127.0.0.1:${port}, pool: web }, { listen: "unix:in.sock", pool: checked }]
+pools: { web: { backends: [{ address: ${backend.member.address}, name: a }] },
+  checked: { backends: [{ address: ${backend.member.address}, name: checked }], health_check: {}, initial: down } }
 admin: { listen: 127.0.0.1:${adminPort} }
 ${line}
 `,
@@ -116,7 +120,7 @@ Deno.test("an engine that cannot be had is one sentence, with its place when a f
   const sentence = `the engine epoll cannot be used: ${reason}\n`;
   for (const more of [[], ["--check"]]) {
     const { status, stdout, stderr } = await runCommand([...SOCKBAL, ...args, ...more]);
-    assert.deepEqual([status, stdout, stderr], [2, "", `${it.file}:4:9 engine: ${sentence}`]);
+    assert.deepEqual([status, stdout, stderr], [2, "", `${it.file}:5:9 engine: ${sentence}`]);
   }
   await it.write("engine: runtime");
   const chosen = await runCommand([...SOCKBAL, ...args, "--engine", "epoll"]);
@@ -136,4 +140,48 @@ Deno.test({
       /^sockbal: the engine epoll cannot be used: no C library was found \(looked for [^\n]+\)\n$/,
     );
   },
+});
+
+for (const engine of ENGINES) {
+  Deno.test({
+    name:
+      `the printed permissions are enough for the engine ${engine}, with checks, a Unix socket and a reload`,
+    ignore: engine === "epoll" && !isLinux,
+    fn: async () => {
+      await using it = await setUp();
+      await it.write(`engine: ${engine}`);
+      const args = ["--role", "balancer", "--config", it.file];
+      const printed = await runCommand([...SOCKBAL, ...args, "--print-permissions"]);
+      assert.deepEqual([printed.status, printed.stderr], [0, ""]);
+      assert.equal(
+        / --allow-ffi(=\S*\/\S+\.so\S*)?\n$/.test(printed.stdout),
+        engine === "epoll",
+        printed.stdout,
+      );
+      const program = sockbalWith(printed.stdout.trim().split(" "));
+      await using balancer = new RunningCommand([...program, ...args]);
+      await balancer.sees(new RegExp(` ready workers=\\d+ engine=${engine}\n`));
+      await balancer.sees(/ backend_up pool=checked/);
+      assert.equal(await it.ask(), "a");
+      using conn = await Deno.connect({ transport: "unix", path: it.socket });
+      await conn.closeWrite();
+      assert.equal(text(await readAll(conn)).trim(), "a");
+      await it.write(`engine: ${engine}\nworkers: 3`);
+      balancer.kill("SIGHUP");
+      await balancer.sees(/ reloaded .* workers=replaced generation=2\n/);
+      assert.equal(await it.ask(), "a");
+    },
+  });
+}
+
+Deno.test("with engine auto, the printed permissions are those of the engine runtime", async () => {
+  await using it = await setUp();
+  const printed = new Set<string>();
+  for (const engine of ["auto", "runtime"]) {
+    await it.write(`engine: ${engine}`);
+    const args = ["--role", "balancer", "--config", it.file, "--print-permissions"];
+    printed.add((await runCommand([...SOCKBAL, ...args])).stdout);
+  }
+  assert.equal(printed.size, 1);
+  assert.ok(!printed.has(""));
 });

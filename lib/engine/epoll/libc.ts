@@ -89,6 +89,15 @@ export function whyNoLibc(): string | undefined {
   return undefined;
 }
 
+/** The file of the C library, without opening it; undefined where only the system's loader, by a bare name, knows it. */
+export async function findLibc(): Promise<string | undefined> {
+  for (const path of LIBC_PATHS.filter((it) => it.startsWith("/"))) {
+    // deno-lint-ignore no-await-in-loop -- the first that exists
+    if (await Deno.stat(path).then(({ isFile }) => isFile, () => false)) return path;
+  }
+  return undefined;
+}
+
 type Opened =
   | { readonly library: Deno.DynamicLibrary<typeof SYMBOLS>; readonly path: string }
   | { readonly missing: string };
