@@ -7,6 +7,10 @@
 
 const PERMISSIONS = ["--no-prompt", "--allow-net", "--allow-read", "--allow-write"];
 
+/** Further permissions, which begin with `--`, and where to write it. */
+const further = Deno.args.filter((arg) => arg.startsWith("--"));
+const [output = "dist/sockbal"] = Deno.args.filter((arg) => !arg.startsWith("--"));
+
 /** A small young generation: sessions leave little garbage, and the space would be kept by each worker (docs/benchmarks.md). */
 const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
 
@@ -14,9 +18,10 @@ const compile = new Deno.Command("deno", {
   args: [
     "compile",
     ...PERMISSIONS,
+    ...further,
     V8_FLAGS,
     "--exclude-unused-npm",
-    ...["--output", Deno.args[0] ?? "dist/sockbal"],
+    ...["--output", output],
     "main.ts",
   ],
   stdout: "piped",

@@ -1,7 +1,6 @@
 /** The control plane: from a configuration to a running data plane, through new configurations, to its end. */
 
 import type { LifeState } from "../admin/operations.ts";
-import type { EngineName } from "../config/engine_names.ts";
 import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
 import { RunError } from "../core/errors.ts";
@@ -156,7 +155,7 @@ export class Balancer {
         log.info("listening", { address: formatAddress(address), listener: name, pool });
       }
     }
-    log.info("ready", { workers: workersOf(this.#config), engine: this.engine });
+    log.info("ready", { workers: workersOf(this.#config), engine: this.engine.name });
   }
 
   /** Whether it accepts connections by now, or will soon do so no more. */
@@ -165,8 +164,8 @@ export class Balancer {
   }
 
   /** How its workers drive their sockets. */
-  get engine(): EngineName {
-    return this.#engine.name;
+  get engine(): Pick<EngineHost, "name" | "whyNoEpoll"> {
+    return this.#engine;
   }
 
   /** The configuration in force. */

@@ -20,6 +20,8 @@ export interface EngineOfWorker {
 
 export interface EngineHost {
   readonly name: EngineName;
+  /** Why the engine epoll could not be had at the start; undefined when it could. */
+  readonly whyNoEpoll: string | undefined;
   /** Call it after each message to a worker, which may be asleep where it hears none. */
   readonly ring: () => void;
   /** The sockets of the listeners of a generation. */
@@ -37,17 +39,14 @@ export interface EngineHost {
  * @throws {RunError} when the engine cannot be had here.
  */
 export function makeEngineHost(choice: EngineChoice): EngineHost {
-  const name = choice === "auto" ? autoEngine() : choice;
-  return name === "epoll" ? new EpollEngineHost() : RUNTIME;
-}
-
-/** What `engine: auto` means here: giving the permission for foreign functions is how epoll is asked for. */
-export function autoEngine(): EngineName {
-  return whyNoEpoll() === undefined ? "epoll" : "runtime";
+  const missing = whyNoEpoll();
+  // Giving the permission for foreign functions is how epoll is asked for.
+  const isEpoll = choice === "epoll" || (choice === "auto" && missing === undefined);
+  return isEpoll ? new EpollEngineHost() : runtimeHost(missing);
 }
 
 /** Why the engine epoll cannot be had here, as a part of a sentence; undefined when it can. */
-export function whyNoEpoll(): string | undefined {
+function whyNoEpoll(): string | undefined {
   return Deno.build.os === "linux" ? whyNoLibc() : `it needs Linux, and this is ${Deno.build.os}`;
 }
 
@@ -67,18 +66,22 @@ function libraries(path: string | undefined): readonly string[] | "all" {
   return path?.startsWith("/") ? [path] : "all";
 }
 
-const RUNTIME: EngineHost = {
-  name: "runtime",
-  ring: () => {},
-  sockets: (listeners) => new UnixSockets(listeners),
-  holdPorts: () => new HeldByRuntime(),
-  forWorker: () => ({ options: { kind: "runtime" }, reclaim: () => {} }),
-  permissions: socketPermissions,
-  close: () => {},
-};
+function runtimeHost(whyNoEpoll: string | undefined): EngineHost {
+  return {
+    name: "runtime",
+    whyNoEpoll,
+    ring: () => {},
+    sockets: (listeners) => new UnixSockets(listeners),
+    holdPorts: () => new HeldByRuntime(),
+    forWorker: () => ({ options: { kind: "runtime" }, reclaim: () => {} }),
+    permissions: socketPermissions,
+    close: () => {},
+  };
+}
 
 class EpollEngineHost implements EngineHost {
   readonly name = "epoll";
+  readonly whyNoEpoll = undefined;
   readonly ring: () => void;
   readonly #host: EpollHost;
   readonly #book: SocketBook;

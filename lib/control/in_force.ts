@@ -21,6 +21,13 @@ export interface NotInForce {
   readonly message: string;
 }
 
+/** The engine of a program that runs. */
+export interface EngineInForce {
+  readonly name: EngineName;
+  /** Why the engine epoll cannot be had; undefined when it can. */
+  readonly whyNoEpoll: string | undefined;
+}
+
 /** A configuration as it comes into force, and what of the file does not. */
 export interface InForce {
   readonly config: Config;
@@ -59,15 +66,13 @@ export function overridden(read: Config, before: Config, overrides: Overrides): 
  * What a running program can take over of the next configuration; the rest stays as it is until a restart.
  *
  * @param engine The one in force.
- * @param whyNoEpoll Why the engine epoll cannot be had here; undefined when it can.
  */
 export function applicable(
   next: Config,
   running: Config,
-  engine: EngineName,
-  whyNoEpoll: string | undefined,
+  engine: EngineInForce,
 ): InForce {
-  const notes: NotInForce[] = [...engineNotes(next.engine, engine, whyNoEpoll)];
+  const notes: NotInForce[] = [...engineNotes(next.engine, engine)];
   const { file } = running.log;
   const isSameFile = next.log.file === file;
   if (!isSameFile) {
@@ -87,12 +92,12 @@ export function applicable(
   return { config: { ...next, engine: running.engine, listeners, log }, notes };
 }
 
-function engineNotes(next: EngineChoice, running: EngineName, whyNoEpoll: string | undefined): NotInForce[] {
+function engineNotes(next: EngineChoice, { name, whyNoEpoll }: EngineInForce): NotInForce[] {
   const wanted = next !== "auto" ? next : whyNoEpoll === undefined ? "epoll" : "runtime";
-  if (wanted === running) return [];
+  if (wanted === name) return [];
   const message = wanted === "epoll" && whyNoEpoll !== undefined
-    ? `epoll cannot be used: ${whyNoEpoll}; it is still ${running}`
-    : `${wanted} needs a restart; until then it is ${running}`;
+    ? `epoll cannot be used: ${whyNoEpoll}; it is still ${name}`
+    : `${wanted} needs a restart; until then it is ${name}`;
   return [{ key: "engine", message }];
 }
 

@@ -84,7 +84,7 @@ export class BalancerOperations implements Operations {
       now: new Date().toISOString(),
       generation: generations.started,
       config: this.#options.config,
-      engine: this.#balancer.engine,
+      engine: this.#balancer.engine.name,
       state,
       ready: state === "running" && pools.every((pool) => pool.available > 0),
       workers: generations.all.flatMap((generation) => {
@@ -138,7 +138,7 @@ export class BalancerOperations implements Operations {
 
   config(): unknown {
     const { config, engine } = this.#balancer;
-    return shownConfig({ ...config, engine, admin: this.#options.admin() });
+    return shownConfig({ ...config, engine: engine.name, admin: this.#options.admin() });
   }
 
   history(): readonly Summary[] {

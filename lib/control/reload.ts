@@ -8,7 +8,6 @@ import { formatDuration } from "../core/duration.ts";
 import { reasonOf, RunError } from "../core/errors.ts";
 import type { RunningLog } from "../core/log.ts";
 import type { Balancer } from "./balancer.ts";
-import { whyNoEpoll } from "./engine_host.ts";
 import type { Generations } from "./generations.ts";
 import { applicable, type NotInForce, overridden, type Overrides, withOverrides } from "./in_force.ts";
 import { waitForAnswer } from "./patience.ts";
@@ -84,7 +83,6 @@ export class Reloader {
       withOverrides(read, overrides),
       balancer.config,
       balancer.engine,
-      whyNoEpoll(),
     );
     const workers = await balancer.reload(config);
     const notes = [...overridden(read, this.#read, overrides), ...unapplied];

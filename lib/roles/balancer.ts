@@ -20,7 +20,7 @@ import { openSessionLog, type SessionLog } from "./session_log.ts";
 import { faultAt, withPlace } from "./start_failure.ts";
 import { runStatus } from "./status.ts";
 import { startStderrLog, stopped, type Terminal } from "./terminal.ts";
-import { giveUpWriting } from "./write_permission.ts";
+import { giveUpForeignFunctions, giveUpWriting } from "./given_up.ts";
 
 /** Runs until the user stops it, or prints what was asked for. */
 export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal): Promise<void> {
@@ -77,6 +77,7 @@ async function run(
     log.info("starting", { config: name });
     for (const note of config.notes) log.warn("config_note", { note });
     const balancer = new Balancer({ config, log });
+    if (balancer.engine.name === "runtime") await giveUpForeignFunctions();
     running.reportTo(balancer.journal);
     const admin = new AdminSide(balancer.journal);
     const operations: BalancerOperations = new BalancerOperations({

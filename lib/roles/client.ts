@@ -3,10 +3,11 @@
 import type { ClientFlags } from "../cli/flags.ts";
 import { converse } from "../talk/conversation.ts";
 import type { Terminal } from "./terminal.ts";
-import { giveUpWriting } from "./write_permission.ts";
+import { giveUpForeignFunctions, giveUpWriting } from "./given_up.ts";
 
 /** Talks from stdin, or the messages of the flags, to stdout. */
 export async function runClientRole(flags: ClientFlags, terminal: Terminal): Promise<void> {
+  await giveUpForeignFunctions();
   await giveUpWriting({ dials: [flags.connect] });
   await converse({
     ...flags,

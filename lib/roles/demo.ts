@@ -15,7 +15,7 @@ import { whoamiOrHttp } from "../respond/whoami_or_http.ts";
 import { converse } from "../talk/conversation.ts";
 import { AdminSide, planAdmin } from "./admin_side.ts";
 import { startStderrLog, type Terminal } from "./terminal.ts";
-import { giveUpWriting } from "./write_permission.ts";
+import { giveUpWriting } from "./given_up.ts";
 
 const MESSAGES = 9;
 

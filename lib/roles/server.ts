@@ -5,10 +5,11 @@ import { log } from "../core/log.ts";
 import { handlers } from "../respond/handlers.ts";
 import { startServer } from "../respond/server.ts";
 import { startStderrLog, stopped, type Terminal } from "./terminal.ts";
-import { giveUpWriting } from "./write_permission.ts";
+import { giveUpForeignFunctions, giveUpWriting } from "./given_up.ts";
 
 /** Runs a server until the user stops it. */
 export async function runServerRole(flags: ServerFlags, terminal: Terminal): Promise<void> {
+  await giveUpForeignFunctions();
   await giveUpWriting({ listens: [flags.listen] });
   const running = startStderrLog(flags.logLevel, flags.logFormat);
   try {

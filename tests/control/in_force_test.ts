@@ -14,7 +14,7 @@ const NO_EPOLL = "it needs Linux, and this is darwin";
 
 /** In a program whose engine is runtime, where there is no other. */
 function applicable(next: Config, running: Config): InForce {
-  return applicableBy(next, running, "runtime", NO_EPOLL);
+  return applicableBy(next, running, { name: "runtime", whyNoEpoll: NO_EPOLL });
 }
 
 function config(listener = "listen: 127.0.0.1:5678", more = ""): Config {
@@ -110,8 +110,8 @@ Deno.test("another engine needs a restart, unless it is the one that auto stands
     [epoll, "runtime", undefined, "epoll needs a restart; until then it is runtime"],
     [epoll, "runtime", NO_EPOLL, `epoll cannot be used: ${NO_EPOLL}; it is still runtime`],
   ];
-  for (const [next, engine, whyNoEpoll, message] of cases) {
-    const { config, notes } = applicableBy(next, runtime, engine, whyNoEpoll);
+  for (const [next, name, whyNoEpoll, message] of cases) {
+    const { config, notes } = applicableBy(next, runtime, { name, whyNoEpoll });
     assert.deepEqual(notes, message === undefined ? [] : [{ key: "engine", message }]);
     assert.equal(config.engine, runtime.engine);
   }

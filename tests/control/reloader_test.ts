@@ -12,7 +12,7 @@ class FakeBalancer {
   readonly log: MemoryLog = memoryLog();
   readonly journal = new Journal(this.log.log);
   config: Config;
-  readonly engine = "runtime";
+  readonly engine = { name: "runtime", whyNoEpoll: "it needs Linux" } as const;
   readonly generations = { started: 1 };
   /** Weights of the backend, in the order in which they came into force. */
   readonly weights: number[] = [];

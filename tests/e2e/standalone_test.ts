@@ -9,6 +9,7 @@ import { startBackend } from "../support/backend.ts";
 import { ask, pattern, readAll, same } from "../support/bytes.ts";
 import { runCommand, RunningCommand } from "../support/command.ts";
 
+const isLinux = Deno.build.os === "linux";
 const root = new URL("../../", import.meta.url).pathname;
 
 async function task(name: string, env: Record<string, string> = {}): Promise<string> {
@@ -39,7 +40,7 @@ async function provesItself(command: readonly string[]): Promise<void> {
       { cwd },
     );
     const [, port = ""] = await balancer.sees(/listening address=127.0.0.1:(\d+)/);
-    await balancer.sees(/ ready workers=2/);
+    await balancer.sees(/ ready workers=2 engine=runtime\n/);
     const sent = pattern(300_000);
     assert.ok(same(await ask(Number(port), sent), sent));
     balancer.kill(signal);
@@ -65,6 +66,23 @@ async function provesItself(command: readonly string[]): Promise<void> {
   await provesUnixSockets(command, cwd);
   await backend.stop();
   await Deno.remove(cwd, { recursive: true });
+}
+
+/** What every way with the permission for foreign functions has to do: balance bytes with the engine epoll. */
+async function provesEpoll(command: readonly string[], ...more: string[]): Promise<void> {
+  const backend = startBackend(async (conn) => {
+    await writeAll(conn, await readAll(conn));
+  });
+  const args = ["--role", "balancer", "--listen", "127.0.0.1:0", "--backend", backend.address, ...more];
+  const balancer = new RunningCommand([...command, ...args]);
+  const [, port = ""] = await balancer.sees(/listening address=127.0.0.1:(\d+)/);
+  await balancer.sees(/ ready workers=\d+ engine=epoll\n/);
+  const sent = pattern(300_000);
+  assert.ok(same(await ask(Number(port), sent), sent));
+  balancer.kill("SIGTERM");
+  const { status, stderr } = await balancer.finished;
+  assert.equal(status, 0, stderr);
+  await backend.stop();
 }
 
 /** A Unix socket on both sides needs more permissions than TCP; they must be there when they are needed. */
@@ -98,10 +116,14 @@ Deno.test("the bundle and the installed command balance, stop and fail as they s
   await t.step("dist/sockbal.js, run by deno", async () => {
     const flags = ["--no-prompt", "--no-config", "--unstable-net", "--unstable-worker-options"];
     const permissions = ["--allow-net", "--allow-read", "--allow-write"];
-    await provesItself([Deno.execPath(), "run", ...flags, ...permissions, `${root}dist/sockbal.js`]);
+    const run = [Deno.execPath(), "run", ...flags, ...permissions];
+    await provesItself([...run, `${root}dist/sockbal.js`]);
+    if (isLinux) await provesEpoll([...run, "--allow-ffi", `${root}dist/sockbal.js`]);
   });
   await t.step("the command that deno task install put on the PATH", async () => {
     await provesItself([`${home}/bin/sockbal`]);
+    await task("install:epoll", { DENO_INSTALL_ROOT: home });
+    if (isLinux) await provesEpoll([`${home}/bin/sockbal`]);
   });
   const hasNpm = await runs("npm");
   const skipped = hasNpm ? "" : " (skipped: there is no npm; apt-get install npm)";
@@ -124,26 +146,38 @@ async function provesNpmPackage(): Promise<void> {
   const install = await runCommand(["npm", "install", "--global", "--prefix", prefix, archive]);
   assert.equal(install.status, 0, install.stderr);
   await provesItself([`${prefix}/bin/sockbal`]);
+  if (isLinux) await provesEpoll([`${prefix}/bin/sockbal`], "--engine", "epoll");
   await Deno.remove(prefix, { recursive: true });
 }
 
 Deno.test("the executable has every worker entry and asset embedded", async () => {
   const folder = await Deno.makeTempDir();
-  const compile = (env: Record<string, string>): ReturnType<typeof runCommand> => {
-    const tool = ["run", "--no-prompt", "--allow-run=deno", "tools/compile.ts", `${folder}/sockbal`];
-    return runCommand([Deno.execPath(), ...tool], { cwd: root, env });
-  };
-  // The base itself does not matter for what is embedded.
-  const { status, stderr } = await compile({ DENORT_BIN: Deno.execPath() });
-  assert.equal(status, 0, stderr);
+  const { executable, stderr } = await compiled(folder);
   // What the command prints of it leaves out the files of larger folders.
-  const executable = Buffer.from((await Deno.readFile(`${folder}/sockbal`)).buffer);
   for (const file of ["lib/dataplane/worker.ts", "balancer.yaml", "deno.json", "main.ts"]) {
     assert.ok(executable.includes(await Deno.readTextFile(`${root}${file}`)), `${file} is not embedded`);
   }
   assert.ok(!stderr.includes("fast-check"), "a library of the tests is embedded");
   await Deno.remove(folder, { recursive: true });
 });
+
+Deno.test("the executable may call foreign functions only when it was made for the engine epoll", async () => {
+  const folder = await Deno.makeTempDir();
+  for (const [permission, flags] of [["null", []], ["[]", ["--allow-ffi"]]] as const) {
+    const { executable } = await compiled(folder, ...flags);
+    assert.ok(executable.includes(`"allow_net":[],"deny_net":null,"allow_ffi":${permission},`), permission);
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
+async function compiled(folder: string, ...flags: string[]): Promise<{ executable: Buffer; stderr: string }> {
+  const tool = ["run", "--no-prompt", "--allow-run=deno", "tools/compile.ts", ...flags, `${folder}/sockbal`];
+  // The base itself does not matter for what is embedded.
+  const env = { DENORT_BIN: Deno.execPath() };
+  const { status, stderr } = await runCommand([Deno.execPath(), ...tool], { cwd: root, env });
+  assert.equal(status, 0, stderr);
+  return { executable: Buffer.from((await Deno.readFile(`${folder}/sockbal`)).buffer), stderr };
+}
 
 Deno.test("where the base of the executable cannot be had, one sentence names the other ways", async () => {
   const folder = await Deno.makeTempDir();

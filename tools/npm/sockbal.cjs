@@ -20,12 +20,16 @@ function findDeno() {
 /**
  * Every role needs the network, and a Unix socket is a file. A balancer reads its configuration and its own modules;
  * it is started able to write only because a configuration may name a Unix socket, and gives that up if none does.
+ * The engine epoll calls the C library, which is permitted only where the command line asks for this engine.
  */
 function permissions(args) {
   const hasUnixSocket = args.some((arg) => arg.includes("unix:"));
   const isBalancer = args.some((arg) => ["balancer", "--role=balancer", "--demo"].includes(arg));
   const files = hasUnixSocket || isBalancer ? ["--allow-read", "--allow-write"] : [];
-  return ["--allow-net", ...files];
+  const hasEpoll = args.some((arg, i) => {
+    return arg === "--engine=epoll" || (arg === "epoll" && args[i - 1] === "--engine");
+  });
+  return ["--allow-net", ...files, ...(isBalancer && hasEpoll ? ["--allow-ffi"] : [])];
 }
 
 const args = process.argv.slice(2);
