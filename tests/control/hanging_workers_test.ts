@@ -3,7 +3,7 @@
 /** Workers that hang or die in each step of a reload. */
 
 import assert from "node:assert/strict";
-import type { EngineName } from "../../lib/control/engine_host.ts";
+import type { EngineName } from "../../lib/config/engine_names.ts";
 import { type NamedBackend, startNamedBackend } from "../support/backend.ts";
 import { startTestBalancer, type TestBalancer, testConfig, until } from "../support/balancer.ts";
 import { onEachEngine } from "../support/engines.ts";

@@ -3,7 +3,7 @@
 /** The queue of a pool: what clients send while they wait. */
 
 import assert from "node:assert/strict";
-import type { EngineName } from "../../lib/control/engine_host.ts";
+import type { EngineName } from "../../lib/config/engine_names.ts";
 import { writeAll } from "../../lib/core/connection.ts";
 import { startBackend, type TestBackend } from "../support/backend.ts";
 import { localPort, startTestBalancer, type TestBalancer, until } from "../support/balancer.ts";

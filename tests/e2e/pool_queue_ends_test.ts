@@ -3,7 +3,7 @@
 /** The queue of a pool: who does not get a backend, and why. */
 
 import assert from "node:assert/strict";
-import type { EngineName } from "../../lib/control/engine_host.ts";
+import type { EngineName } from "../../lib/config/engine_names.ts";
 import { Ledger } from "../../lib/pool/ledger.ts";
 import { enter, enterToReset, type NamedBackend, startNamedBackend } from "../support/backend.ts";
 import {

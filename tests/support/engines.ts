@@ -1,7 +1,7 @@
 /** Tests of what moves bytes run on every engine. */
 
 import assert from "node:assert/strict";
-import type { EngineName } from "../../lib/control/engine_host.ts";
+import type { EngineName } from "../../lib/config/engine_names.ts";
 import type { Connection } from "../../lib/core/connection.ts";
 import { joined } from "./bytes.ts";
 
