@@ -10,7 +10,7 @@ import type { EpollClient } from "./client.ts";
 import { Descriptors } from "./descriptors.ts";
 import { DialEach } from "./dial_each.ts";
 import { DialOne } from "./dial_one.ts";
-import { openLibc } from "./libc.ts";
+import { type Libc, openLibc } from "./libc.ts";
 import { Loop } from "./loop.ts";
 import { relay } from "./relay.ts";
 import type { EpollSocket } from "./socket.ts";
@@ -25,6 +25,8 @@ export interface EpollOptions {
   readonly remembersLocal?: boolean;
   /** The loop sleeps no longer at a time; 0 where it shares its thread with others, as in tests. */
   readonly maxSleepMs?: number;
+  /** A test may put another one in its place. */
+  readonly libc?: Libc;
 }
 
 /** Between two looks whether the last connections have gone. */
@@ -47,7 +49,7 @@ export class EpollEngine implements Engine {
    * @throws {RunError} when there is no C library or no permission for it.
    */
   constructor(options: EpollOptions) {
-    const libc = openLibc();
+    const libc = options.libc ?? openLibc();
     this.#descriptors = new Descriptors(options.descriptors);
     const loop = new Loop({ ...options, libc, descriptors: this.#descriptors });
     this.#bell = options.bell;
