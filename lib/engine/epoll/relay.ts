@@ -80,7 +80,9 @@ class Relay implements SocketOwner {
         this.#send(sink, got, direction);
       } else if (got === GONE) this.#gone(source);
     }
-    if (source.isAtEnd && sink.held === undefined && this.#goesOn(direction)) this.#end(sink, direction);
+    // Of a backend that takes nothing more, what is there by now is all.
+    const isAll = source.isAtEnd || ((this.#state & BACKEND_GONE) !== 0 && !source.isReadable);
+    if (isAll && sink.held === undefined && this.#goesOn(direction)) this.#end(sink, direction);
   }
 
   /** Sends what was received just now. */
@@ -130,7 +132,7 @@ class Relay implements SocketOwner {
     this.#state |= ended;
     const areBoth = (this.#state & BOTH_ENDED) === BOTH_ENDED;
     // Where both have ended, closing says it as well.
-    if (!areBoth) sink.endSending();
+    if (!areBoth && !sink.endSending()) return this.#gone(sink);
     this.#on.directionEnded(direction);
     if (areBoth) this.#finish();
   }

@@ -208,9 +208,9 @@ export class EpollSocket implements Socket, EventHandler {
     this.sentFirst = new Uint8Array(bytes);
   }
 
-  /** Ends the sending side. */
-  endSending(): void {
-    this.tools.libc.shutdown(this.fd, SHUT_WR);
+  /** Ends the sending side; false when the connection is broken. */
+  endSending(): boolean {
+    return this.tools.libc.shutdown(this.fd, SHUT_WR) === 0;
   }
 
   /**
