@@ -1,10 +1,10 @@
 /** One buffer to receive into for all connections of a thread, and what their peers did not take. */
 
-/** What one call receives at most, and what one direction of a session holds back at most. */
-export const RECEIVE_BYTES = 128 * 1024;
+/** What one call receives at most, and what a session holds back at most, both directions together. */
+export const RECEIVE_BYTES = 256 * 1024;
 
 /** From here on the buffer itself is kept, and another one taken in its place; less is copied. */
-const KEEP_BYTES = RECEIVE_BYTES / 4;
+const KEEP_BYTES = RECEIVE_BYTES / 8;
 
 /** Buffers that wait to be used again. */
 const MAX_SPARE = 16;

@@ -7,11 +7,15 @@
  */
 
 import type { Direction, RelayEvents } from "../contract.ts";
+import { RECEIVE_BYTES } from "./buffers.ts";
 import type { EpollClient } from "./client.ts";
 import { type EpollSocket, GONE, type SocketOwner } from "./socket.ts";
 
 /** What one direction moves before all others have their turn. */
-const FAIR_SHARE_BYTES = 512 * 1024;
+const FAIR_SHARE_BYTES = RECEIVE_BYTES;
+
+/** While the other direction is held up, no less is received at a time. */
+const MIN_RECEIVE_BYTES = 16 * 1024;
 
 const IN_ENDED = 1;
 const OUT_ENDED = 2;
@@ -74,7 +78,12 @@ class Relay implements SocketOwner {
     let moved = 0;
     while (source.isReadable && sink.held === undefined && this.#goesOn(direction)) {
       if (moved >= FAIR_SHARE_BYTES) return loop.soon(() => this.onReady(source, false));
-      const got = source.receive(buffers.current);
+      const room = RECEIVE_BYTES - (source.held?.length ?? 0);
+      // With what is held back for the source there is no room; when it takes that, this goes on.
+      if (room < MIN_RECEIVE_BYTES) return;
+      const got = source.receive(
+        room === RECEIVE_BYTES ? buffers.current : buffers.current.subarray(0, room),
+      );
       if (got > 0) {
         moved += got;
         this.#send(sink, got, direction);
