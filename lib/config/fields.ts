@@ -114,6 +114,21 @@ export function duration(description: string, minMs = 0): z.ZodType<number, stri
   }).meta({ title: "duration", description, pattern: DURATION_PATTERN });
 }
 
+/** The system counts these in 15 bits of seconds. */
+const MAX_SECONDS_MS = 9 * 3_600_000;
+
+/** Milliseconds of a setting of the system that has whole seconds, of at least as many milliseconds as are said. */
+export function wholeSeconds(description: string, minMs: number): z.ZodType<number, string> {
+  return duration(description, minMs)
+    .refine((ms) => ms % 1_000 === 0, {
+      error: ({ input }) => `${formatDuration(Number(input))} is no number of whole seconds; write it as 30s`,
+    })
+    .refine((ms) => ms <= MAX_SECONDS_MS, {
+      error: ({ input }) => `${formatDuration(Number(input))} is too long; write at most 9h`,
+    })
+    .meta({ title: "duration", description, pattern: DURATION_PATTERN });
+}
+
 /** A whole number within bounds. */
 export function count(min: number, max: number, description: string): z.ZodType<number, number> {
   const wanted = `write ${min} to ${max}`;

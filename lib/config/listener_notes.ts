@@ -1,6 +1,7 @@
 /** What a listener may say but probably does not get. */
 
 import type { PathFault } from "./cross_checks.ts";
+import type { EngineName } from "./engine_names.ts";
 import { type Config, DEFAULT_BACKLOG } from "./schema.ts";
 
 /** What Linux allows since 5.4 unless it is told otherwise; before it was 128. */
@@ -12,13 +13,18 @@ const UNIX_BACKLOG = 1024;
 /**
  * Notes on listeners that were checked.
  *
+ * @param engine Undefined when it is not known yet.
+ *
  * The system cuts a backlog to its own limit and does not say so. The limit itself stands in /proc, which the runtime lets
  * no program read that is not allowed everything; so all that can be said is that a backlog is above the usual limit.
  */
-export function notesOnListeners(listeners: Config["listeners"]): PathFault[] {
+export function notesOnListeners(
+  listeners: Config["listeners"],
+  engine: EngineName | undefined,
+): PathFault[] {
   return listeners.flatMap(({ backlog, listen }, i) => {
     const path = ["listeners", i, "backlog"];
-    if (listen.transport === "unix" && backlog !== DEFAULT_BACKLOG) {
+    if (listen.transport === "unix" && engine !== "epoll" && backlog !== DEFAULT_BACKLOG) {
       return [{ path, message: `a Unix socket has a backlog of ${UNIX_BACKLOG}, whatever this says` }];
     }
     if (backlog <= USUAL_SOMAXCONN) return [];

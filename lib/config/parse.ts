@@ -12,6 +12,7 @@ import {
   readDocument,
   type YamlDocument,
 } from "./document.ts";
+import { engineAsked, engineNotes, type EngineOf } from "./engine_checks.ts";
 import { shown } from "./fields.ts";
 import { notesOnListeners } from "./listener_notes.ts";
 import { notesOn } from "./notes.ts";
@@ -39,7 +40,7 @@ export interface Draft {
    *
    * @throws {ConfigError} with every fault that was found, here and elsewhere.
    */
-  finish(more: readonly PathFault[]): Config;
+  finish(more: readonly PathFault[], engineOf?: EngineOf): Config;
 }
 
 /**
@@ -74,7 +75,7 @@ export function draftConfig(text: string, file: string): Draft {
   return {
     document: document.value,
     describe: (path, message) => formatFault(file, placed({ path, message }, document)),
-    finish: (more) => {
+    finish: (more, engineOf = engineAsked) => {
       // What could not be read has no content to complain about.
       const isNewPlace = (fault: Fault): boolean =>
         !document.faults.some((it) => formatPlace(it) === formatPlace(fault));
@@ -85,11 +86,16 @@ export function draftConfig(text: string, file: string): Draft {
         ).filter(isNewPlace),
       ];
       if (faults.length > 0 || !result.success) throw new ConfigError(file, inOrder(faults));
+      const { data } = result;
+      const engine = engineOf(data.engine);
       const notes = inOrder(
-        [...notesOnListeners(result.data.listeners), ...notesOn(result.data, dirname(file))]
-          .map((note) => placed(note, document)),
+        [
+          ...notesOnListeners(data.listeners, engine),
+          ...notesOn(data, dirname(file)),
+          ...engineNotes(data, engine),
+        ].map((note) => placed(note, document)),
       );
-      return { ...result.data, notes: notes.map((note) => formatNote(file, note)) };
+      return { ...data, notes: notes.map((note) => formatNote(file, note)) };
     },
   };
 }

@@ -6,6 +6,7 @@ import { chunks } from "../core/connection.ts";
 import { InputError, reasonOf } from "../core/errors.ts";
 import { standardStreamOf } from "../core/standard_stream.ts";
 import type { Path } from "./document.ts";
+import type { EngineOf } from "./engine_checks.ts";
 import { fileFaults } from "./file_checks.ts";
 import { isName } from "./fields.ts";
 import { draftConfig } from "./parse.ts";
@@ -29,8 +30,8 @@ const STDIN = "stdin";
  *
  * @throws {InputError} when it cannot be read, {@linkcode ConfigError} when something in it is wrong.
  */
-export async function readConfig(path: string): Promise<Config> {
-  return (await readPlacedConfig(path)).config;
+export async function readConfig(path: string, engineOf?: EngineOf): Promise<Config> {
+  return (await readPlacedConfig(path, true, engineOf)).config;
 }
 
 /**
@@ -38,14 +39,20 @@ export async function readConfig(path: string): Promise<Config> {
  *
  * @param path A path, or `-` for stdin.
  * @param checksFiles False leaves out the files that it names: they matter only where it is to be run.
+ * @param engineOf Which engine is to run it.
  * @throws as {@linkcode readConfig} does.
  */
-export async function readPlacedConfig(path: string, checksFiles = true): Promise<PlacedConfig> {
+export async function readPlacedConfig(
+  path: string,
+  checksFiles = true,
+  engineOf?: EngineOf,
+): Promise<PlacedConfig> {
   const isStdin = readsStdin(path);
   const [folder, name] = isStdin ? [".", STDIN] : [dirname(path), path];
   const draft = draftConfig(await readText(path, name), name);
   const config = draft.finish(
     checksFiles ? await fileFaults(draft.document, folder, isStdin ? undefined : path) : [],
+    engineOf,
   );
   return { config: withPathsFrom(folder, config), describe: (at, message) => draft.describe(at, message) };
 }

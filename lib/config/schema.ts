@@ -22,6 +22,7 @@ import {
   section,
 } from "./fields.ts";
 import { ENGINES } from "./engine_names.ts";
+import { keepalive } from "./keepalive_schema.ts";
 import { pool } from "./pool_schema.ts";
 
 export { ALGORITHMS } from "./pool_schema.ts";
@@ -52,8 +53,9 @@ const listener = section("a listener", {
   backlog: count(
     1,
     65_535,
-    "Connections that the kernel keeps waiting until they are accepted. Linux cuts it to net.core.somaxconn; a Unix socket has 1024.",
+    "Connections that the kernel keeps waiting until they are accepted. Linux cuts it to net.core.somaxconn; with the engine runtime a Unix socket has 1024.",
   ).prefault(DEFAULT_BACKLOG),
+  keepalive,
   idle_timeout: duration("Ends a session when no byte moved in either direction for so long; 0s is never.")
     .prefault("10m"),
   half_close_timeout: duration(
@@ -67,6 +69,7 @@ const listener = section("a listener", {
   pool: it.pool,
   maxConnections: it.max_connections,
   backlog: it.backlog,
+  keepalive: it.keepalive,
   idleTimeoutMs: it.idle_timeout,
   halfCloseTimeoutMs: it.half_close_timeout,
   maxSessionDurationMs: it.max_session_duration,

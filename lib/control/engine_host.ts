@@ -39,10 +39,13 @@ export interface EngineHost {
  * @throws {RunError} when the engine cannot be had here.
  */
 export function makeEngineHost(choice: EngineChoice): EngineHost {
-  const missing = whyNoEpoll();
-  // Giving the permission for foreign functions is how epoll is asked for.
-  const isEpoll = choice === "epoll" || (choice === "auto" && missing === undefined);
-  return isEpoll ? new EpollEngineHost() : runtimeHost(missing);
+  return engineFor(choice) === "epoll" ? new EpollEngineHost() : runtimeHost(whyNoEpoll());
+}
+
+/** What a choice stands for here: giving the permission for foreign functions is how epoll is asked for. */
+export function engineFor(choice: EngineChoice): EngineName {
+  if (choice !== "auto") return choice;
+  return whyNoEpoll() === undefined ? "epoll" : "runtime";
 }
 
 /** Why the engine epoll cannot be had here, as a part of a sentence; undefined when it can. */

@@ -3,10 +3,11 @@
 import { type Address, formatAddress, type TcpAddress } from "../core/address.ts";
 import { isAnswered, removeFile, removeSocketFile } from "../core/listening.ts";
 import { type ListenerOptions, socketsOf } from "../dataplane/messages.ts";
+import type { Keepalive } from "../engine/contract.ts";
 import type { EpollHost } from "../engine/epoll/host.ts";
 import type { ListeningOptions } from "../engine/epoll/listening.ts";
 import { describeListenError } from "../engine/listen_error.ts";
-import type { PortHold } from "./port_hold.ts";
+import type { HoldOptions, PortHold } from "./port_hold.ts";
 import type { GenerationSockets } from "./generation_sockets.ts";
 
 interface OpenSocket {
@@ -15,14 +16,12 @@ interface OpenSocket {
   users: number;
 }
 
-const KEEPALIVE = { idleMs: 60_000, intervalMs: 10_000, count: 6 };
-
 /** All listening sockets of a balancer, by address. */
 export class SocketBook {
-  readonly #host: Pick<EpollHost, "listen" | "closeListening">;
+  readonly #host: Pick<EpollHost, "listen" | "keepAlive" | "closeListening">;
   readonly #open = new Map<string, OpenSocket>();
 
-  constructor(host: Pick<EpollHost, "listen" | "closeListening">) {
+  constructor(host: Pick<EpollHost, "listen" | "keepAlive" | "closeListening">) {
     this.#host = host;
   }
 
@@ -40,6 +39,12 @@ export class SocketBook {
     const fd = await this.#listen(address, options);
     this.#open.set(formatAddress(address), { fd, users: 1 });
     return fd;
+  }
+
+  /** Those who connect from now on have this. */
+  keepAlive(address: Address, keepalive: Keepalive): void {
+    const socket = this.#open.get(formatAddress(address));
+    if (socket !== undefined && address.transport === "tcp") this.#host.keepAlive(socket.fd, keepalive);
   }
 
   /** Closes the socket if nobody else uses it; of a Unix socket the file goes as well. */
@@ -90,8 +95,13 @@ export class EpollSockets implements GenerationSockets {
     return { ...listener, sockets: this.#descriptors.get(listener.name) ?? [] };
   }
 
-  /** They are at their paths from the beginning. */
-  async takeOverPaths(): Promise<void> {}
+  /** They are at their paths from the beginning. A socket that was open before has the keepalive of that time. */
+  takeOverPaths(): Promise<void> {
+    for (const listener of this.#listeners) {
+      for (const address of socketsOf(listener)) this.#book.keepAlive(address, listener.keepalive);
+    }
+    return Promise.resolve();
+  }
 
   async withdraw(): Promise<void> {
     await this.remove();
@@ -109,7 +119,7 @@ export class EpollSockets implements GenerationSockets {
 function optionsFor(listener: ListenerOptions, { transport }: Address): ListeningOptions {
   const hasIPv4 = transport === "tcp" &&
     socketsOf(listener).some((it) => it.transport === "tcp" && it.host === "0.0.0.0");
-  return { backlog: listener.backlog, keepalive: KEEPALIVE, isIPv6Only: hasIPv4 };
+  return { backlog: listener.backlog, keepalive: listener.keepalive, isIPv6Only: hasIPv4 };
 }
 
 /** Ports that the system chose. Each is open from then on, and the generation uses the same socket. */
@@ -121,8 +131,8 @@ export class HeldByBook implements PortHold {
     this.#book = book;
   }
 
-  async hold(address: TcpAddress, backlog: number): Promise<void> {
-    await this.#book.use(address, { backlog, keepalive: KEEPALIVE, isIPv6Only: address.host === "::" });
+  async hold(address: TcpAddress, options: HoldOptions): Promise<void> {
+    await this.#book.use(address, { ...options, isIPv6Only: address.host === "::" });
     this.#held.push(address);
   }
 

@@ -71,13 +71,13 @@ async function holdChosenPorts(
   found: readonly (readonly Address[])[],
   ports: PortHold,
 ): Promise<void> {
-  const chosen = listeners.flatMap(({ listen, backlog }, i) => {
+  const chosen = listeners.flatMap(({ listen, backlog, keepalive }, i) => {
     const isChosen = listen.transport === "tcp" && listen.port === 0;
-    return isChosen ? (found[i] ?? []).map((address) => ({ address, backlog })) : [];
+    return isChosen ? (found[i] ?? []).map((address) => ({ address, options: { backlog, keepalive } })) : [];
   });
-  for (const { address, backlog } of chosen) {
+  for (const { address, options } of chosen) {
     // deno-lint-ignore no-await-in-loop -- it does not wait: TCP listens at once
-    if (address.transport === "tcp") await ports.hold(address, backlog);
+    if (address.transport === "tcp") await ports.hold(address, options);
   }
 }
 
@@ -151,6 +151,7 @@ function layOut(
       pool: rowOf(listener.pool, poolRows),
       maxConnections: listener.maxConnections,
       backlog: listener.backlog,
+      keepalive: listener.keepalive,
       limits: {
         idleTimeoutMs: listener.idleTimeoutMs,
         halfCloseTimeoutMs: listener.halfCloseTimeoutMs,

@@ -117,7 +117,7 @@ export class Reloader {
   async #prepare(file: string): Promise<{ read: Config; moveAdmin: () => Promise<string | undefined> }> {
     const patienceMs = this.#options.readPatienceMs ?? READ_PATIENCE_MS;
     const preparing = (async () => {
-      const read = await readConfig(file);
+      const read = await readConfig(file, () => this.#options.balancer.engine.name);
       return { read, moveAdmin: await this.#options.prepareAdmin(read) };
     })();
     const answer = await waitForAnswer(preparing, patienceMs);

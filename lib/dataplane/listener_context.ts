@@ -1,3 +1,4 @@
+import type { Keepalive } from "../engine/contract.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { ListenerRow, SessionsRow } from "../pool/row.ts";
 import type { SessionLimits } from "./timeouts.ts";
@@ -12,4 +13,5 @@ export interface ListenerContext {
   readonly name: string;
   readonly pool: Pool;
   readonly limits: SessionLimits;
+  readonly keepalive: Keepalive;
 }

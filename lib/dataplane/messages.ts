@@ -1,6 +1,7 @@
 /** What the two planes say to each other. Everything else they share is on the scoreboard. */
 
 import type { Address } from "../core/address.ts";
+import type { Keepalive } from "../engine/contract.ts";
 import type { PoolChange, PoolOptions } from "../pool/pool.ts";
 import type { BackendRow, FilesRow, ListenerRow, PoolRow, SessionsRow } from "../pool/row.ts";
 import type { TallyEntry } from "../pool/tally.ts";
@@ -25,6 +26,8 @@ export interface ListenerOptions {
   /** Over all workers; 0 is no limit. */
   readonly maxConnections: number;
   readonly backlog: number;
+  /** For the connections to its clients, and of its sessions to backends. */
+  readonly keepalive: Keepalive;
   readonly limits: SessionLimits;
 }
 

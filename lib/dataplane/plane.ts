@@ -8,6 +8,7 @@ import type { BackendRow, PoolRow } from "../pool/row.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
 import { makeEngine } from "./make_engine.ts";
 import { sharedLimiter } from "./limiter.ts";
+import type { ListenerContext } from "./listener_context.ts";
 import {
   type FromWorker,
   type ListenerOptions,
@@ -19,7 +20,6 @@ import {
 import type { EndReason } from "./record.ts";
 import { Report } from "./report.ts";
 import { Roster } from "./roster.ts";
-import type { ListenerContext } from "./listener_context.ts";
 import { Session, type SessionTools } from "./session.ts";
 import { factsOf } from "./session_facts.ts";
 
@@ -164,8 +164,8 @@ export class Plane implements Watched {
     if (pool === undefined) {
       throw new RangeError(`Cannot start listener ${options.name}: there is no pool in row ${options.pool}`);
     }
-    const { row, sessionsRow, name, limits, maxConnections } = options;
-    const context = { row, sessionsRow, name, limits, pool };
+    const { row, sessionsRow, name, limits, keepalive, maxConnections } = options;
+    const context = { row, sessionsRow, name, limits, keepalive, pool };
     return listener.accept({
       limiter: sharedLimiter({
         scoreboard: this.#scoreboard,

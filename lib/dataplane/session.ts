@@ -11,21 +11,10 @@ import type { Pool } from "../pool/pool.ts";
 import type { Waited } from "../pool/queue.ts";
 import { Activity } from "./activity.ts";
 import type { ListenerContext } from "./listener_context.ts";
+import type { Phase } from "./phase.ts";
 import type { EndReason } from "./record.ts";
 import { type FailedDial, restBeforeSameMs, Search, shortageRestMs } from "./search.ts";
 import { overdue } from "./timeouts.ts";
-
-export type Phase =
-  /** Accepted; the client may leave again. */
-  | "greeting"
-  /** It has a pool, and is about to pick; or rests before it dials the same backend again. */
-  | "routed"
-  /** In line for a free backend. */
-  | "queued"
-  /** Has a slot at a backend, which is being reached. */
-  | "dialling"
-  | "relaying"
-  | "ended";
 
 /** What sessions of one worker share. */
 export interface SessionTools {
@@ -75,6 +64,8 @@ export class Session implements DialEvents, RelayEvents {
   /** What `maglev` picks by; 0 for the other algorithms. */
   #key = 0;
   #endReason: EndReason | undefined;
+  /** Whether its peers are asked for signs of life. */
+  #hasKeepalive = false;
 
   /** From here on the session owns `client`. */
   constructor(
@@ -310,12 +301,22 @@ export class Session implements DialEvents, RelayEvents {
       const left = (this.client.unacknowledged ?? 0) + (this.backendSocket?.unacknowledged ?? 0);
       this.activity.lookedAt(left, nowMs, this.listener.limits.idleTimeoutMs);
     }
+    if (!this.#hasKeepalive && this.phase === "relaying") this.#keepAlive();
     if (this.#search !== undefined && nowMs >= this.#search.deadlineMs) {
       this.#search.cancel?.();
       this.#tryNext("timed out", true);
     }
     const reason = overdue(this.activity, this.listener.limits, nowMs);
     if (reason !== undefined) this.end(reason);
+  }
+
+  /** With the first tick: a short session needs no signs of life, and each option is a system call. */
+  #keepAlive(): void {
+    this.#hasKeepalive = true;
+    const { keepalive } = this.listener;
+    if (keepalive.idleMs === 0) return;
+    this.client.keepAlive(keepalive);
+    this.backendSocket?.keepAlive(keepalive);
   }
 
   /** Since it was accepted. */

@@ -10,6 +10,16 @@ import type { Endpoint } from "../core/endpoint.ts";
 import type { Every } from "../core/every.ts";
 import type { Woken } from "../core/woken.ts";
 
+/** When the system asks a silent peer for a sign of life (RFC 9293, 3.8.4). */
+export interface Keepalive {
+  /** Silence before the first probe; 0 sends none. */
+  readonly idleMs: number;
+  /** Between two probes. */
+  readonly intervalMs: number;
+  /** So many without an answer, and the connection is over. */
+  readonly count: number;
+}
+
 /**
  * A connection. Who was given it owns it and closes it, also after its peer has gone; a relay closes neither of its two.
  */
@@ -20,6 +30,11 @@ export interface Socket {
   preface(bytes: Uint8Array): void;
   /** Bytes that were sent and that the peer's system has not acknowledged; undefined where the engine does not know. */
   readonly unacknowledged: number | undefined;
+  /**
+   * Asks for signs of life from now on, with these times where the engine can set them. A client may have them from its listener
+   * already.
+   */
+  keepAlive(options: Keepalive): void;
   /** Closes it, which ends all that is under way on it. May be called again. */
   close(): void;
   /**
@@ -30,7 +45,7 @@ export interface Socket {
 }
 
 /** One that can be read and written by hand, as those who are no relay do. */
-export interface StreamSocket extends Omit<Socket, "preface" | "unacknowledged">, Connection {}
+export interface StreamSocket extends Omit<Socket, "preface" | "unacknowledged" | "keepAlive">, Connection {}
 
 /** As much is read ahead of a client at most; what it sends beyond that waits in the kernel's buffer. */
 export const MAX_FIRST_BYTES: number = 8 * 1024;

@@ -1,9 +1,10 @@
 /** The balancer role: from its flags to a configuration, and to a running balancer or a printed result. */
 
 import type { BalancerFlags } from "../cli/flags.ts";
+import type { EngineOf } from "../config/engine_checks.ts";
 import { type Config, configJsonSchema } from "../config/schema.ts";
 import { Balancer } from "../control/balancer.ts";
-import { enginePermissions, whyNoEngine } from "../control/engine_host.ts";
+import { engineFor, enginePermissions, whyNoEngine } from "../control/engine_host.ts";
 import { BalancerOperations } from "../control/operations.ts";
 import { type Overrides, withOverrides } from "../control/in_force.ts";
 import { permissionFlags, programPermissions } from "../control/permissions.ts";
@@ -31,7 +32,10 @@ export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal):
     terminal.onSignal("SIGHUP", terminal.requestStop);
     return await runStatus(flags, terminal);
   }
-  const chosen = await chooseConfig(flags, !flags.printPermissions);
+  const engineOf: EngineOf = (asked) => engineFor(flags.engine ?? asked);
+  const chosen = flags.printPermissions
+    ? await chooseConfig(flags, false)
+    : await chooseConfig(flags, true, engineOf);
   const config = withOverrides(chosen.config, overridesOf(flags));
   const tooLarge = whyTooLarge(config);
   if (tooLarge !== undefined) throw faultAt(["pools"], tooLarge, chosen);

@@ -1,6 +1,7 @@
 /** Which configuration a balancer runs: a file, what the command line says, or the built-in sample. */
 
 import type { BalancerFlags } from "../cli/flags.ts";
+import type { EngineOf } from "../config/engine_checks.ts";
 import { type PlacedConfig, readPlacedConfig, readsStdin } from "../config/read.ts";
 import type { Config } from "../config/schema.ts";
 import { configOf, sampleConfig } from "../config/sources.ts";
@@ -23,10 +24,15 @@ export interface ChosenConfig {
  * Chooses and reads it.
  *
  * @param checksFiles Whether the files that it names have to be in order, as they do where it is to be run.
+ * @param engineOf Which engine is to run it; undefined when it is not to be run.
  * @throws {InputError} when it cannot be read, or the flags contradict each other.
  */
-export async function chooseConfig(flags: BalancerFlags, checksFiles = true): Promise<ChosenConfig> {
-  const chosen = await choose(flags, checksFiles);
+export async function chooseConfig(
+  flags: BalancerFlags,
+  checksFiles = true,
+  engineOf?: EngineOf,
+): Promise<ChosenConfig> {
+  const chosen = await choose(flags, checksFiles, engineOf);
   // With --status, --watch is about the table.
   if (flags.watch && !flags.status && chosen.file === undefined) {
     throw new InputError(`--watch needs a configuration file to look at; there is only ${chosen.name}`);
@@ -34,7 +40,11 @@ export async function chooseConfig(flags: BalancerFlags, checksFiles = true): Pr
   return chosen;
 }
 
-async function choose(flags: BalancerFlags, checksFiles: boolean): Promise<ChosenConfig> {
+async function choose(
+  flags: BalancerFlags,
+  checksFiles: boolean,
+  engineOf: EngineOf | undefined,
+): Promise<ChosenConfig> {
   const isShort = flags.listen !== undefined || flags.backends.length > 0 || flags.algorithm !== undefined;
   if (isShort) {
     if (flags.config !== undefined) {
@@ -46,7 +56,7 @@ async function choose(flags: BalancerFlags, checksFiles: boolean): Promise<Chose
   if (file === undefined) return { config: sampleConfig(), name: "the built-in sample", file };
   // What comes through a pipe has gone when it was read.
   const isRead = readsStdin(file) || await isPipe(file);
-  const { config, describe } = await readPlacedConfig(file, checksFiles);
+  const { config, describe } = await readPlacedConfig(file, checksFiles, engineOf);
   return { config, name: readsStdin(file) ? "stdin" : file, file: isRead ? undefined : file, describe };
 }
 

@@ -14,6 +14,7 @@ Deno.test("a minimal file gives the documented defaults", () => {
       pool: "web",
       maxConnections: 0,
       backlog: 4096,
+      keepalive: { idleMs: 60_000, intervalMs: 10_000, count: 6 },
       idleTimeoutMs: 600_000,
       halfCloseTimeoutMs: 60_000,
       maxSessionDurationMs: 0,
@@ -43,6 +44,7 @@ Deno.test("a minimal file gives the documented defaults", () => {
     },
     admin: undefined,
     log: { level: "info", format: "text", sessions: true },
+    engine: "auto",
     workers: "auto",
     shutdownDelayMs: 0,
     shutdownTimeoutMs: 30_000,
@@ -55,6 +57,7 @@ Deno.test("a file that says everything otherwise gives what it says", () => {
   const config = parseConfig(
     `listeners:
   - { name: in, listen: "unix:/run/in.sock", pool: p, max_connections: 7, backlog: 8, idle_timeout: 9s,
+      keepalive: { idle: 0s, interval: 9h, count: 1 },
       half_close_timeout: 10ms, max_session_duration: 11h }
 pools:
   p:
@@ -75,6 +78,7 @@ pools:
     within: [10.0.0.0/8:8080, 192.0.2.0/24]
 admin: { listen: ":9000", token_file: secret.token }
 log: { level: error, format: json, sessions: false, file: s.log }
+engine: runtime
 workers: 3
 shutdown_delay: 15s
 shutdown_timeout: 0s
@@ -89,6 +93,7 @@ reload_drain_timeout: 1m30s
       pool: "p",
       maxConnections: 7,
       backlog: 8,
+      keepalive: { idleMs: 0, intervalMs: 32_400_000, count: 1 },
       idleTimeoutMs: 9_000,
       halfCloseTimeoutMs: 10,
       maxSessionDurationMs: 39_600_000,
@@ -130,6 +135,7 @@ reload_drain_timeout: 1m30s
     },
     admin: { listen: { transport: "tcp", host: "", port: 9000 }, tokenFile: "secret.token" },
     log: { level: "error", format: "json", sessions: false, file: "s.log" },
+    engine: "runtime",
     workers: 3,
     shutdownDelayMs: 15_000,
     shutdownTimeoutMs: 0,

@@ -22,6 +22,7 @@ Deno.test("a backlog is noted that the system cuts without a word", () => {
     withBacklog("unix:/s", 8),
     "1:52 listeners[0].backlog: note: a Unix socket has a backlog of 1024, whatever this says",
   );
+  assertNotes(`${withBacklog("unix:/s", 8)}engine: epoll\n`);
   assertNotes("listeners: [{ listen: unix:/s, pool: p }]\npools: { p: { backends: [a:1] } }\n");
 });
 
@@ -161,4 +162,26 @@ Deno.test("far more workers than cores are noted", () => {
     "workers: this machine has 2 cores; more workers than cores are no faster, " +
     "and 9 of them take some 180 MiB before the first session",
   ]);
+});
+
+Deno.test("keepalive that is more than on and off is noted for the engine runtime, and for no other", async () => {
+  const withKeepalive = (keepalive: string, engine: string): string =>
+    `listeners: [{ listen: ":80", pool: p, keepalive: ${keepalive} }]
+pools: { p: { backends: [a:1] } }
+engine: ${engine}
+`;
+  const note =
+    "1:50 listeners[0].keepalive: note: not in force: the engine runtime can only switch probes on, " +
+    "with the times of the system; engine: epoll has them as they are written";
+  const other = "{ idle: 30s, interval: 5s }";
+  assertNotes(withKeepalive(other, "runtime"), note);
+  for (const engine of ["auto", "epoll"]) assertNotes(withKeepalive(other, engine));
+  for (const same of ["{}", "{ idle: 1m, count: 6 }", "{ idle: 0s, count: 2 }"]) {
+    assertNotes(withKeepalive(same, "runtime"));
+  }
+  const file = await Deno.makeTempFile();
+  await Deno.writeTextFile(file, withKeepalive(other, "auto"));
+  assert.deepEqual((await readConfig(file, () => "runtime")).notes, [`${file}:${note}`]);
+  assert.deepEqual((await readConfig(file, () => "epoll")).notes, []);
+  await Deno.remove(file);
 });

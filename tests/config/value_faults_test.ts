@@ -350,3 +350,21 @@ Deno.test("a long value is cut in the message, which stays on one line", () => {
     "999… is not a whole number; write 0 to 1000000",
   ]);
 });
+
+Deno.test("keepalive has whole seconds, and what the system allows", () => {
+  const faults: [string, string, string][] = [
+    [
+      "{ idle: 250ms }",
+      "24 listeners[0].keepalive.idle",
+      "250ms is no number of whole seconds; write it as 30s",
+    ],
+    ["{ idle: 10h }", "24 listeners[0].keepalive.idle", "10h is too long; write at most 9h"],
+    ["{ interval: 0s }", "28 listeners[0].keepalive.interval", `"0s" is too short; write at least 1s`],
+    ["{ count: 128 }", "25 listeners[0].keepalive.count", "128 is too large; write 1 to 127"],
+    ["{ idel: 1s }", "18 listeners[0].keepalive.idel", `unknown key "idel"; did you mean idle?`],
+    ["off", "16 listeners[0].keepalive", "is not a map; keepalive is a map of idle, interval, count"],
+  ];
+  for (const [value, place, part] of faults) {
+    assertFaults(withListenerLine(`keepalive: ${value}`), [`4:${place}`, part]);
+  }
+});

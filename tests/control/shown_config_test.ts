@@ -18,6 +18,7 @@ listeners:
     pool: web
     max_connections: 1000
     backlog: 128
+    keepalive: { idle: 30s, interval: 5s, count: 3 }
     idle_timeout: 1h2m3s4ms
     half_close_timeout: 250ms
     max_session_duration: 596h

@@ -19,6 +19,13 @@ export class FakeSocket implements Socket {
 
   preface(): void {}
 
+  /** Asked for signs of life, so often. */
+  kept = 0;
+
+  keepAlive(): void {
+    this.kept++;
+  }
+
   close(): void {
     this.isClosed = true;
   }
@@ -175,13 +182,14 @@ export class FakeWorld {
   /** What was told of it. */
   readonly told = { left: 0, over: 0, shortages: [] as string[], faults: [] as unknown[] };
 
-  constructor(pool: Pool, limits: Partial<SessionLimits> = {}) {
+  constructor(pool: Pool, limits: Partial<SessionLimits> = {}, idleMs = 0) {
     const context: ListenerContext = {
       row: asRow(0),
       sessionsRow: asRow(1),
       name: "web",
       pool,
       limits: { ...NO_LIMITS, ...limits },
+      keepalive: { idleMs, intervalMs: 1_000, count: 3 },
     };
     this.session = new Session(this.client, context, () => void this.told.left++, {
       engine: this.engine,

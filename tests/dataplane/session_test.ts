@@ -302,3 +302,18 @@ Deno.test("a fault of our own ends its session, with whatever it holds, and noth
   assert.deepEqual([world.told.faults, world.told.left, world.told.over], [[fault], 1, 1]);
   assert.deepEqual(shared.active(), [0]);
 });
+
+Deno.test("both peers are asked for signs of life once a session has seen a tick, and never without keepalive", () => {
+  for (const [idleMs, kept] of [[5_000, 1], [0, 0]] as const) {
+    const shared = sharePool({ a: {} });
+    const world = new FakeWorld(shared.one, {}, idleMs);
+    world.session.begin();
+    world.pass(100);
+    const backend = world.engine.dialling.connect();
+    assert.deepEqual([world.client.kept, backend.kept], [0, 0]);
+    world.pass(100);
+    world.pass(100);
+    assert.deepEqual([world.client.kept, backend.kept], [kept, kept]);
+    world.engine.relaying.finished();
+  }
+});

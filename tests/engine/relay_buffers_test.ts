@@ -102,6 +102,7 @@ async function startRelay(
     name: "web",
     pool: poolOfOne(),
     limits: none,
+    keepalive: { idleMs: 0, intervalMs: 0, count: 0 },
   };
   const relaying = Promise.withResolvers<void>();
   const engine: Engine = {

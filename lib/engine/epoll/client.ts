@@ -6,6 +6,9 @@ export class EpollClient extends EpollSocket implements ClientSocket {
   /** What was read ahead, until the relay takes it. Declared alone, as most sockets have none. */
   declare early: Uint8Array<ArrayBuffer> | undefined;
 
+  /** It has the options of the socket that listens. */
+  override keepAlive(): void {}
+
   /** Nothing is read: the system tells without it when a client leaves. */
   readAhead(on: Pick<RelayEvents, "clientGone">): void {
     this.owner = new Greeting(on);

@@ -1,9 +1,11 @@
 import type { Address } from "../../core/address.ts";
+import type { Keepalive } from "../contract.ts";
 import { makeBell, ring } from "./bell.ts";
 import { Descriptors } from "./descriptors.ts";
 import { type Libc, openLibc } from "./libc.ts";
 import { type ListeningOptions, openListening } from "./listening.ts";
 import { raiseDescriptorLimit } from "./limit.ts";
+import { keepAlive } from "./options.ts";
 
 /** A thread that was ended may be in the middle of a call for a moment; then it uses no descriptor any more. */
 const RECLAIM_AFTER_MS = 1_000;
@@ -46,6 +48,11 @@ export class EpollHost {
    */
   listen(address: Address, options: ListeningOptions): number {
     return openListening(this.#libc, address, options);
+  }
+
+  /** For those who are accepted from now on. */
+  keepAlive(fd: number, options: Keepalive): void {
+    keepAlive(this.#libc, fd, options);
   }
 
   closeListening(fd: number): void {

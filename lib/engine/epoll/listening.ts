@@ -2,6 +2,7 @@
 
 import type { Address } from "../../core/address.ts";
 import { zoneOf } from "../../core/zone.ts";
+import type { Keepalive } from "../contract.ts";
 import { SystemError } from "./errno.ts";
 import type { Libc } from "./libc.ts";
 import {
@@ -14,7 +15,7 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
 } from "./linux.ts";
-import { type Keepalive, keepAlive, sendAtOnce, setOption } from "./options.ts";
+import { keepAlive, sendAtOnce, setOption } from "./options.ts";
 import { encodeAddress } from "./sockaddr.ts";
 
 export interface ListeningOptions {

@@ -1,5 +1,6 @@
 /** Options of sockets (socket(7), tcp(7)). */
 
+import type { Keepalive } from "../contract.ts";
 import type { Libc } from "./libc.ts";
 import {
   IPPROTO_TCP,
@@ -14,16 +15,6 @@ import {
   TCP_NODELAY,
   TCP_USER_TIMEOUT,
 } from "./linux.ts";
-
-/** When the system asks a silent peer for a sign of life (RFC 9293, 3.8.4). */
-export interface Keepalive {
-  /** Silence before the first probe; 0 sends none. */
-  readonly idleMs: number;
-  /** Between two probes. */
-  readonly intervalMs: number;
-  /** So many without an answer, and the connection is over. */
-  readonly count: number;
-}
 
 const value = new Int32Array(1);
 const two = new Int32Array(2);
@@ -47,16 +38,17 @@ export function sendAtOnce(libc: Pick<Libc, "setsockopt">, fd: number): void {
 
 /**
  * Asks for signs of life. Data that the peer does not acknowledge ends the connection after as long as a silent peer does: the probes
- * do not run while data waits (RFC 5482).
+ * do not run while data waits (RFC 5482). Sockets that are accepted have the options of the one that listens.
  */
 export function keepAlive(
   libc: Pick<Libc, "setsockopt">,
   fd: number,
   { idleMs, intervalMs, count }: Keepalive,
 ): void {
-  if (idleMs === 0) return;
-  setOption(libc, fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-  setOption(libc, fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds(idleMs));
+  setOption(libc, fd, SOL_SOCKET, SO_KEEPALIVE, Number(idleMs > 0));
+  if (idleMs === 0) return void setOption(libc, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
+  // A Unix socket has none of these.
+  if (!setOption(libc, fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds(idleMs))) return;
   setOption(libc, fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds(intervalMs));
   setOption(libc, fd, IPPROTO_TCP, TCP_KEEPCNT, count);
   setOption(libc, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, idleMs + intervalMs * count);

@@ -1,5 +1,5 @@
 import type { Endpoint } from "../../core/endpoint.ts";
-import type { Socket } from "../contract.ts";
+import type { Keepalive, Socket } from "../contract.ts";
 import {
   addressBytes,
   addressLength,
@@ -21,7 +21,7 @@ import {
   SHUT_WR,
 } from "./linux.ts";
 import type { EventHandler } from "./loop.ts";
-import { resetOnClose, sendAtOnce, takeError, unacknowledgedBytes } from "./options.ts";
+import { keepAlive, resetOnClose, sendAtOnce, takeError, unacknowledgedBytes } from "./options.ts";
 import { Departure } from "./departure.ts";
 import type { EngineTools } from "./tools.ts";
 
@@ -206,6 +206,10 @@ export class EpollSocket implements Socket, EventHandler {
 
   preface(bytes: Uint8Array): void {
     this.sentFirst = new Uint8Array(bytes);
+  }
+
+  keepAlive(options: Keepalive): void {
+    if (!this.isClosed) keepAlive(this.tools.libc, this.fd, options);
   }
 
   /** Ends the sending side; false when the connection is broken. */

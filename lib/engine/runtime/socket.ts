@@ -1,5 +1,12 @@
 import type { Endpoint } from "../../core/endpoint.ts";
-import type { ClientSocket, FirstBytesEvents, RelayEvents, Socket, StreamSocket } from "../contract.ts";
+import type {
+  ClientSocket,
+  FirstBytesEvents,
+  Keepalive,
+  RelayEvents,
+  Socket,
+  StreamSocket,
+} from "../contract.ts";
 import type { Buffers } from "./buffers.ts";
 import { collect, dropEarly, type EarlyRead, readEarly, readOn } from "./early_read.ts";
 
@@ -41,6 +48,15 @@ export class RuntimeSocket implements Socket, StreamSocket {
 
   preface(bytes: Uint8Array): void {
     this.sentFirst = bytes;
+  }
+
+  /** The times are those of the system. */
+  keepAlive({ idleMs }: Keepalive): void {
+    try {
+      if ("setKeepAlive" in this.conn) (this.conn as Deno.TcpConn).setKeepAlive(idleMs > 0);
+    } catch {
+      // Its peer has gone, or it is closed; then nobody needs to be asked.
+    }
   }
 
   /** A `Deno.Conn` cannot be reset. */
