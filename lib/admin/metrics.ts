@@ -48,7 +48,15 @@ function addProcess(to: Exposition, { process, started_at }: Status): void {
   const cpu = "Processor time that the process has used, in user and system mode.";
   to.single("sockbal_process_cpu_seconds_total", "counter", cpu, process.cpu_seconds);
   if (process.open_files !== null) {
-    to.single("sockbal_process_open_fds", "gauge", "File descriptors in use.", process.open_files);
+    to.single("sockbal_open_files", "gauge", "File descriptors in use.", process.open_files);
+  }
+  if (process.max_open_files !== null) {
+    to.single(
+      "sockbal_max_open_files",
+      "gauge",
+      "File descriptors that may be in use.",
+      process.max_open_files,
+    );
   }
   const start = "When the process started, since 1970.";
   to.single("sockbal_process_start_time_seconds", "gauge", start, Date.parse(started_at) / 1_000);

@@ -104,6 +104,8 @@ export interface Status {
     readonly cpu_seconds: number;
     /** Null where it cannot be found out. */
     readonly open_files: number | null;
+    /** How many there may be; null where it cannot be found out. */
+    readonly max_open_files: number | null;
   };
   readonly log_records_dropped: number;
   readonly listeners: readonly ListenerStatus[];

@@ -88,6 +88,7 @@ export class Balancer {
       this.scoreboard,
       this.#rows.use({ kind: "open files", name: "" }),
       this.journal,
+      this.#engine,
     );
     this.#names = new BackendNames({
       names: options.names,

@@ -5,6 +5,7 @@ import { RunError } from "../core/errors.ts";
 import type { EngineOptions, ListenerOptions } from "../dataplane/messages.ts";
 import { EpollHost } from "../engine/epoll/host.ts";
 import { findLibc, whyNoLibc } from "../engine/epoll/libc.ts";
+import { countOpenable } from "../engine/runtime/listen.ts";
 import { EpollSockets, HeldByBook, SocketBook } from "./epoll_sockets.ts";
 import type { GenerationSockets } from "./generation_sockets.ts";
 import { type Permissions, type Permitted, socketPermissions } from "./permissions.ts";
@@ -29,6 +30,10 @@ export interface EngineHost {
   holdPorts(): PortHold;
   forWorker(): EngineOfWorker;
   permissions(permitted: Permitted): Permissions;
+  /** How many descriptors can be opened now, at most `wanted`; undefined where that cannot be found out. */
+  countFree(wanted: number): number | undefined;
+  /** Descriptors that are open, and how many there may be; undefined where that cannot be found out. */
+  openFiles(): { readonly open: number; readonly max: number } | undefined;
   /** Call it when no worker is left. */
   close(): void;
 }
@@ -78,6 +83,8 @@ function runtimeHost(whyNoEpoll: string | undefined): EngineHost {
     holdPorts: () => new HeldByRuntime(),
     forWorker: () => ({ options: { kind: "runtime" }, reclaim: () => {} }),
     permissions: socketPermissions,
+    countFree: countOpenable,
+    openFiles: () => undefined,
     close: () => {},
   };
 }
@@ -116,6 +123,16 @@ class EpollEngineHost implements EngineHost {
   /** The sockets are reached by calls of the system, not of the runtime. */
   permissions(): Permissions {
     return { net: [], read: [], write: [], ffi: libraries(this.#host.libraryPath) };
+  }
+
+  countFree(wanted: number): number | undefined {
+    const files = this.openFiles();
+    return files === undefined ? undefined : Math.min(Math.max(0, files.max - files.open), wanted);
+  }
+
+  openFiles(): { open: number; max: number } | undefined {
+    const { openFiles: open, maxDescriptors: max } = this.#host;
+    return open === undefined ? undefined : { open, max };
   }
 
   close(): void {

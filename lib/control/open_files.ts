@@ -3,14 +3,14 @@
  * the admin side, the checks, and the workers that a reload or a death will start.
  *
  * So accepting pauses while all of these can still go on. The runtime does not tell the limit (it raises the soft one to the
- * hard one by itself), so it is found out by opening duplicates of one socket, ten to twenty microseconds each: a thousand at
- * the start, and more when sessions come near what is known.
+ * hard one by itself), so with its engine it is found out by opening duplicates of one socket, ten to twenty microseconds each: a
+ * thousand at the start, and more when sessions come near what is known. With the engine epoll the system says it.
  */
 
 import { ADMIN_BACKLOG, MAX_ADMIN_CONNECTIONS } from "../admin/connections.ts";
 import { RunError } from "../core/errors.ts";
 import type { Recorder } from "../core/log.ts";
-import { countOpenable } from "../engine/runtime/listen.ts";
+import type { EngineHost } from "./engine_host.ts";
 import type { FilesRow } from "../pool/row.ts";
 import type { Scoreboard } from "../pool/scoreboard.ts";
 
@@ -45,10 +45,14 @@ export interface FileNeeds {
   readonly maxConnections: number;
 }
 
+/** What the engine knows of descriptors. */
+type Counted = Pick<EngineHost, "countFree" | "openFiles">;
+
 export class OpenFiles {
   readonly #scoreboard: Scoreboard;
   readonly #row: FilesRow;
   readonly #log: Recorder;
+  readonly #system: Counted;
   #needs: FileNeeds = { workers: 0, listeners: 0, hasAdmin: false, checkedBackends: 0, maxConnections: 0 };
   /** How many there are beside what the program had at its start; undefined when that cannot be found out. */
   #known: number | undefined;
@@ -59,14 +63,20 @@ export class OpenFiles {
   #lastToldMs = -Infinity;
 
   /** @param row A row of the scoreboard, which counts the sessions of all listeners and keeps their limit. */
-  constructor(scoreboard: Scoreboard, row: FilesRow, log: Recorder) {
+  constructor(scoreboard: Scoreboard, row: FilesRow, log: Recorder, system: Counted) {
     this.#scoreboard = scoreboard;
     this.#row = row;
     this.#log = log;
+    this.#system = system;
   }
 
   get row(): FilesRow {
     return this.#row;
+  }
+
+  /** Descriptors that are open, and how many there may be; undefined where that cannot be found out. */
+  get inUse(): { readonly open: number; readonly max: number } | undefined {
+    return this.#system.openFiles();
   }
 
   /** Finds out how many there are, before anything is started, and says so when they cannot carry `max_connections`. */
@@ -74,7 +84,7 @@ export class OpenFiles {
     this.#needs = needs;
     const needed = needs.maxConnections * FILES_PER_SESSION + this.#reserved(needs);
     const wanted = Math.max(FIRST_LOOK_FILES, needed);
-    this.#known = countOpenable(wanted);
+    this.#known = this.#system.countFree(wanted);
     this.#isLimit = this.#known !== undefined && this.#known < wanted;
     this.follow(needs);
     if (needs.maxConnections === 0 || this.#known === undefined || this.#known >= needed) return;
@@ -101,7 +111,7 @@ export class OpenFiles {
    */
   check(workers: number, listeners: number): void {
     const needed = workers * (FILES_PER_WORKER + listeners) + LOADING_FILES;
-    const openable = countOpenable(needed) ?? needed;
+    const openable = this.#system.countFree(needed) ?? needed;
     const free = Math.min(openable, this.#isLimit ? this.#unclaimed() : needed);
     if (free >= needed) return;
     const count = workers === 1 ? "a worker" : `${workers} workers`;
@@ -137,7 +147,7 @@ export class OpenFiles {
   }
 
   #look(more: number, known: number): void {
-    const found = countOpenable(more) ?? 0;
+    const found = this.#system.countFree(more) ?? 0;
     this.#known = Math.max(known, this.#sessionFiles() + this.#workerFiles + found);
     this.#isLimit = found < more;
     this.#publish();

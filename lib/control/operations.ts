@@ -68,6 +68,7 @@ export class BalancerOperations implements Operations {
   status(): Status {
     const { generations, plan, state } = this.#balancer;
     const sums = [...this.#balancer.totals.sums()];
+    const files = this.#balancer.openFiles.inUse;
     const leaving = this.#balancer.plansInUse.leaving(this.#balancer.plan);
     const pools = plan.pools.map((pool) => {
       return this.#poolStatus(
@@ -95,7 +96,8 @@ export class BalancerOperations implements Operations {
       process: {
         memory_bytes: Deno.memoryUsage().rss,
         cpu_seconds: cpuSeconds(),
-        open_files: null,
+        open_files: files?.open ?? null,
+        max_open_files: files?.max ?? null,
       },
       log_records_dropped: this.#options.log.dropped,
       listeners: this.#listenerStatuses(leaving.listeners, sums),

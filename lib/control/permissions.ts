@@ -3,7 +3,6 @@
 import { type Address, formatAddress } from "../core/address.ts";
 import { reasonOf } from "../core/errors.ts";
 import { formatSubnet, isWithin, type Subnet } from "../core/subnet.ts";
-import { PROBE_ADDRESS } from "../engine/runtime/listen.ts";
 import { resolveAll } from "../core/resolve.ts";
 import type { Touched } from "./touched.ts";
 import { workerModules } from "./worker_entry.ts";
@@ -92,7 +91,7 @@ function unique(list: readonly string[]): string[] {
  * addresses of a name that cannot be resolved are not known; `unresolved` has a sentence for each.
  */
 export async function programPermissions(
-  { listens, dials, dialsWithin, names, reads, writes }: Touched,
+  { listens, dials, dialsWithin, probes, names, reads, writes }: Touched,
 ): Promise<Permissions & { readonly unresolved: readonly string[] }> {
   const written = [...listens, ...dials].flatMap(forms);
   const unresolved = new Set<string>();
@@ -106,8 +105,7 @@ export async function programPermissions(
   }));
   const sockets = socketPermissions({ addresses: resolved.flat(), subnets: dialsWithin });
   return {
-    // The last one is where the limit of open files is found out.
-    net: unique([...sockets.net, ...names, formatAddress(PROBE_ADDRESS)]),
+    net: unique([...sockets.net, ...names, ...probes.map(formatAddress)]),
     read: unique([...reads, workerModules, ...sockets.read]),
     write: unique([...sockets.write, ...writes]),
     unresolved: [...unresolved],

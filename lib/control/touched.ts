@@ -5,6 +5,7 @@ import type { Config } from "../config/schema.ts";
 import { type Address, hasName } from "../core/address.ts";
 import type { Subnet } from "../core/subnet.ts";
 import { standardStreamOf } from "../core/standard_stream.ts";
+import { PROBE_ADDRESS } from "../engine/runtime/listen.ts";
 import { boundAt } from "./unix_sockets.ts";
 
 /** By the runtime, as it is written: names are not resolved, "all addresses" is no host. */
@@ -13,6 +14,8 @@ export interface Touched {
   readonly listens: readonly Address[];
   /** Backends, and where they are checked. */
   readonly dials: readonly Address[];
+  /** Where the limit of open files is found out. */
+  readonly probes: readonly Address[];
   /** Names whose addresses are looked up. */
   readonly names: readonly string[];
   /** Where backends may come to be, and be checked. */
@@ -52,6 +55,7 @@ export function touchedBy(
           : [address, { ...address, port }];
       });
     }),
+    probes: isEpoll ? [] : [PROBE_ADDRESS],
     names: [...new Set(written.filter(hasName).map(({ host }) => host))],
     dialsWithin: pools.flatMap(({ within, healthCheck }) => {
       const port = healthCheck?.port;

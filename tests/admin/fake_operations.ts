@@ -153,7 +153,7 @@ export function fakeStatus(facts: Partial<Status> = {}): Status {
       log_records_dropped: 4,
     },
     workers: [{ id: 0, generation: 3, lag_ms: 1.5 }],
-    process: { memory_bytes: 50_000_000, cpu_seconds: 1.25, open_files: 20 },
+    process: { memory_bytes: 50_000_000, cpu_seconds: 1.25, open_files: 20, max_open_files: 1_024 },
     listeners: [fakeListener("in", "web")],
     pools: [fakePool("web", { backends })],
     ...facts,

@@ -35,7 +35,8 @@ Deno.test("every metric shows what the snapshots say", () => {
     sockbal_reloads_total: ['{result="ok"} 1', '{result="failed"} 2'],
     sockbal_process_resident_memory_bytes: [" 50000000"],
     sockbal_process_cpu_seconds_total: [" 1.25"],
-    sockbal_process_open_fds: [" 20"],
+    sockbal_open_files: [" 20"],
+    sockbal_max_open_files: [" 1024"],
     sockbal_process_start_time_seconds: [` ${Date.parse("2026-11-23T18:57:02.500Z") / 1_000}`],
     sockbal_sessions_active: ['{listener="in"} 3'],
     sockbal_pool_available_backends: ['{pool="web"} 1'],
@@ -121,8 +122,10 @@ Deno.test("what nobody has used yet has histograms of zeros, and what is gone ke
 });
 
 Deno.test("open file descriptors are left out where they are not known", () => {
-  const status = fakeStatus({ process: { memory_bytes: 1, cpu_seconds: 1, open_files: null } });
-  assert.ok(!rendered(status, fakeCounts()).includes("open_fds"));
+  const status = fakeStatus({
+    process: { memory_bytes: 1, cpu_seconds: 1, open_files: null, max_open_files: null },
+  });
+  assert.ok(!rendered(status, fakeCounts()).includes("open_files"));
 });
 
 Deno.test("label values are escaped, and numbers are written as Prometheus reads them", () => {

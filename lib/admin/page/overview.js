@@ -58,7 +58,8 @@ export function createOverview() {
         byId("processor"),
         processors === null ? UNKNOWN : `${formatCount(100 * processors)}% of one core`,
       );
-      setText(byId("open-files"), formatCount(status.process.open_files));
+      const { open_files: open, max_open_files: most } = status.process;
+      setText(byId("open-files"), formatCount(open) + (most === null ? "" : ` of ${formatCount(most)}`));
       setText(byId("log-dropped"), formatCount(status.log_records_dropped));
       updateWorkers(workers, status.workers);
       title = `${upText} · sockbal`;

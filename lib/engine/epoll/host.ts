@@ -5,6 +5,7 @@ import { Descriptors } from "./descriptors.ts";
 import { type Libc, openLibc } from "./libc.ts";
 import { type ListeningOptions, openListening } from "./listening.ts";
 import { raiseDescriptorLimit } from "./limit.ts";
+import { OpenFileCount } from "./open_files.ts";
 import { keepAlive } from "./options.ts";
 
 /** A thread that was ended may be in the middle of a call for a moment; then it uses no descriptor any more. */
@@ -17,6 +18,7 @@ export class EpollHost {
   /** How many descriptors the process may have. */
   readonly maxDescriptors: number;
   readonly #libc: Libc;
+  readonly #openFiles: OpenFileCount;
   #isClosed = false;
   readonly #reclaiming = new Map<ReturnType<typeof setTimeout>, Descriptors>();
 
@@ -28,12 +30,18 @@ export class EpollHost {
   constructor() {
     this.#libc = openLibc();
     this.maxDescriptors = raiseDescriptorLimit(this.#libc);
+    this.#openFiles = new OpenFileCount(this.#libc.path);
     this.bell = makeBell(this.#libc);
   }
 
   /** The file of the C library, which workers need the permission for. */
   get libraryPath(): string {
     return this.#libc.path;
+  }
+
+  /** How many descriptors the process has open; undefined where that cannot be found out. */
+  get openFiles(): number | undefined {
+    return this.#isClosed ? undefined : this.#openFiles.now();
   }
 
   /** Wakes all threads; call it after each message to one of them. */
@@ -84,5 +92,6 @@ export class EpollHost {
     }
     this.#libc.close(this.bell);
     this.#libc.unload();
+    this.#openFiles.unload();
   }
 }
