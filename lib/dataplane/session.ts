@@ -8,7 +8,7 @@ import type { ClientSocket, DialEvents, Direction, Engine, RelayEvents, Socket }
 import { describeDialFault, isDescriptorShortage, shortageOf } from "../engine/dial_fault.ts";
 import type { Backend } from "../pool/backend.ts";
 import type { Pool } from "../pool/pool.ts";
-import type { Waited } from "../pool/queue.ts";
+import type { QueueOutcome } from "../pool/queue.ts";
 import { Activity } from "./activity.ts";
 import type { ListenerContext } from "./listener_context.ts";
 import type { Phase } from "./phase.ts";
@@ -117,23 +117,23 @@ export class Session implements DialEvents, RelayEvents {
     const { queue } = this.pool;
     if (queue === undefined || !this.pool.hasOther(search.tried)) return this.#unserved("no_backend");
     const joinedMs = this.#tools.clock.exactMs();
-    const waiter = queue.join(search.tried, this.#key, joinedMs);
-    if (waiter === undefined) return this.#unserved("queue_full");
+    const queued = queue.join(search.tried, this.#key, joinedMs);
+    if (queued === undefined) return this.#unserved("queue_full");
     this.phase = "queued";
     search.cancel = () => {
       this.queuedMs = (this.queuedMs ?? 0) + this.#tools.clock.exactMs() - joinedMs;
       search.cancel = undefined;
-      queue.leave(waiter);
+      queue.leave(queued);
     };
-    void waiter.waited.then((how) => this.#guard(() => this.#waited(how)));
+    void queued.outcome.then((outcome) => this.#guard(() => this.#waited(outcome)));
     this.client.hasEnded(() => this.phase === "queued").then(
-      (hasEnded) => hasEnded && queue.halfClosed(waiter),
+      (hasEnded) => hasEnded && queue.halfClosed(queued),
       () => this.clientGone(),
     );
   }
 
   /** The wait in line is over: with a slot at a backend, or without one. */
-  #waited(how: Waited): void {
+  #waited(how: QueueOutcome): void {
     // It left just when its turn came. Its end has a reason already.
     if (this.phase !== "queued") return typeof how === "object" ? this.pool.release(how) : undefined;
     this.#mustSearch().cancel?.();

@@ -1,9 +1,9 @@
 /**
- * The queue of a pool: sessions that wait for a free backend, in the order of their arrival over all workers.
+ * The queue of a pool: sessions that wait for a free backend, in order of arrival over all workers.
  *
- * Each worker keeps its own waiting sessions; what is shared is a number a session (its ticket), how many there are, and
- * for each worker the ticket of its first. A worker serves its first only when no other worker's is earlier, and wakes
- * the others after that. So the order is kept, and no worker ever waits for another one's answer.
+ * Each worker keeps its own queued sessions. Shared are a ticket number for each session, the count of queued sessions, and the
+ * earliest ticket of each worker. A worker serves its first session only when no other worker has an earlier ticket, and then wakes
+ * the others. So the order holds, and no worker waits for an answer from another.
  */
 
 import type { Backend } from "./backend.ts";
@@ -11,44 +11,47 @@ import type { Ledger } from "./ledger.ts";
 import type { PoolRow, QueueRow } from "./row.ts";
 import type { Scoreboard } from "./scoreboard.ts";
 
-/** Numbers of workers are below this; as many may live at once, with those that drain. */
+/** Worker numbers are below this. So at most this many workers live at once, draining ones included. */
 export const MAX_WORKERS = 1024;
 
 export interface QueueOptions {
-  /** Its row on the scoreboard, followed by those of the table of first tickets: {@linkcode QUEUE_CELLS} in all. */
+  /** Its row on the scoreboard, which counts half-closed sessions. The table of earliest tickets is in the rows after it. */
   readonly row: QueueRow;
-  /** Sessions that may wait at once, over all workers. */
+  /** Most sessions queued at once, over all workers. Half-closed ones do not count. */
   readonly size: number;
   /** 0 is no limit. */
   readonly timeoutMs: number;
 }
 
-/** The row of the count of half-closed sessions, then a cell a worker. */
+/** Cells that a queue needs: one row for the count of half-closed sessions, then one cell for each worker. */
 export const QUEUE_CELLS = 16 + MAX_WORKERS;
 
-/** Who picks for those who wait. */
-export interface Picks {
-  /** Picks a backend and takes a slot at it; undefined when none is free that was not tried. */
+/** Where the queue gets slots from: its pool. */
+export interface SlotSource {
+  /** Picks a backend and takes a slot at it. Undefined when all backends are full or tried. */
   take(tried: readonly Backend[], key: number): Backend | undefined;
-  /** Whether there is one that could be picked if it were free. */
+  /** Whether a backend that was not tried may be picked once it has a free slot. */
   hasOther(tried: readonly Backend[]): boolean;
 }
 
-/** How waiting ended: with a slot taken at a backend, or why not; undefined when the session has left. */
-export type Waited = Backend | "queue_full" | "queue_timeout" | "no_backend" | undefined;
+/** How waiting ended: a backend, with a slot taken at it, or the reason for none. Undefined when the session left the queue. */
+export type QueueOutcome = Backend | "queue_full" | "queue_timeout" | "no_backend" | undefined;
 
 /** Fallback poll, in case a wake-up is missed. */
-const LOOK_AGAIN_MS = 1_000;
+const FALLBACK_POLL_MS = 1_000;
 
-/** A session that waits. */
-export class Waiter {
+/** A session in the queue. */
+export class QueuedSession {
   readonly ticket: number;
+  /** Backends that it has dialled without success. */
   readonly tried: readonly Backend[];
+  /** What `maglev` picks by; 0 for the other algorithms. */
   readonly key: number;
+  /** When it has waited too long; Infinity without a timeout. */
   readonly deadlineMs: number;
-  readonly #done = Promise.withResolvers<Waited>();
-  /** Whether it is one of those that keep their turn but no longer count; see {@linkcode Queue.halfClosed}. */
+  /** Whether it no longer counts towards the size of the queue; see {@linkcode Queue.halfClosed}. */
   isHalfClosed = false;
+  readonly #done = Promise.withResolvers<QueueOutcome>();
 
   constructor(ticket: number, tried: readonly Backend[], key: number, deadlineMs: number) {
     this.ticket = ticket;
@@ -57,152 +60,156 @@ export class Waiter {
     this.deadlineMs = deadlineMs;
   }
 
-  get waited(): Promise<Waited> {
+  get outcome(): Promise<QueueOutcome> {
     return this.#done.promise;
   }
 
-  end(how: Waited): void {
-    this.#done.resolve(how);
+  /** Ends the wait. The queue alone calls it. */
+  resolve(outcome: QueueOutcome): void {
+    this.#done.resolve(outcome);
   }
 }
 
 export class Queue {
   /** The row of the pool. */
   readonly #row: PoolRow;
-  readonly #picks: Picks;
+  readonly #slots: SlotSource;
   readonly #options: QueueOptions;
   readonly #scoreboard: Scoreboard;
   readonly #ledger: Ledger;
   readonly #worker: number;
-  /** In the order of their tickets. */
-  readonly #waiting = new Set<Waiter>();
+  /** Sessions of this worker, by ticket. */
+  readonly #inOrder = new Set<QueuedSession>();
   /** Retries after a failed dial are exempt from ticket order. */
-  readonly #retrying = new Set<Waiter>();
-  #isListening = false;
+  readonly #retrying = new Set<QueuedSession>();
+  /** Whether {@linkcode Queue.#serveWhenWoken} runs. */
+  #awaitsWakes = false;
 
   constructor(
     poolRow: PoolRow,
     options: QueueOptions,
-    picks: Picks,
+    slots: SlotSource,
     shared: { readonly scoreboard: Scoreboard; readonly ledger: Ledger; readonly worker: number },
   ) {
     this.#row = poolRow;
-    this.#picks = picks;
+    this.#slots = slots;
     this.#options = options;
     this.#scoreboard = shared.scoreboard;
     this.#ledger = shared.ledger;
     this.#worker = shared.worker;
   }
 
-  /** Whether nobody waits, in any worker: otherwise a session that comes has to get in line. */
+  /** Whether no session is queued, in any worker. Otherwise a new session has to join the queue. */
   get isEmpty(): boolean {
     return this.#scoreboard.count(this.#row) === 0;
   }
 
   /**
-   * Gets in line. The slot that `waited` may come with is taken; the caller releases it.
+   * Adds a session. When its outcome is a backend, a slot there is taken, and the caller releases it.
    *
    * @return Undefined when the queue is full.
    */
-  join(tried: readonly Backend[], key: number, nowMs: number): Waiter | undefined {
+  join(tried: readonly Backend[], key: number, nowMs: number): QueuedSession | undefined {
     const { row, size, timeoutMs } = this.#options;
     if (!this.#ledger.take(this.#row, size + this.#scoreboard.count(row))) return undefined;
     const deadlineMs = timeoutMs === 0 ? Infinity : nowMs + timeoutMs;
-    const waiter = new Waiter(this.#scoreboard.takeTicket(this.#row), tried, key, deadlineMs);
-    (tried.length > 0 ? this.#retrying : this.#waiting).add(waiter);
-    this.#publishFirst();
-    if (!this.#isListening) void this.#listen();
-    // A slot that was freed before the session was in line woke nobody.
-    this.#serve();
-    return waiter;
+    const session = new QueuedSession(this.#scoreboard.takeTicket(this.#row), tried, key, deadlineMs);
+    (tried.length > 0 ? this.#retrying : this.#inOrder).add(session);
+    this.#publishEarliest();
+    if (!this.#awaitsWakes) void this.#serveWhenWoken();
+    // A slot that was freed just before the session joined has woken no worker.
+    this.#serveOwn();
+    return session;
   }
 
-  /** Leaves the line; its place is free at once. */
-  leave(waiter: Waiter): void {
-    this.#remove(waiter, undefined);
+  /** Removes a session. It stops counting at once. */
+  leave(session: QueuedSession): void {
+    this.#remove(session, undefined);
   }
 
   /**
-   * The client has ended its sending side: it may have gone, or it may wait for the answer. So it keeps its turn, but its
-   * place is free for another one.
+   * The client has ended its sending side. It may have gone, or it may wait for the answer. So the session keeps its ticket, but no
+   * longer counts towards the size.
    */
-  halfClosed(waiter: Waiter): void {
-    if (!this.#has(waiter) || waiter.isHalfClosed) return;
-    waiter.isHalfClosed = this.#ledger.take(this.#options.row, 0);
+  halfClosed(session: QueuedSession): void {
+    if (!this.#has(session) || session.isHalfClosed) return;
+    session.isHalfClosed = this.#ledger.take(this.#options.row, 0);
   }
 
-  /** Serves whoever is first; call it when a slot was released, or the rules have changed. */
+  /** Gives free slots to the first sessions. Call it when a slot was released, or the settings of the pool have changed. */
   serve(): void {
     if (this.isEmpty) return;
-    this.#serve();
-    // It may be another worker's turn.
+    this.#serveOwn();
+    // The earliest ticket may be at another worker.
     if (!this.isEmpty) this.#scoreboard.wake(this.#row);
   }
 
-  /** Ends what has waited too long, and serves in case that a wake has got lost. */
+  /** Removes sessions that have waited too long. Serves as well, in case a wake-up was missed. */
   onTick(nowMs: number): void {
-    if (this.#isDeserted) return;
-    for (const waiter of [...this.#waiting, ...this.#retrying]) {
-      if (nowMs >= waiter.deadlineMs) this.#remove(waiter, "queue_timeout");
+    if (!this.#hasSessions) return;
+    for (const session of [...this.#inOrder, ...this.#retrying]) {
+      if (nowMs >= session.deadlineMs) this.#remove(session, "queue_timeout");
     }
-    this.#serve();
+    this.#serveOwn();
   }
 
-  #has(waiter: Waiter): boolean {
-    return this.#waiting.has(waiter) || this.#retrying.has(waiter);
+  #has(session: QueuedSession): boolean {
+    return this.#inOrder.has(session) || this.#retrying.has(session);
   }
 
-  get #isDeserted(): boolean {
-    return this.#waiting.size === 0 && this.#retrying.size === 0;
+  /** Whether sessions of this worker are queued. */
+  get #hasSessions(): boolean {
+    return this.#inOrder.size > 0 || this.#retrying.size > 0;
   }
 
-  /** Serves whenever the pool is woken, for as long as somebody waits here. */
-  async #listen(): Promise<void> {
-    this.#isListening = true;
-    while (!this.#isDeserted) {
+  /** Serves whenever the pool is woken, for as long as this worker has queued sessions. */
+  async #serveWhenWoken(): Promise<void> {
+    this.#awaitsWakes = true;
+    while (this.#hasSessions) {
       const wakes = this.#scoreboard.wakes(this.#row);
-      this.#serve();
-      if (this.#isDeserted) break;
-      // deno-lint-ignore no-await-in-loop -- one wake after the other
-      await this.#scoreboard.woken(this.#row, wakes, LOOK_AGAIN_MS);
+      this.#serveOwn();
+      if (!this.#hasSessions) break;
+      // deno-lint-ignore no-await-in-loop -- wake-ups follow one another
+      await this.#scoreboard.woken(this.#row, wakes, FALLBACK_POLL_MS);
     }
-    this.#isListening = false;
+    this.#awaitsWakes = false;
   }
 
-  /** Gives free slots to those whose turn it is. */
-  #serve(): void {
+  /** Gives free slots to sessions of this worker: to retries, and to those with the earliest ticket of all workers. */
+  #serveOwn(): void {
     let served = 0;
-    for (const waiter of this.#retrying) if (this.#attempt(waiter)) served++;
-    for (const waiter of this.#waiting) {
-      if (!this.#isEarliest(waiter.ticket) || !this.#attempt(waiter)) break;
+    for (const session of this.#retrying) if (this.#tryServe(session)) served++;
+    for (const session of this.#inOrder) {
+      if (!this.#isEarliest(session.ticket) || !this.#tryServe(session)) break;
       served++;
     }
     if (served > 0 && !this.isEmpty) this.#scoreboard.wake(this.#row);
   }
 
-  /** Whether the wait is over, with a slot or because there is nothing to wait for. */
-  #attempt(waiter: Waiter): boolean {
-    const backend = this.#picks.take(waiter.tried, waiter.key);
-    if (backend === undefined && this.#picks.hasOther(waiter.tried)) return false;
-    this.#remove(waiter, backend ?? "no_backend");
+  /** Removes the session if it gets a slot, or if no backend is left that it could wait for; gives whether it did. */
+  #tryServe(session: QueuedSession): boolean {
+    const backend = this.#slots.take(session.tried, session.key);
+    if (backend === undefined && this.#slots.hasOther(session.tried)) return false;
+    this.#remove(session, backend ?? "no_backend");
     return true;
   }
 
-  #remove(waiter: Waiter, how: Waited): void {
-    if (!this.#waiting.delete(waiter) && !this.#retrying.delete(waiter)) return;
-    if (waiter.isHalfClosed) this.#ledger.giveBack(this.#options.row);
+  #remove(session: QueuedSession, outcome: QueueOutcome): void {
+    if (!this.#inOrder.delete(session) && !this.#retrying.delete(session)) return;
+    if (session.isHalfClosed) this.#ledger.giveBack(this.#options.row);
     this.#ledger.giveBack(this.#row);
-    this.#publishFirst();
-    waiter.end(how);
-    // It was perhaps the first, and somebody else is now.
-    if (typeof how !== "object" && !this.isEmpty) this.#scoreboard.wake(this.#row);
+    this.#publishEarliest();
+    session.resolve(outcome);
+    // It may have had the earliest ticket; then another worker may serve now.
+    if (typeof outcome !== "object" && !this.isEmpty) this.#scoreboard.wake(this.#row);
   }
 
-  #publishFirst(): void {
-    const [first] = this.#waiting;
+  #publishEarliest(): void {
+    const [first] = this.#inOrder;
     this.#scoreboard.setTableCell(this.#options.row, this.#worker, first?.ticket ?? 0);
   }
 
+  /** Whether no worker has an earlier ticket. Tickets wrap around, so their difference decides. */
   #isEarliest(ticket: number): boolean {
     for (let worker = 0; worker < MAX_WORKERS; worker++) {
       const other = this.#scoreboard.tableCell(this.#options.row, worker);

@@ -5,7 +5,7 @@ import { asRow } from "../support/rows.ts";
 import assert from "node:assert/strict";
 import type { Backend } from "../../lib/pool/backend.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
-import type { Waited, Waiter } from "../../lib/pool/queue.ts";
+import type { QueuedSession, QueueOutcome } from "../../lib/pool/queue.ts";
 import type { Scoreboard } from "../../lib/pool/scoreboard.ts";
 import { POOL, QUEUE, queueOf } from "./shared_pool.ts";
 import { within } from "./within.ts";
@@ -15,18 +15,18 @@ const FENCE: PoolRow = asRow(5_000);
 
 export interface Waiting {
   readonly pool: Pool;
-  readonly waiter: Waiter;
+  readonly queued: QueuedSession;
   readonly tried: readonly Backend[];
   /** Undefined for as long as it waits. */
-  outcome: { readonly waited: Waited } | undefined;
+  outcome: { readonly how: QueueOutcome } | undefined;
 }
 
 /** Gets in line; undefined when the queue is full. */
 export function tryToJoin(pool: Pool, tried: readonly Backend[] = [], nowMs = 0): Waiting | undefined {
-  const waiter = queueOf(pool).join(tried, 0, nowMs);
-  if (waiter === undefined) return undefined;
-  const waiting: Waiting = { pool, waiter, tried, outcome: undefined };
-  void waiter.waited.then((waited) => waiting.outcome = { waited });
+  const queued = queueOf(pool).join(tried, 0, nowMs);
+  if (queued === undefined) return undefined;
+  const waiting: Waiting = { pool, queued, tried, outcome: undefined };
+  void queued.outcome.then((how) => waiting.outcome = { how });
   return waiting;
 }
 
@@ -37,9 +37,9 @@ export function join(pool: Pool, tried: readonly Backend[] = [], nowMs = 0): Wai
 }
 
 /** How waiting ended, a backend by its name. */
-export async function ended({ waiter }: Waiting): Promise<string | undefined> {
-  const waited = await within(waiter.waited, "the end of a wait");
-  return typeof waited === "object" ? waited.name : waited;
+export async function ended({ queued }: Waiting): Promise<string | undefined> {
+  const outcome = await within(queued.outcome, "the end of a wait");
+  return typeof outcome === "object" ? outcome.name : outcome;
 }
 
 /** How each of them stands now: what it got, why not, or that it still waits. */
@@ -47,7 +47,7 @@ export async function outcomes(board: Scoreboard, line: readonly Waiting[]): Pro
   await quiet(board);
   return line.map(({ outcome }) => {
     if (outcome === undefined) return "waits";
-    return typeof outcome.waited === "object" ? outcome.waited.name : outcome.waited ?? "left";
+    return typeof outcome.how === "object" ? outcome.how.name : outcome.how ?? "left";
   });
 }
 

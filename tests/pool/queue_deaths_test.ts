@@ -36,7 +36,7 @@ Deno.test("a worker that dies in line holds up nobody, and its places are free",
   const { board, one, two, backend, active } = shared;
   const { pool, giveUp } = hangingWorker(shared);
   const dead = [join(pool), join(pool)];
-  pool.queue?.halfClosed(dead[1]?.waiter ?? assert.fail());
+  pool.queue?.halfClosed(dead[1]?.queued ?? assert.fail());
   const line = [join(one), join(two)];
   one.release(backend("a"));
   assert.deepEqual(await outcomes(board, line), ["waits", "waits"], "it is the turn of the one that hangs");
@@ -56,7 +56,7 @@ Deno.test("when the first leaves and a slot is free, the next one has it, in the
   const [first, next] = [join(pool), join(two)];
   one.release(backend("a"));
   assert.deepEqual(await outcomes(board, [first, next]), ["waits", "waits"]);
-  queueOf(pool).leave(first.waiter);
+  queueOf(pool).leave(first.queued);
   assert.deepEqual(await outcomes(board, [first, next]), ["left", "a"]);
   assertNobodyWaits(board);
 });

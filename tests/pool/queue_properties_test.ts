@@ -76,13 +76,13 @@ class Model {
 
   leave(which: number): void {
     const waiting = this.#line[which % Math.max(1, this.#line.length)];
-    if (waiting !== undefined) queueOf(waiting.pool).leave(waiting.waiter);
+    if (waiting !== undefined) queueOf(waiting.pool).leave(waiting.queued);
   }
 
   halfClose(which: number): void {
     const waiting = this.#line[which % Math.max(1, this.#line.length)];
     if (waiting === undefined) return;
-    queueOf(waiting.pool).halfClosed(waiting.waiter);
+    queueOf(waiting.pool).halfClosed(waiting.queued);
     this.#halfClosed.add(waiting);
   }
 
@@ -110,28 +110,28 @@ class Model {
     assert.equal(board.count(QUEUE), this.#halfClosed.size, "half-closed");
     const count = (backend: Backend): number => this.held.filter((it) => it.backend === backend).length;
     assert.deepEqual(active(), backends.map(count));
-    for (const { tried, waiter } of this.#line) {
-      assert.ok(this.#tickMs < waiter.deadlineMs, "a timeout that was missed");
+    for (const { tried, queued } of this.#line) {
+      assert.ok(this.#tickMs < queued.deadlineMs, "a timeout that was missed");
       const wanted = backends.filter((it) => !tried.includes(it) && this.#isAvailable(it));
       const free = wanted.filter((it) => count(it) < this.#factsOf(it).maxConnections);
       assert.deepEqual(
         free.map(({ name }) => name),
         [],
-        `a slot that nobody took, for ticket ${waiter.ticket}`,
+        `a slot that nobody took, for ticket ${queued.ticket}`,
       );
-      assert.notEqual(wanted.length, 0, `nothing to wait for, for ticket ${waiter.ticket}`);
+      assert.notEqual(wanted.length, 0, `nothing to wait for, for ticket ${queued.ticket}`);
     }
   }
 
-  #checkOutcome({ pool, waiter, tried, outcome }: Waiting): void {
-    const waited = outcome?.waited;
-    if (waited === "queue_timeout") assert.ok(this.#tickMs >= waiter.deadlineMs);
-    if (typeof waited !== "object") return;
-    assert.ok(!tried.includes(waited), "tried before");
-    this.held.push({ pool, backend: waited });
+  #checkOutcome({ pool, queued, tried, outcome }: Waiting): void {
+    const how = outcome?.how;
+    if (how === "queue_timeout") assert.ok(this.#tickMs >= queued.deadlineMs);
+    if (typeof how !== "object") return;
+    assert.ok(!tried.includes(how), "tried before");
+    this.held.push({ pool, backend: how });
     if (tried.length > 0) return;
-    const earlier = this.#line.filter((it) => it.tried.length === 0 && it.waiter.ticket < waiter.ticket);
-    assert.deepEqual(earlier.map((it) => it.waiter.ticket), [], `overtaken by ${waiter.ticket}`);
+    const earlier = this.#line.filter((it) => it.tried.length === 0 && it.queued.ticket < queued.ticket);
+    assert.deepEqual(earlier.map((it) => it.queued.ticket), [], `overtaken by ${queued.ticket}`);
   }
 
   #factsOf({ name }: Backend): BackendFacts {

@@ -40,7 +40,7 @@ Deno.test("each worker sees that sessions wait in the other one", () => {
   const { one, two } = onePlace();
   const waiting = join(two);
   assert.ok(!queueOf(one).isEmpty);
-  queueOf(two).leave(waiting.waiter);
+  queueOf(two).leave(waiting.queued);
   assert.ok(queueOf(one).isEmpty);
 });
 
@@ -85,7 +85,7 @@ Deno.test("the order holds where tickets wrap around", async () => {
     // The pool has row 0, and its last ticket is there; if it ever moves, the tickets below have one sign.
     new Int32Array(shared.board.buffer)[4] = before;
     const line = [shared.one, shared.two, shared.two, shared.one, shared.two].map((pool) => join(pool));
-    const signs = new Set(line.map(({ waiter }) => Math.sign(waiter.ticket)));
+    const signs = new Set(line.map(({ queued }) => Math.sign(queued.ticket)));
     assert.equal(signs.size, 2, "tickets on both sides");
     for (const waiting of line) {
       const at = line.indexOf(waiting);
@@ -111,7 +111,7 @@ Deno.test("who leaves makes room at once, and gets nothing", async () => {
   const { board, one, two } = onePlace(2);
   const leaves = join(one);
   const line = [leaves, join(two)];
-  queueOf(one).leave(leaves.waiter);
+  queueOf(one).leave(leaves.queued);
   line.push(join(two));
   assert.equal(tryToJoin(one), undefined);
   release(one);
@@ -122,8 +122,8 @@ Deno.test("who leaves after its turn has come changes nothing: it has the slot, 
   const { board, one, active } = onePlace();
   const waiting = join(one);
   release(one);
-  queueOf(one).leave(waiting.waiter);
-  queueOf(one).leave(waiting.waiter);
+  queueOf(one).leave(waiting.queued);
+  queueOf(one).leave(waiting.queued);
   assert.equal(await ended(waiting), "a");
   assert.deepEqual(active(), [1]);
   assertNobodyWaits(board);
@@ -157,8 +157,8 @@ Deno.test("a half-closed session keeps its turn, but its place is free for anoth
   const { board, one, two } = onePlace(1);
   const first = join(one);
   assert.equal(tryToJoin(two), undefined);
-  queueOf(one).halfClosed(first.waiter);
-  queueOf(one).halfClosed(first.waiter);
+  queueOf(one).halfClosed(first.queued);
+  queueOf(one).halfClosed(first.queued);
   const line = [first, join(two)];
   assert.equal(tryToJoin(one), undefined);
   release(two);
@@ -172,17 +172,17 @@ Deno.test("a half-closed session keeps its turn, but its place is free for anoth
 Deno.test("a half-closed session that leaves, is too late or was served frees no other place", async () => {
   const { board, one, two } = onePlace(1, 500);
   const leaves = join(one);
-  queueOf(one).halfClosed(leaves.waiter);
+  queueOf(one).halfClosed(leaves.queued);
   const stays = join(two, [], 100);
-  queueOf(one).leave(leaves.waiter);
+  queueOf(one).leave(leaves.queued);
   assert.equal(tryToJoin(one), undefined);
-  queueOf(two).halfClosed(stays.waiter);
+  queueOf(two).halfClosed(stays.queued);
   const other = join(one, [], 200);
   queueOf(two).onTick(600);
   assert.deepEqual(await outcomes(board, [leaves, stays, other]), ["left", "queue_timeout", "waits"]);
   assert.equal(tryToJoin(two), undefined);
   release(two);
   assert.equal(await ended(other), "a");
-  queueOf(one).halfClosed(other.waiter);
+  queueOf(one).halfClosed(other.queued);
   assertNobodyWaits(board);
 });

@@ -80,18 +80,18 @@ class Sessions {
   async #wait(session: number, tried: readonly Backend[]): Promise<Backend> {
     const queue = queueOf(this.#pool);
     for (let attempt = 0;; attempt++) {
-      const waiter = queue.join(tried, 0, 0);
-      if (waiter === undefined) throw new Error("the queue is full");
+      const queued = queue.join(tried, 0, 0);
+      if (queued === undefined) throw new Error("the queue is full");
       this.outcome.waited++;
-      if (session % 11 === 0) queue.halfClosed(waiter);
+      if (session % 11 === 0) queue.halfClosed(queued);
       // Every thirteenth leaves, and comes again.
       if (session % 13 === 0 && attempt === 0) {
         await setImmediate();
-        queue.leave(waiter);
+        queue.leave(queued);
       }
-      const waited = await waiter.waited;
-      if (typeof waited === "object") return waited;
-      if (waited !== undefined) throw new Error(waited);
+      const outcome = await queued.outcome;
+      if (typeof outcome === "object") return outcome;
+      if (outcome !== undefined) throw new Error(outcome);
     }
   }
 
