@@ -1,46 +1,46 @@
 /**
- * Sessions that were let in and find no file descriptor for the connection to their backend.
+ * Accepted sessions that find no file descriptor for the connection to their backend.
  *
- * They wait until one is free instead of being lost, and as long as one waits nobody new is let in: a descriptor that
- * becomes free is theirs.
+ * They wait until a descriptor is free, and are not lost. As long as one of them waits, no new connection is accepted: it would take
+ * the descriptor that becomes free.
  */
 
-/** Between two tries; a session that ends frees two descriptors. */
+/** Between two tries. A session that ends frees two descriptors. */
 const RETRY_MS = 20;
 
 export class DescriptorShortage {
   readonly #later: (ms: number, call: () => void) => () => void;
-  #waiting = 0;
+  #waiters = 0;
 
-  /** @param later Calls once, after so many milliseconds; what it gives takes that back. */
+  /** @param later Calls once, after so many milliseconds. Its result cancels that. */
   constructor(later: (ms: number, call: () => void) => () => void) {
     this.#later = later;
   }
 
-  /** Whether a session waits. */
+  /** Whether sessions wait for a descriptor. */
   get hasWaiters(): boolean {
-    return this.#waiting > 0;
+    return this.#waiters > 0;
   }
 
   /**
-   * Calls in a moment, when it is worth another try for a session.
+   * Calls after a pause, when the session may dial again.
    *
-   * @return Takes that back.
+   * @return Cancels that.
    */
   wait(call: () => void): () => void {
-    this.#waiting++;
+    this.#waiters++;
     const cancel = this.#later(RETRY_MS, () => {
-      this.#waiting--;
+      this.#waiters--;
       call();
     });
     return () => {
-      this.#waiting--;
+      this.#waiters--;
       cancel();
     };
   }
 
-  /** Waits a moment, before others are let in; then it is worth another look. */
-  over(): Promise<void> {
+  /** Resolves after a pause, when the accept loop may look at {@linkcode hasWaiters} again. */
+  retryPause(): Promise<void> {
     return new Promise((resolve) => this.#later(RETRY_MS, resolve));
   }
 }

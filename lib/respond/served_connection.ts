@@ -3,7 +3,7 @@
 import type { CoarseClock, Watched } from "../core/coarse_clock.ts";
 import type { Connection } from "../core/connection.ts";
 import type { StreamSocket } from "../engine/contract.ts";
-import type { Turnstile } from "../engine/runtime/turnstile.ts";
+import type { TurnBudget } from "../engine/runtime/turn_budget.ts";
 
 /** How long a peer that has had its answer may take to go. */
 const LINGER_MS = 2_000;
@@ -11,7 +11,7 @@ const LINGER_MS = 2_000;
 export class ServedConnection implements Connection, Watched {
   readonly #socket: StreamSocket;
   readonly #clock: CoarseClock;
-  readonly #turnstile: Turnstile;
+  readonly #turnBudget: TurnBudget;
   readonly #idleTimeoutMs: number;
   /** Whether bytes have moved since the last tick, which takes note of it. */
   #hasMoved = false;
@@ -20,10 +20,10 @@ export class ServedConnection implements Connection, Watched {
   #closed = false;
 
   /** @param idleTimeoutMs 0 is none. */
-  constructor(socket: StreamSocket, clock: CoarseClock, turnstile: Turnstile, idleTimeoutMs: number) {
+  constructor(socket: StreamSocket, clock: CoarseClock, turnBudget: TurnBudget, idleTimeoutMs: number) {
     this.#socket = socket;
     this.#clock = clock;
-    this.#turnstile = turnstile;
+    this.#turnBudget = turnBudget;
     this.#idleTimeoutMs = idleTimeoutMs === 0 ? Infinity : idleTimeoutMs;
     this.#lastActiveMs = clock.exactMs();
     clock.watch(this);
@@ -33,7 +33,7 @@ export class ServedConnection implements Connection, Watched {
     return new Promise((resolve, reject) => {
       const onRead = (filled: number | null): void => {
         this.#hasMoved = true;
-        this.#turnstile.enter(() => resolve(filled));
+        this.#turnBudget.spend(() => resolve(filled));
       };
       this.#socket.read(buffer).then(onRead, reject);
     });

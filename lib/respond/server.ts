@@ -53,7 +53,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const stop = new AbortController();
 
   const serve = async (socket: StreamSocket, leave: () => void): Promise<void> => {
-    const connection = new ServedConnection(socket, clock, engine.turnstile, options.idleTimeoutMs);
+    const connection = new ServedConnection(socket, clock, engine.turnBudget, options.idleTimeoutMs);
     open.add(connection);
     try {
       if (stop.signal.aborted) return;

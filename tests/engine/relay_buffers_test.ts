@@ -10,9 +10,9 @@ import { writeAll } from "../../lib/core/connection.ts";
 import { Buffers, MEDIUM_BUFFER_BYTES, SMALL_BUFFER_BYTES } from "../../lib/engine/runtime/buffers.ts";
 import { Session } from "../../lib/dataplane/session.ts";
 import type { Engine } from "../../lib/engine/contract.ts";
-import { relay, type RelayTools } from "../../lib/engine/runtime/relay.ts";
+import { relay, type RelayDeps } from "../../lib/engine/runtime/relay.ts";
 import { RuntimeClient, RuntimeSocket } from "../../lib/engine/runtime/socket.ts";
-import { Turnstile } from "../../lib/engine/runtime/turnstile.ts";
+import { TurnBudget } from "../../lib/engine/runtime/turn_budget.ts";
 import { Ledger } from "../../lib/pool/ledger.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { Scoreboard } from "../../lib/pool/scoreboard.ts";
@@ -89,7 +89,7 @@ function poolOfOne(): Pool {
 
 async function startRelay(
   client: Pair,
-  turnstile: RelayTools["turnstile"] = new Turnstile({ size: 1 }),
+  turnBudget: RelayDeps["turnBudget"] = new TurnBudget({ size: 1 }),
 ): Promise<Relayed> {
   const backend = await pair();
   const buffers = new CountedBuffers();
@@ -117,7 +117,7 @@ async function startRelay(
     every: () => assert.fail(),
     woken: () => assert.fail(),
     relay: (client, backend, on) => {
-      relay(client as RuntimeClient, backend as RuntimeSocket, on, { buffers, turnstile });
+      relay(client as RuntimeClient, backend as RuntimeSocket, on, { buffers, turnBudget });
       relaying.resolve();
     },
   };
@@ -210,10 +210,10 @@ Deno.test("a fault of our own ends the session and is told, and the buffers come
   backend.close();
 });
 
-Deno.test("a session that ends while a chunk waits for its turn gives everything back", async () => {
+Deno.test("a session that ends while a chunk waits for a later turn gives everything back", async () => {
   const arrived = Promise.withResolvers<() => void>();
   const { client, backend, buffers, session, done } = await startRelay(await pair(), {
-    enter: arrived.resolve,
+    spend: arrived.resolve,
   });
   await writeAll(client, bytes("hello"));
   const pass = await arrived.promise;

@@ -133,7 +133,7 @@ export class Acceptor {
   /** Lets nobody in until a place is free, or those who were let in have the descriptors that they need. */
   #waitForRoom(): void {
     this.#pause();
-    const room = this.#shortage.hasWaiters ? this.#shortage.over() : this.#options.limiter.freed();
+    const room = this.#shortage.hasWaiters ? this.#shortage.retryPause() : this.#options.limiter.freed();
     void room.then(() => this.#resume());
   }
 }

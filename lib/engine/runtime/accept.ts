@@ -1,18 +1,18 @@
-// deno-lint-ignore-file no-await-in-loop -- connections are accepted one after the other
+// deno-lint-ignore-file no-await-in-loop -- connections are accepted one by one
 
-/** The accept loop: lets in as many as may come in, and outlives every error of the system. */
+/** The accept loop: accepts as many connections as the limiter allows, and survives every error of the system. */
 
 import { reasonOf } from "../../core/errors.ts";
 import type { AcceptOptions } from "../contract.ts";
 
-/** After an error such as EMFILE the next try waits, twice as long each time, as long as errors follow each other. */
+/** Pause after an error such as EMFILE. It doubles with each error that follows, up to the maximum. */
 const FIRST_PAUSE_MS = 5;
 const MAX_PAUSE_MS = 500;
 
-/** Descriptors that come and go would otherwise fill the log. */
-const TELL_AGAIN_MS = 5_000;
+/** Least time between two reports: descriptors that run out again and again would fill the log. */
+const REPORT_INTERVAL_MS = 5_000;
 
-/** Accepts until `stop`; then waits for nothing more. Owns and closes the listener. */
+/** Accepts until `stop`, then resolves. Owns and closes the listener. */
 export async function acceptConnections(
   listener: Pick<Deno.Listener, "accept" | "close">,
   options: AcceptOptions<Deno.Conn>,
@@ -22,8 +22,8 @@ export async function acceptConnections(
   stop.addEventListener("abort", close, { once: true });
   if (stop.aborted) close();
   let pauseMs = 0;
-  let lastToldMs = -Infinity;
-  let isTold = false;
+  let lastReportMs = -Infinity;
+  let isReported = false;
   while (!stop.aborted) {
     if (!limiter.enter()) {
       await limiter.freed();
@@ -32,17 +32,17 @@ export async function acceptConnections(
     try {
       const conn = await listener.accept();
       pauseMs = 0;
-      if (isTold) onTrouble("accept_recovered", {});
-      isTold = false;
+      if (isReported) onTrouble("accept_recovered", {});
+      isReported = false;
       serve(conn, limiter.leave);
     } catch (error) {
       limiter.leave();
       if (stop.aborted) break;
-      if (isGone(error)) continue;
-      if (!isTold && performance.now() - lastToldMs >= TELL_AGAIN_MS) {
+      if (isClientReset(error)) continue;
+      if (!isReported && performance.now() - lastReportMs >= REPORT_INTERVAL_MS) {
         onTrouble("accept_failing", { reason: reasonOf(error) });
-        lastToldMs = performance.now();
-        isTold = true;
+        lastReportMs = performance.now();
+        isReported = true;
       }
       pauseMs = Math.min(Math.max(pauseMs * 2, FIRST_PAUSE_MS), MAX_PAUSE_MS);
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
@@ -50,7 +50,7 @@ export async function acceptConnections(
   }
 }
 
-/** Whether it was only a client that had reset its connection while it waited; the next one may be fine. */
-function isGone(error: unknown): boolean {
+/** Whether the client had reset its connection in the backlog. That says nothing about the next connection. */
+function isClientReset(error: unknown): boolean {
   return error instanceof Deno.errors.NotConnected || error instanceof Deno.errors.ConnectionAborted;
 }

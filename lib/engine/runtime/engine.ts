@@ -10,19 +10,19 @@ import { joined } from "./joined_listener.ts";
 import { listenShared } from "./listen.ts";
 import { relay } from "./relay.ts";
 import { RuntimeClient, type RuntimeSocket } from "./socket.ts";
-import { Turnstile } from "./turnstile.ts";
+import { TurnBudget } from "./turn_budget.ts";
 
 /** The engine of a thread on the sockets of the runtime (`Deno.Conn`). */
 export class RuntimeEngine implements Engine {
-  readonly turnstile: Turnstile;
+  readonly turnBudget: TurnBudget;
   readonly every: Every = every;
   readonly woken: Woken = woken;
   readonly #buffers = new Buffers();
   readonly #shortage = new DescriptorShortage((ms, call) => this.later(ms, call));
 
-  /** @param served Those whose connections it drives: how many there are decides whether they take turns. */
-  constructor(served: { readonly size: number }) {
-    this.turnstile = new Turnstile(served);
+  /** @param sessions Those of this thread. Their number decides whether chunks may wait for a later turn. */
+  constructor(sessions: { readonly size: number }) {
+    this.turnBudget = new TurnBudget(sessions);
   }
 
   async listen(addresses: readonly Address[], backlog: number): Promise<RuntimeListener> {
@@ -54,7 +54,7 @@ export class RuntimeEngine implements Engine {
   }
 
   relay(client: RuntimeClient, backend: RuntimeSocket, on: RelayEvents): void {
-    relay(client, backend, on, { buffers: this.#buffers, turnstile: this.turnstile });
+    relay(client, backend, on, { buffers: this.#buffers, turnBudget: this.turnBudget });
   }
 
   async close(): Promise<void> {}
@@ -81,7 +81,7 @@ class RuntimeListener implements Listener {
       limiter: {
         enter: () => !shortage.hasWaiters && limiter.enter(),
         leave: limiter.leave,
-        freed: () => shortage.hasWaiters ? shortage.over() : limiter.freed(),
+        freed: () => shortage.hasWaiters ? shortage.retryPause() : limiter.freed(),
       },
     });
   }

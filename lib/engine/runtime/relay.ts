@@ -1,28 +1,30 @@
 /**
- * The relay: bytes from client to backend and from backend to client until both directions have ended.
+ * The relay: bytes from client to backend and from backend to client, until both directions have finished.
  *
- * The end of one direction is passed on as the end of that direction only (half-close, RFC 9293, 3.6). A write waits
- * until the system has taken it, and nothing is read meanwhile: a slow reader slows its writer, and a direction never
- * holds more than one buffer.
+ * A direction ends when its source has closed its sending side. That end is passed on as the end of this direction only (half-close,
+ * RFC 9293, 3.6). A direction fails when its source or its sink is gone. Either way it finishes: it reads and writes no more.
+ *
+ * A direction reads only after the system has taken its last write. So a slow reader slows its writer, and a direction never holds
+ * more than one buffer.
  */
 
 import { setImmediate } from "node:timers";
 import { writeAll } from "../../core/connection.ts";
 import type { Direction, RelayEvents } from "../contract.ts";
 import type { Buffers } from "./buffers.ts";
-import { dropEarly } from "./early_read.ts";
+import { releaseEarlyReads } from "./early_read.ts";
 import type { RuntimeClient, RuntimeSocket } from "./socket.ts";
-import type { Turnstile } from "./turnstile.ts";
+import type { TurnBudget } from "./turn_budget.ts";
 
 /** What relays of one worker share. */
-export interface RelayTools {
+export interface RelayDeps {
   readonly buffers: Buffers;
-  readonly turnstile: Pick<Turnstile, "enter">;
+  readonly turnBudget: Pick<TurnBudget, "spend">;
 }
 
 /**
- * What one direction moves before it lets all others have their turn. Reads and writes that need not wait are done within
- * one turn of the event loop, so that a direction whose bytes keep coming would have the thread for itself.
+ * After this many bytes a direction pauses for one turn of the event loop. Reads and writes that need not wait are done within a
+ * single turn, so a direction whose bytes keep coming would block all others.
  */
 const FAIR_SHARE_BYTES = 128 * 1024;
 
@@ -31,57 +33,57 @@ export function relay(
   client: RuntimeClient,
   backend: RuntimeSocket,
   on: RelayEvents,
-  tools: RelayTools,
+  deps: RelayDeps,
 ): void {
-  const ends: Ends = { going: 2, hasEnded: false };
-  if (backend.sentFirst === undefined) pump(client, backend, "in", on, tools, ends);
-  else pumpAfter(backend.sentFirst, client, backend, on, tools, ends);
-  pump(client, backend, "out", on, tools, ends);
+  const state: RelayState = { running: 2, hasEnded: false };
+  if (backend.sentFirst === undefined) pump(client, backend, "in", on, deps, state);
+  else pumpAfter(backend.sentFirst, client, backend, on, deps, state);
+  pump(client, backend, "out", on, deps, state);
 }
 
-/** Sends something of our own to the backend before the client's bytes. */
+/** Sends the preface to the backend before the client's bytes. */
 function pumpAfter(
   preface: Uint8Array,
   client: RuntimeClient,
   backend: RuntimeSocket,
   on: RelayEvents,
-  tools: RelayTools,
-  ends: Ends,
+  deps: RelayDeps,
+  state: RelayState,
 ): void {
-  const pumpIn = (): void => pump(client, backend, "in", on, tools, ends);
-  // A failed write fails the first one of the pump as well.
+  const pumpIn = (): void => pump(client, backend, "in", on, deps, state);
+  // If this write fails, so does the first write of the pump, which reports it.
   writeAll(backend.conn, preface).then(pumpIn, pumpIn);
 }
 
-/** What the two directions know of each other. */
-interface Ends {
-  /** How many will still read and write. */
-  going: number;
-  /** Whether one has passed on its end. */
+/** What the two directions share. */
+interface RelayState {
+  /** Directions that have not finished. */
+  running: number;
+  /** Whether one direction has ended, and its end was passed on. */
   hasEnded: boolean;
 }
 
 /**
- * Moves the bytes of one direction until its source ends, then ends the sending side of its sink.
+ * Moves the bytes of one direction until its source ends, then closes the sending side of its sink.
  *
- * It goes round by callbacks that are made once: awaiting makes two closures and a context for each read and each write,
- * which short sessions feel (docs/benchmarks.md). None of the callbacks throws: the error would be lost.
+ * The callbacks are made once a direction. Awaiting would make two closures and a context for each read and each write, which costs
+ * short sessions measurably (docs/benchmarks.md). None of the callbacks throws: the error would be lost.
  */
 function pump(
   client: RuntimeClient,
   backend: RuntimeSocket,
   direction: Direction,
   on: RelayEvents,
-  { buffers, turnstile }: RelayTools,
-  ends: Ends,
+  { buffers, turnBudget }: RelayDeps,
+  state: RelayState,
 ): void {
   const isIn = direction === "in";
   const source = isIn ? client.conn : backend.conn;
   const sink = isIn ? backend.conn : client.conn;
-  // The client's first read was begun before there was a backend.
+  // The client's first read has begun before there was a backend.
   let early = isIn ? client.takeEarly() : undefined;
   let buffer = early?.buffer ?? buffers.small();
-  /** What was read last. Kept for the next read, which often brings as much: a view costs more than it looks. */
+  /** What was read last. The next read is often as long and uses the same view: making one is costly. */
   let chunk = buffer;
   let written = 0;
   let chunks = 0;
@@ -91,14 +93,14 @@ function pump(
 
   const read = (): void => {
     isReading = true;
-    (early?.filled ?? source.read(buffer)).then(onRead, onGone);
+    (early?.filled ?? source.read(buffer)).then(onRead, onFailed);
   };
 
   const onRead = (filled: number | null): void => {
     isReading = false;
     if (filled === null) return endSink();
     if (filled !== chunk.length) chunk = filled === buffer.length ? buffer : buffer.subarray(0, filled);
-    turnstile.enter(write);
+    turnBudget.spend(write);
   };
 
   const write = (): void => {
@@ -106,13 +108,13 @@ function pump(
     written = 0;
     isWriting = true;
     on.writesPending(1);
-    sink.write(chunk).then(onWritten, onGone);
+    sink.write(chunk).then(onWritten, onFailed);
   };
 
   const onWritten = (bytes: number): void => {
     written += bytes;
     if (written < chunk.length) {
-      sink.write(chunk.subarray(written)).then(onWritten, onGone);
+      sink.write(chunk.subarray(written)).then(onWritten, onFailed);
       return;
     }
     isWriting = false;
@@ -121,7 +123,7 @@ function pump(
       on.moved(direction, written);
       takeNextBuffer();
     } catch (fault) {
-      return over(fault);
+      return finish(fault);
     }
     bytesThisTurn += written;
     if (bytesThisTurn < FAIR_SHARE_BYTES) return read();
@@ -138,44 +140,44 @@ function pump(
   };
 
   const endSink = (): void => {
-    // When the other direction has ended before, both connections are closed at once, and that says it as well.
-    if (ends.hasEnded) ended();
-    else sink.closeWrite().then(ended, onGone);
+    // If the other direction has ended before, the owner now closes both connections. That tells the sink as well.
+    if (state.hasEnded) onEndPassedOn();
+    else sink.closeWrite().then(onEndPassedOn, onFailed);
   };
 
-  const ended = (): void => {
-    ends.hasEnded = true;
+  const onEndPassedOn = (): void => {
+    state.hasEnded = true;
     on.directionEnded(direction);
-    over();
+    finish();
   };
 
   /** A failed read means the source is gone, a failed write the sink. The cause is irrelevant. */
-  const onGone = (): void => {
+  const onFailed = (): void => {
     const isClientGone = isReading === isIn;
     if (isWriting) on.writesPending(-1);
     try {
       if (isClientGone) on.clientGone();
       else on.backendGone();
     } catch (fault) {
-      return over(fault);
+      return finish(fault);
     }
-    if (isClientGone) return over();
-    if (isIn) discard(source, buffer).then(over);
+    if (isClientGone) return finish();
+    if (isIn) discard(source, buffer).then(finish);
     else {
       endSending(sink).then(() => {
         on.clientTold();
-        over();
+        finish();
       });
     }
   };
 
-  const over = (fault?: unknown): void => {
+  const finish = (fault?: unknown): void => {
     buffers.giveBack(buffer);
-    if (early?.next !== undefined) void dropEarly(early.next, buffers);
-    ends.going--;
+    if (early?.next !== undefined) void releaseEarlyReads(early.next, buffers);
+    state.running--;
     try {
       if (fault !== undefined) on.fault(fault);
-      if (ends.going === 0) on.finished();
+      if (state.running === 0) on.finished();
     } catch (another) {
       on.fault(another);
     }
@@ -185,24 +187,24 @@ function pump(
 }
 
 /**
- * Turns off Nagle's algorithm (RFC 896), which would hold back the small segments that a peer has sent at once. It can
- * hold back none before the second write, so that short sessions do without this system call.
+ * Turns off Nagle's algorithm (RFC 896), which would delay small segments that the peer has sent at once. It delays none before
+ * the second write, so short sessions do without this system call.
  */
 function sendAtOnce(conn: Deno.Conn): void {
   try {
     if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
   } catch {
-    // The peer is gone already; the next read or write says so.
+    // The peer is gone; the next read or write fails and reports it.
   }
 }
 
-/** Reads and drops the rest: closing with unread bytes would reset the peer's connection. */
+/** Reads and drops what is left: closing with unread bytes would reset the peer's connection. */
 async function discard(source: Deno.Conn, buffer: Uint8Array): Promise<void> {
   try {
     // deno-lint-ignore no-await-in-loop -- a stream is read in order
     while (await source.read(buffer) !== null);
   } catch {
-    // The peer, or the session, is gone; so is the reason to read on.
+    // The peer is gone, or the session has ended, so nothing is left to read.
   }
 }
 
@@ -210,6 +212,6 @@ async function endSending(conn: Deno.Conn): Promise<void> {
   try {
     await conn.closeWrite();
   } catch {
-    // The client is gone as well; its own direction says so.
+    // The client is gone as well; the other direction reports it.
   }
 }

@@ -8,7 +8,13 @@ import type {
   StreamSocket,
 } from "../contract.ts";
 import type { Buffers } from "./buffers.ts";
-import { collect, dropEarly, type EarlyRead, readEarly, readOn } from "./early_read.ts";
+import {
+  beginEarlyRead,
+  collectFirstBytes,
+  type EarlyRead,
+  readUntilEnd,
+  releaseEarlyReads,
+} from "./early_read.ts";
 
 /** A connection of the runtime. */
 export class RuntimeSocket implements Socket, StreamSocket {
@@ -84,18 +90,18 @@ export class RuntimeClient extends RuntimeSocket implements ClientSocket {
   }
 
   readAhead(on: Pick<RelayEvents, "clientGone">): void {
-    this.#early = readEarly(this.conn, this.#buffers);
+    this.#early = beginEarlyRead(this.conn, this.#buffers);
     this.#early.filled.catch(() => on.clientGone());
   }
 
   async hasEnded(isWaiting: () => boolean): Promise<boolean> {
     if (this.#early === undefined) return false;
-    return await readOn(this.#early, this.conn, this.#buffers, isWaiting) === "ended";
+    return await readUntilEnd(this.#early, this.conn, this.#buffers, isWaiting) === "ended";
   }
 
   firstBytes(isEnough: (bytes: Uint8Array) => boolean, on: FirstBytesEvents): void {
     if (this.#early === undefined) throw new TypeError("Cannot read first bytes: nothing is read ahead");
-    collect(this.#early, this.conn, this.#buffers, isEnough).then((found) => {
+    collectFirstBytes(this.#early, this.conn, this.#buffers, isEnough).then((found) => {
       if (found === "gone") return on.clientGone();
       found.next?.filled.catch(() => on.clientGone());
       if (found.isEnough) on.enough(found.bytes);
@@ -113,7 +119,7 @@ export class RuntimeClient extends RuntimeSocket implements ClientSocket {
   override close(): void {
     super.close();
     const early = this.takeEarly();
-    if (early !== undefined) void dropEarly(early, this.#buffers);
+    if (early !== undefined) void releaseEarlyReads(early, this.#buffers);
   }
 }
 

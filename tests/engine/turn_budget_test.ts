@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
-import { MAX_TURN_CHUNKS, Turnstile } from "../../lib/engine/runtime/turnstile.ts";
+import { MAX_TURN_CHUNKS, TurnBudget } from "../../lib/engine/runtime/turn_budget.ts";
 
 /** Resolves at the end of this turn of the event loop. */
 function endOfTurn(): Promise<void> {
@@ -8,8 +8,8 @@ function endOfTurn(): Promise<void> {
 }
 
 /** As many chunks as that arrive at once; gives the list of those that have passed, which grows. */
-function arrive(turnstile: Turnstile, names: readonly number[], passed: number[]): void {
-  for (const name of names) turnstile.enter(() => passed.push(name));
+function arrive(budget: TurnBudget, names: readonly number[], passed: number[]): void {
+  for (const name of names) budget.spend(() => passed.push(name));
 }
 
 const CROWD = { size: 1_000 };
@@ -17,28 +17,28 @@ const CROWD = { size: 1_000 };
 const upTo = (end: number, start = 0): number[] => Array.from({ length: end - start }, (_, i) => start + i);
 
 Deno.test("a turn passes on so many chunks, and the others go in their order when more arrive", async () => {
-  const turnstile = new Turnstile(CROWD);
+  const budget = new TurnBudget(CROWD);
   const passed: number[] = [];
   const crowd = 2 * MAX_TURN_CHUNKS + 10;
-  arrive(turnstile, upTo(crowd), passed);
+  arrive(budget, upTo(crowd), passed);
   assert.deepEqual(passed, upTo(MAX_TURN_CHUNKS));
   await endOfTurn();
   assert.deepEqual(passed, upTo(MAX_TURN_CHUNKS));
-  arrive(turnstile, [crowd], passed);
+  arrive(budget, [crowd], passed);
   assert.deepEqual(passed, upTo(2 * MAX_TURN_CHUNKS));
   await endOfTurn();
-  arrive(turnstile, [crowd + 1], passed);
+  arrive(budget, [crowd + 1], passed);
   assert.deepEqual(passed.toSorted((a, b) => a - b), upTo(crowd + 2));
   assert.deepEqual(passed.filter((name) => name <= crowd), upTo(crowd + 1));
 });
 
 Deno.test("those who wait go on when nothing more arrives", async () => {
-  const turnstile = new Turnstile(CROWD);
+  const budget = new TurnBudget(CROWD);
   const passed: number[] = [];
   const crowd = upTo(5 * MAX_TURN_CHUNKS);
   const last = new Promise<void>((resolve) => {
-    arrive(turnstile, crowd, passed);
-    turnstile.enter(resolve);
+    arrive(budget, crowd, passed);
+    budget.spend(resolve);
   });
   assert.deepEqual(passed, upTo(MAX_TURN_CHUNKS));
   await last;
@@ -46,10 +46,10 @@ Deno.test("those who wait go on when nothing more arrives", async () => {
 });
 
 Deno.test("a few chunks a turn never wait, however many turns there are", async () => {
-  const turnstile = new Turnstile(CROWD);
+  const budget = new TurnBudget(CROWD);
   for (let turn = 0; turn < 100; turn++) {
     const passed: number[] = [];
-    arrive(turnstile, upTo(MAX_TURN_CHUNKS / 2), passed);
+    arrive(budget, upTo(MAX_TURN_CHUNKS / 2), passed);
     assert.deepEqual(passed, upTo(MAX_TURN_CHUNKS / 2));
     // deno-lint-ignore no-await-in-loop -- turns follow one another
     await endOfTurn();
@@ -57,8 +57,8 @@ Deno.test("a few chunks a turn never wait, however many turns there are", async 
 });
 
 Deno.test("as few sessions as the runtime serves in one turn never wait", () => {
-  const turnstile = new Turnstile({ size: 64 });
+  const budget = new TurnBudget({ size: 64 });
   const passed: number[] = [];
-  arrive(turnstile, upTo(1_000), passed);
+  arrive(budget, upTo(1_000), passed);
   assert.deepEqual(passed, upTo(1_000));
 });
