@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type Address, parseListenAddress } from "../../lib/core/address.ts";
+import { RuntimeEngine } from "../../lib/engine/runtime/engine.ts";
 import { listenShared } from "../../lib/engine/runtime/listen.ts";
 import { settleAddresses } from "../../lib/engine/runtime/settle.ts";
 
@@ -58,6 +59,17 @@ Deno.test("a socket file that nobody answers is taken over; one that is answered
   await assert.rejects(listenShared(parseListenAddress(`unix:${folder}/file`), 16), { name: "RunError" });
   assert.equal(await Deno.readTextFile(`${folder}/file`), "precious");
   await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a listener of which one address fails has no other address open", async () => {
+  const free = settle(parseListenAddress("127.0.0.1:0"));
+  const missing = parseListenAddress("203.0.113.1:5678");
+  const engine = new RuntimeEngine({ size: 0 });
+  for (const addresses of [[free, missing], [missing, free]]) {
+    await assert.rejects(engine.listen(addresses, 16), /203\.0\.113\.1:5678/);
+    assert.ok(free.transport === "tcp");
+    Deno.listen({ hostname: free.host, port: free.port }).close();
+  }
 });
 
 Deno.test("an address that this machine does not have is named in one sentence", async () => {

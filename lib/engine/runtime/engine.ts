@@ -26,7 +26,13 @@ export class RuntimeEngine implements Engine {
   }
 
   async listen(addresses: readonly Address[], backlog: number): Promise<RuntimeListener> {
-    const sockets = await Promise.all(addresses.map((address) => listenShared(address, backlog)));
+    const tries = await Promise.allSettled(addresses.map((address) => listenShared(address, backlog)));
+    const sockets = tries.flatMap((it) => it.status === "fulfilled" ? [it.value] : []);
+    const failed = tries.find((it) => it.status === "rejected");
+    if (failed !== undefined) {
+      for (const socket of sockets) socket.close();
+      throw failed.reason;
+    }
     return new RuntimeListener(sockets, this.#shortage, this.#buffers);
   }
 
