@@ -193,6 +193,32 @@ Deno.test("a preface is sent before what the client has sent, and is not counted
   for (const socket of [client, backend, front.peer]) socket.close();
 });
 
+Deno.test("a preface switches Nagle's algorithm off, so that the first bytes of the client do not wait behind it", async () => {
+  const [front, back] = [await pair(), await pair()];
+  const client = new RuntimeClient(front.end, new Buffers());
+  client.readAhead({ clientGone: () => assert.fail("it has not gone") });
+  const steps: string[] = [];
+  const { write, setNoDelay } = back.end;
+  back.end.write = (chunk) => {
+    steps.push(text(chunk));
+    return write.call(back.end, chunk);
+  };
+  back.end.setNoDelay = (isOn) => {
+    steps.push(`no delay: ${isOn}`);
+    setNoDelay.call(back.end, isOn);
+  };
+  const backend = new RuntimeSocket(back.end);
+  backend.preface(bytes("PREFACE "));
+  const relay = relayTo(client, backend);
+  await writeAll(front.peer, bytes("hello"));
+  await front.peer.closeWrite();
+  assert.equal(text(await readAll(back.peer)), "PREFACE hello");
+  assert.deepEqual(steps, ["no delay: true", "PREFACE ", "hello"]);
+  back.peer.close();
+  await relay.finished;
+  for (const socket of [client, backend, front.peer]) socket.close();
+});
+
 Deno.test("a client that says nothing gets the answer to the preface", async () => {
   const [front, back] = [await pair(), await pair()];
   const client = new RuntimeClient(front.end, new Buffers());

@@ -41,7 +41,7 @@ export function relay(
   pump(client, backend, "out", on, deps, state);
 }
 
-/** Sends the preface to the backend before the client's bytes. */
+/** Sends the preface to the backend before the client's bytes, the first of which are then the second write. */
 function pumpAfter(
   preface: Uint8Array,
   client: RuntimeClient,
@@ -51,6 +51,7 @@ function pumpAfter(
   state: RelayState,
 ): void {
   const pumpIn = (): void => pump(client, backend, "in", on, deps, state);
+  sendAtOnce(backend.conn);
   // If this write fails, so does the first write of the pump, which reports it.
   writeAll(backend.conn, preface).then(pumpIn, pumpIn);
 }
