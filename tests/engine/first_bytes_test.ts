@@ -161,6 +161,35 @@ Deno.test("a client that resets while its first bytes are waited for, or after t
   }
 });
 
+Deno.test("a socket that was closed just after bytes came is told as gone, asks nothing and reads no more", async () => {
+  for (const filled of [6, null]) {
+    const first = Promise.withResolvers<number | null>();
+    let reads = 0;
+    const conn = {
+      read: () => ++reads === 1 ? first.promise : assert.fail("it is closed"),
+      close: () => {},
+    };
+    const client = new RuntimeClient(conn as unknown as Deno.Conn, new Buffers());
+    const line = firstLine(client, () => assert.fail("it is closed"));
+    first.resolve(filled);
+    client.close();
+    assert.equal((await line).how, "gone");
+    assert.equal(reads, 1);
+  }
+});
+
+Deno.test("a socket that is closed between the answer and its telling is told as gone", async () => {
+  const { peer, end } = await pair();
+  const client = new RuntimeClient(end, new Buffers());
+  const line = firstLine(client, (bytes) => {
+    queueMicrotask(() => client.close());
+    return hasLine(bytes);
+  });
+  await writeAll(peer, bytes("whole\n"));
+  assert.equal((await line).how, "gone");
+  peer.close();
+});
+
 Deno.test("a question that throws is a fault, and the client can be closed", async () => {
   const { peer, end } = await pair();
   const client = new RuntimeClient(end, new Buffers());

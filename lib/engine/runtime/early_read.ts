@@ -51,6 +51,7 @@ export interface FirstBytes {
  *
  * @return All bytes so far. When they are enough, another read has begun after them, so that a client that is gone is noticed. "gone"
  * when the client has reset its connection, or the connection was closed.
+ * @param isOpen Asked after each wait: once the connection is closed, its buffers may serve others.
  * @throws What `isEnough` throws.
  */
 export async function collectFirstBytes(
@@ -58,6 +59,7 @@ export async function collectFirstBytes(
   client: Deno.Conn,
   buffers: Buffers,
   isEnough: (bytes: Uint8Array) => boolean,
+  isOpen: () => boolean,
 ): Promise<FirstBytes | "gone"> {
   let bytes: Uint8Array = new Uint8Array(0);
   // How much of the buffer of `read` is in `bytes`.
@@ -65,7 +67,7 @@ export async function collectFirstBytes(
   for (;;) {
     // deno-lint-ignore no-await-in-loop -- a stream is read in order
     const filled = await read.filled.catch(() => "gone" as const);
-    if (filled === "gone") return filled;
+    if (filled === "gone" || !isOpen()) return "gone";
     const more = filled === null ? 0 : filled - used;
     if (more === 0) return { isEnough: false, bytes, next: undefined };
     bytes = joined(bytes, read.buffer.subarray(used, used + more));

@@ -100,9 +100,11 @@ export class RuntimeClient extends RuntimeSocket implements ClientSocket {
   }
 
   firstBytes(isEnough: (bytes: Uint8Array) => boolean, on: FirstBytesEvents): void {
-    if (this.#early === undefined) throw new TypeError("Cannot read first bytes: nothing is read ahead");
-    collectFirstBytes(this.#early, this.conn, this.#buffers, isEnough).then((found) => {
-      if (found === "gone") return on.clientGone();
+    const early = this.#early;
+    if (early === undefined) throw new TypeError("Cannot read first bytes: nothing is read ahead");
+    const isOpen = (): boolean => this.#early === early;
+    collectFirstBytes(early, this.conn, this.#buffers, isEnough, isOpen).then((found) => {
+      if (found === "gone" || !isOpen()) return on.clientGone();
       found.next?.filled.catch(() => on.clientGone());
       if (found.isEnough) on.enough(found.bytes);
       else on.tooFew(found.bytes);
