@@ -4,10 +4,10 @@ import type { Address } from "../../core/address.ts";
 import type { DialEvents } from "../contract.ts";
 import { EAGAIN, EINPROGRESS, SystemError } from "./errno.ts";
 import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "./linux.ts";
-import { zoneIndex } from "./listening.ts";
 import { encodeAddress, type SocketAddress } from "./sockaddr.ts";
 import { EpollSocket, type SocketOwner } from "./socket.ts";
 import type { EngineTools } from "./tools.ts";
+import { zoneIndex } from "./zone_index.ts";
 
 /** Between two tries at a Unix socket whose queue is full: with TCP the system itself tries again. */
 const QUEUE_RETRY_MS = 20;

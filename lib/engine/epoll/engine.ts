@@ -2,11 +2,13 @@ import type { Address } from "../../core/address.ts";
 import type { Every } from "../../core/every.ts";
 import { type Woken, woken } from "../../core/woken.ts";
 import type { AcceptOptions, ClientSocket, DialEvents, Engine, Listener, RelayEvents } from "../contract.ts";
+import type { Confinement, Reach } from "../confinement.ts";
 import { DescriptorShortage } from "../descriptor_shortage.ts";
 import { ring } from "./bell.ts";
 import { Acceptor } from "./acceptor.ts";
 import { Buffers } from "./buffers.ts";
 import type { EpollClient } from "./client.ts";
+import { confine } from "./confine/confine.ts";
 import { Descriptors } from "./descriptors.ts";
 import { DialEach } from "./dial_each.ts";
 import { DialOne } from "./dial_one.ts";
@@ -94,6 +96,11 @@ export class EpollEngine implements Engine {
 
   relay(client: EpollClient, backend: EpollSocket, on: RelayEvents): void {
     relay(client, backend, on);
+  }
+
+  /** Gives up all that this thread does not need, for good. Call it once, when it listens. */
+  confine(reach: Reach): Confinement {
+    return confine(this.#tools.libc, reach);
   }
 
   /** Wakes all threads whose loops watch the same bell. */

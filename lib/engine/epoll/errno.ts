@@ -4,6 +4,7 @@ export const EINTR = 4;
 export const EAGAIN = 11;
 export const ENOMEM = 12;
 export const EPIPE = 32;
+export const ENOSYS = 38;
 export const ECONNRESET = 104;
 export const ENOBUFS = 105;
 export const EINPROGRESS = 115;
@@ -23,6 +24,7 @@ const NAMES: Readonly<Record<number, string>> = {
   30: "EROFS",
   32: "EPIPE",
   36: "ENAMETOOLONG",
+  38: "ENOSYS",
   71: "EPROTO",
   92: "ENOPROTOOPT",
   95: "EOPNOTSUPP",
@@ -50,6 +52,8 @@ const TEXTS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   ENFILE: "too many open files in the system",
   EMFILE: "too many open files",
+  ENOSYS: "this kernel does not have it",
+  EOPNOTSUPP: "operation not supported",
   EPIPE: "the peer takes no more",
   EADDRINUSE: "address in use",
   EADDRNOTAVAIL: "address not available",

@@ -20,10 +20,24 @@ const SYMBOLS = {
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
-  if_nametoindex: { parameters: ["buffer"], result: "i32" },
   ioctl: { parameters: ["i32", "i32", "buffer"], result: "i32" },
+  // The C library has no functions for these. `syscall` takes as many arguments as the call has, each in a register.
+  landlock_add_rule: { name: "syscall", parameters: ["usize", "i32", "i32", "buffer", "u32"], result: "i32" },
+  landlock_create_ruleset: {
+    name: "syscall",
+    parameters: ["usize", "buffer", "usize", "u32"],
+    result: "i32",
+  },
+  landlock_restrict_self: { name: "syscall", parameters: ["usize", "i32", "u32"], result: "i32" },
   listen: { parameters: ["i32", "i32"], result: "i32" },
   memcpy: { parameters: ["buffer", "pointer", "i32"], result: "pointer" },
+  memcpy_address: { name: "memcpy", parameters: ["buffer", "buffer", "usize"], result: "usize" },
+  prctl: { parameters: ["i32", "usize", "usize", "usize", "usize"], result: "i32" },
+  prctl_buffer: {
+    name: "prctl",
+    parameters: ["i32", "usize", "buffer", "usize", "usize"],
+    result: "i32",
+  },
   recv: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
   send: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
   setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
@@ -37,7 +51,12 @@ const SYMBOLS = {
 type Symbols = Deno.StaticForeignLibraryInterface<typeof SYMBOLS>;
 
 /** The C library as one thread uses it. Numbers of errors belong to the thread that made the call. */
-export interface Libc extends Omit<Symbols, "__errno_location" | "memcpy"> {
+export interface Libc extends Omit<Symbols, "__errno_location" | "memcpy" | "memcpy_address"> {
+  /**
+   * Where a buffer is in memory, for a structure that points to it. It must not move: more than 64 bytes, in an ArrayBuffer of its
+   * own. The runtime's own way needs the permission for all libraries.
+   */
+  addressOf(buffer: Uint8Array<ArrayBuffer>): bigint;
   /** Why the last call failed. Read it at once: the runtime makes calls of its own between two turns. */
   errno(): number;
   /** Where the library was found: a full path, or a bare name. */
@@ -67,11 +86,13 @@ export function openLibc(): Libc {
   const opened = openFirst();
   if ("missing" in opened) throw new RunError(`the engine epoll cannot be used: ${opened.missing}`);
   const { library, path } = opened;
-  const { __errno_location, memcpy, ...calls } = library.symbols;
+  const { __errno_location, memcpy, memcpy_address, ...calls } = library.symbols;
   const location = __errno_location();
   const number = new Int32Array(1);
   return {
     ...calls,
+    // It copies nothing and gives back its first argument.
+    addressOf: (buffer) => memcpy_address(buffer, buffer, 0n),
     errno: () => {
       memcpy(number, location, 4);
       return number[0] ?? 0;

@@ -27,6 +27,7 @@ export const IPV6_V6ONLY = 26;
 export const SHUT_WR = 1;
 export const MSG_NOSIGNAL = 0x4000;
 export const SIOCOUTQ = 0x5411;
+export const SIOCGIFINDEX = 0x8933;
 
 export const EFD_NONBLOCK = SOCK_NONBLOCK;
 export const EFD_CLOEXEC = SOCK_CLOEXEC;

@@ -1,7 +1,6 @@
 /** Listening sockets: opened once in a process, and used by every thread by their number. */
 
 import type { Address } from "../../core/address.ts";
-import { zoneOf } from "../../core/zone.ts";
 import type { Keepalive } from "../contract.ts";
 import { SystemError } from "./errno.ts";
 import type { Libc } from "./libc.ts";
@@ -17,6 +16,7 @@ import {
 } from "./linux.ts";
 import { keepAlive, sendAtOnce, setOption } from "./options.ts";
 import { encodeAddress } from "./sockaddr.ts";
+import { zoneIndex } from "./zone_index.ts";
 
 export interface ListeningOptions {
   readonly backlog: number;
@@ -47,12 +47,4 @@ export function openListening(libc: Libc, address: Address, options: ListeningOp
     throw error;
   }
   return fd;
-}
-
-/** The number of the interface of a link-local address; 0 for any other. */
-export function zoneIndex(libc: Pick<Libc, "if_nametoindex">, address: Address): number {
-  const zone = address.transport === "tcp" ? zoneOf(address.host) : undefined;
-  if (zone === undefined) return 0;
-  if (/^\d+$/.test(zone)) return Number(zone);
-  return libc.if_nametoindex(new TextEncoder().encode(`${zone}\0`));
 }
