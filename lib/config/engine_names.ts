@@ -5,3 +5,8 @@ export type EngineChoice = typeof ENGINES[number];
 
 /** One that runs. */
 export type EngineName = Exclude<EngineChoice, "auto">;
+
+/** What `confinement` can say. */
+export const CONFINEMENTS = ["best_effort", "required"] as const;
+
+export type ConfinementChoice = typeof CONFINEMENTS[number];

@@ -21,8 +21,8 @@ import {
   refuseTruth,
   section,
 } from "./fields.ts";
-import { ENGINES } from "./engine_names.ts";
 import { keepalive } from "./keepalive_schema.ts";
+import { CONFINEMENTS, ENGINES } from "./engine_names.ts";
 import { pool } from "./pool_schema.ts";
 
 export { ALGORITHMS } from "./pool_schema.ts";
@@ -124,6 +124,11 @@ export const configSchema = section("the configuration", {
     ENGINES,
     "How workers drive their sockets: runtime, by Deno's own; epoll, by calls of the system, on Linux and with --allow-ffi; auto takes epoll where it can be had.",
   ).prefault("auto"),
+  confinement: choice(
+    "confinement",
+    CONFINEMENTS,
+    "Workers of the engine epoll have the kernel take away what they do not need (Landlock, seccomp): best_effort, as far as the kernel can; required: not starting where it lacks a part.",
+  ).prefault("best_effort"),
   workers: z.union(
     [z.literal("auto"), z.int().min(1, workersRefused).max(256, workersRefused)],
     workersRefused,
@@ -147,6 +152,7 @@ export const configSchema = section("the configuration", {
   admin: it.admin,
   log: it.log,
   engine: it.engine,
+  confinement: it.confinement,
   workers: it.workers,
   shutdownDelayMs: it.shutdown_delay,
   shutdownTimeoutMs: it.shutdown_timeout,

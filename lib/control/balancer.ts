@@ -10,6 +10,7 @@ import { socketsOf } from "../dataplane/messages.ts";
 import { HealthMonitor } from "../health/monitor.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
 import { BackendNames } from "./backend_names.ts";
+import { checkConfinement, confinementFields } from "./confinement.ts";
 import { drainTimeoutOf, fileNeeds, watchedPools, workersOf } from "./demands.ts";
 import { introduceBackends, setFacts } from "./facts.ts";
 import { type EngineHost, makeEngineHost } from "./engine_host.ts";
@@ -80,6 +81,7 @@ export class Balancer {
     this.#options = options;
     this.#config = options.config;
     this.#engine = makeEngineHost(options.config.engine);
+    checkConfinement(this.#engine.name, this.#config.confinement);
     this.#ports = this.#engine.holdPorts();
     this.scoreboard = new Scoreboard(undefined, undefined, this.#engine.ring);
     this.#rows = new RowBook(this.scoreboard);
@@ -156,7 +158,11 @@ export class Balancer {
         log.info("listening", { address: formatAddress(address), listener: name, pool });
       }
     }
-    log.info("ready", { workers: workersOf(this.#config), engine: this.engine.name });
+    log.info("ready", {
+      workers: workersOf(this.#config),
+      engine: this.engine.name,
+      ...confinementFields(this.generations.current?.confinement ?? []),
+    });
   }
 
   /** Whether it accepts connections by now, or will soon do so no more. */
@@ -246,6 +252,7 @@ export class Balancer {
     const [before, current] = [this.#config, this.generations.current];
     if (this.#stop.signal.aborted) throw new RunError(STOPPING);
     if (current === undefined) throw new RunError("the balancer could not be started");
+    checkConfinement(this.#engine.name, config.confinement);
     const plan = await this.#nextPlan(config, { plan: current.plan, config: before });
     const isKept = canFollow(partsOf(current.plan, before), partsOf(plan, config), current.permitted);
     introduceBackends(this.scoreboard, plan, config, current.plan);

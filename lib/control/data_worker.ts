@@ -13,6 +13,7 @@ import { type EndReason, type SessionRecord, UNSERVED } from "../dataplane/recor
 import type { PoolChange } from "../pool/pool.ts";
 import type { BackendRow } from "../pool/row.ts";
 import type { TallyEntry } from "../pool/tally.ts";
+import type { Confinement } from "../engine/confinement.ts";
 import { waitForAnswer } from "./patience.ts";
 import { type Permissions, workerPermissions } from "./permissions.ts";
 
@@ -47,8 +48,8 @@ export type WorkerEnd = { readonly drained: true; readonly closedSessions: numbe
 const ASK_PATIENCE_MS = 2_000;
 
 export class DataWorker {
-  /** Resolves when the worker listens, and can be told to accept; rejects with a {@linkcode RunError} when it cannot. */
-  readonly listening: Promise<void>;
+  /** Resolves when the worker listens and is confined, and can be told to accept; rejects with a {@linkcode RunError} when it cannot. */
+  readonly listening: Promise<Confinement>;
   /** Whether it has come to listen. */
   hasListened = false;
   /** Largest event-loop lag since the last report, in ms. */
@@ -65,7 +66,7 @@ export class DataWorker {
   readonly #events: WorkerNews;
   readonly #requests = new Map<number, (answer: unknown) => void>();
   #lastRequest = 0;
-  readonly #listening = Promise.withResolvers<void>();
+  readonly #listening = Promise.withResolvers<Confinement>();
   readonly #closed = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<WorkerEnd>();
 
@@ -163,7 +164,7 @@ export class DataWorker {
     switch (message.type) {
       case "listening":
         this.hasListened = true;
-        return this.#listening.resolve();
+        return this.#listening.resolve(message.confinement);
       case "closed":
         return this.#closed.resolve();
       case "sessions":

@@ -11,6 +11,11 @@ export function workersOf({ workers }: Config): number {
   return workers === "auto" ? navigator.hardwareConcurrency : workers;
 }
 
+/** Whether workers are not to start where the kernel lacks a part of their confinement. */
+export function isConfinementRequired({ confinement }: Config): boolean {
+  return confinement === "required";
+}
+
 /** How long sessions may go on after a reload. */
 export function drainTimeoutOf({ reloadDrainTimeoutMs }: Config): number {
   return reloadDrainTimeoutMs === 0 ? Infinity : reloadDrainTimeoutMs;

@@ -6,6 +6,7 @@ import type { EngineOptions, ListenerOptions } from "../dataplane/messages.ts";
 import { EpollHost } from "../engine/epoll/host.ts";
 import { findLibc, whyNoLibc } from "../engine/epoll/libc.ts";
 import { countOpenable } from "../engine/runtime/listen.ts";
+import { reachOf } from "./confinement.ts";
 import { EpollSockets, HeldByBook, SocketBook } from "./epoll_sockets.ts";
 import type { GenerationSockets } from "./generation_sockets.ts";
 import { type Permissions, type Permitted, socketPermissions } from "./permissions.ts";
@@ -28,7 +29,8 @@ export interface EngineHost {
   /** The sockets of the listeners of a generation. */
   sockets(listeners: readonly ListenerOptions[]): GenerationSockets;
   holdPorts(): PortHold;
-  forWorker(): EngineOfWorker;
+  /** @param isConfinementRequired Whether it is not to start where the kernel lacks a part of its confinement. */
+  forWorker(permitted: Permitted, isConfinementRequired: boolean): EngineOfWorker;
   permissions(permitted: Permitted): Permissions;
   /** How many descriptors can be opened now, at most `wanted`; undefined where that cannot be found out. */
   countFree(wanted: number): number | undefined;
@@ -112,10 +114,17 @@ class EpollEngineHost implements EngineHost {
     return new HeldByBook(this.#book);
   }
 
-  forWorker(): EngineOfWorker {
+  forWorker(permitted: Permitted, isConfinementRequired: boolean): EngineOfWorker {
     const descriptors = this.#host.newDescriptors();
+    const reach = reachOf(permitted);
     return {
-      options: { kind: "epoll", bell: this.#host.bell, descriptors: descriptors.buffer },
+      options: {
+        kind: "epoll",
+        bell: this.#host.bell,
+        descriptors: descriptors.buffer,
+        reach,
+        isConfinementRequired,
+      },
       reclaim: () => this.#host.reclaim(descriptors),
     };
   }

@@ -8,6 +8,7 @@ import { formatDuration } from "../core/duration.ts";
 import { RunError } from "../core/errors.ts";
 import type { LiveSessionFacts, LiveSessionFilter } from "../dataplane/messages.ts";
 import type { EndReason } from "../dataplane/record.ts";
+import type { Confinement } from "../engine/confinement.ts";
 import type { PoolChange } from "../pool/pool.ts";
 import type { BackendRow } from "../pool/row.ts";
 import type { GenerationSockets } from "./generation_sockets.ts";
@@ -53,6 +54,8 @@ export class Generation {
   readonly number: number;
   /** What its workers may dial and listen on; the same for as long as it lives. */
   readonly permitted: Permitted;
+  /** What confines its workers, of each; they are told the same when they are restarted. */
+  confinement: readonly Confinement[] = [];
   readonly #options: GenerationOptions;
   readonly #sockets: GenerationSockets;
   readonly #workers: KeptWorker[] = [];
@@ -214,7 +217,7 @@ export class Generation {
     if (answer === "late") {
       throw new RunError(`a worker did not come to listen within ${formatDuration(listenMs)}`);
     }
-    await all;
+    this.confinement = await all;
     // One that listened may have died while the others did not yet.
     const dead = this.#workers.find(({ worker }) => worker.end !== undefined)?.worker.end;
     if (dead !== undefined && !dead.drained) throw new RunError(`a worker died: ${dead.reason}`);

@@ -4,13 +4,13 @@ import type { Config } from "../config/schema.ts";
 import type { LiveSessionFacts, LiveSessionFilter } from "../dataplane/messages.ts";
 import type { EndReason } from "../dataplane/record.ts";
 import type { BackendRow } from "../pool/row.ts";
-import { drainTimeoutOf, recordsOf, workersOf } from "./demands.ts";
+import { drainTimeoutOf, isConfinementRequired, recordsOf, workersOf } from "./demands.ts";
 import { Generation, type GenerationDeps } from "./generation.ts";
 import type { Plan } from "./plan.ts";
 
 export interface GenerationsOptions {
   /** What is the same for all of them. */
-  readonly deps: Omit<GenerationDeps, "recordSessions" | "tallySessions">;
+  readonly deps: Omit<GenerationDeps, "recordSessions" | "tallySessions" | "isConfinementRequired">;
   /** Told when one that was retired has come to its end. */
   readonly onDrained: (generation: Generation, closedSessions: number) => void;
   /** Aborted when the balancer is to stop: nothing more is started. */
@@ -52,6 +52,7 @@ export class Generations {
         ...deps,
         recordSessions: recordsOf(config),
         tallySessions: config.admin !== undefined,
+        isConfinementRequired: isConfinementRequired(config),
       },
       stop,
     });

@@ -35,6 +35,8 @@ export interface WorkerDeps {
   readonly tallySessions: boolean;
   readonly sockets: GenerationSockets;
   readonly engine: EngineHost;
+  /** Whether a worker is not to start where the kernel lacks a part of its confinement. */
+  readonly isConfinementRequired: boolean;
   readonly events: WorkerNews;
   /** For what concerns sessions. */
   readonly log: Recorder;
@@ -113,6 +115,7 @@ export class KeptWorker {
       tallySessions,
       permitted,
       engine,
+      isConfinementRequired,
       sockets,
       events,
       log,
@@ -121,7 +124,7 @@ export class KeptWorker {
     const number = numbers.take();
     const ledger = new Ledger(scoreboard);
     const releaseFiles = openFiles.claim(listeners.length);
-    const engineOfWorker = engine.forWorker();
+    const engineOfWorker = engine.forWorker(permitted, isConfinementRequired);
     try {
       const worker = new DataWorker({
         entry: workerEntry(),

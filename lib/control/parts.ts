@@ -5,7 +5,7 @@ import type { ListenerOptions } from "../dataplane/messages.ts";
 import type { RecordedSessions } from "../dataplane/record.ts";
 import { addressesOf, type Backend } from "../pool/backend.ts";
 import type { PoolChange, PoolStructure, PoolTuning } from "../pool/pool.ts";
-import { recordsOf, workersOf } from "./demands.ts";
+import { isConfinementRequired, recordsOf, workersOf } from "./demands.ts";
 import { permitsAll, type Permitted } from "./permissions.ts";
 import type { Plan } from "./plan.ts";
 
@@ -20,6 +20,7 @@ export interface Parts {
     readonly workers: number;
     readonly recordSessions: RecordedSessions;
     readonly tallySessions: boolean;
+    readonly isConfinementRequired: boolean;
   };
   /** Told as they change, as far as a worker is permitted to dial them. */
   readonly members: readonly (readonly Backend[])[];
@@ -36,6 +37,7 @@ export function partsOf({ listeners, pools, within }: Plan, config: Config): Par
       workers: workersOf(config),
       recordSessions: recordsOf(config),
       tallySessions: config.admin !== undefined,
+      isConfinementRequired: isConfinementRequired(config),
     },
     members: pools.map(({ backends }) => backends),
     tuning: pools.map(({ tuning }) => tuning),

@@ -19,13 +19,18 @@ export interface Permissions {
 
 /** What may be listened on and dialled. */
 export interface Permitted {
-  readonly addresses: readonly Address[];
+  readonly listens: readonly Address[];
+  readonly dials: readonly Address[];
+  /** What else may be dialled. */
   readonly subnets: readonly Subnet[];
 }
 
 /** Whether all of these addresses may be dialled. */
-export function permitsAll({ addresses, subnets }: Permitted, asked: readonly Address[]): boolean {
-  const permitted = new Set(addresses.map(formatAddress));
+export function permitsAll(
+  { dials, subnets }: Pick<Permitted, "dials" | "subnets">,
+  asked: readonly Address[],
+): boolean {
+  const permitted = new Set(dials.map(formatAddress));
   return asked.every((address) => {
     return permitted.has(formatAddress(address)) || subnets.some((subnet) => isWithin(address, subnet));
   });
@@ -40,7 +45,8 @@ export function mayPermitSubnets(): boolean {
 }
 
 /** To listen on and to dial these, and nothing else. A Unix socket is a file as well. */
-export function socketPermissions({ addresses, subnets }: Permitted): Permissions {
+export function socketPermissions({ listens, dials, subnets }: Permitted): Permissions {
+  const addresses = [...listens, ...dials];
   const paths = addresses.flatMap((address) => address.transport === "unix" ? [address.path] : []);
   const net = [...addresses.map(netPermission), ...subnets.map(formatSubnet)];
   return { net: unique(net), read: unique(paths), write: unique(paths) };
@@ -103,7 +109,7 @@ export async function programPermissions(
       return [];
     }
   }));
-  const sockets = socketPermissions({ addresses: resolved.flat(), subnets: dialsWithin });
+  const sockets = socketPermissions({ listens: [], dials: resolved.flat(), subnets: dialsWithin });
   return {
     net: unique([...sockets.net, ...names, ...probes.map(formatAddress)]),
     read: unique([...reads, workerModules, ...sockets.read]),

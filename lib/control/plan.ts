@@ -214,10 +214,8 @@ export function unresolvedOf(plan: Plan): { pool: string; backend: Backend }[] {
 /** What the workers of a plan listen on and may dial. */
 export function permittedBy({ listeners, pools, within }: Plan): Permitted {
   return {
-    addresses: [
-      ...listeners.flatMap(socketsOf).map(boundAt),
-      ...pools.flatMap((pool) => pool.backends.flatMap(addressesOf)),
-    ],
+    listens: listeners.flatMap(socketsOf).map(boundAt),
+    dials: pools.flatMap((pool) => pool.backends.flatMap(addressesOf)),
     subnets: mayPermitSubnets() ? within : [],
   };
 }

@@ -1,6 +1,7 @@
 /** What the two planes say to each other. Everything else they share is on the scoreboard. */
 
 import type { Address } from "../core/address.ts";
+import type { Confinement, Reach } from "../engine/confinement.ts";
 import type { Keepalive } from "../engine/contract.ts";
 import type { PoolChange, PoolOptions } from "../pool/pool.ts";
 import type { BackendRow, FilesRow, ListenerRow, PoolRow, SessionsRow } from "../pool/row.ts";
@@ -45,6 +46,10 @@ export type EngineOptions =
     readonly bell: number;
     /** Where it notes what it has open. */
     readonly descriptors: SharedArrayBuffer;
+    /** What it needs once it is confined. */
+    readonly reach: Reach;
+    /** Whether it is not to start where the kernel lacks a part of that. */
+    readonly isConfinementRequired: boolean;
   };
 
 /** All that a data-plane worker is told. */
@@ -116,7 +121,7 @@ export type ToWorker =
   | { readonly type: "end_sessions"; readonly backend: BackendRow; readonly reason: EndReason };
 
 export type FromWorker =
-  | { readonly type: "listening" }
+  | { readonly type: "listening"; readonly confinement: Confinement }
   /** Accepts no more connections. */
   | { readonly type: "closed" }
   /** The worker is of no more use; it has ended, or could not begin. */

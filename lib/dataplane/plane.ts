@@ -6,7 +6,7 @@ import { Ledger } from "../pool/ledger.ts";
 import { Pool, type PoolChange } from "../pool/pool.ts";
 import type { BackendRow, PoolRow } from "../pool/row.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
-import { makeEngine } from "./make_engine.ts";
+import { makeEngine, type ThreadEngine } from "./make_engine.ts";
 import { sharedLimiter } from "./limiter.ts";
 import type { ListenerContext } from "./listener_context.ts";
 import {
@@ -32,6 +32,7 @@ export class Plane implements Watched {
   readonly #clock = new CoarseClock();
   readonly #sessions = new Roster<Session>();
   readonly #engine: Engine;
+  readonly #confine: ThreadEngine["confine"];
   readonly #report: Report;
   readonly #tools: SessionTools;
   readonly #stop = new AbortController();
@@ -46,8 +47,13 @@ export class Plane implements Watched {
 
   /** @param tell Sends a message to the control plane. */
   constructor(options: PlaneOptions, tell: (message: FromWorker) => void) {
-    const { engine, ring } = makeEngine(options.engine, this.#sessions, options.recordSessions !== false);
+    const { engine, ring, confine } = makeEngine(
+      options.engine,
+      this.#sessions,
+      options.recordSessions !== false,
+    );
     this.#engine = engine;
+    this.#confine = confine;
     this.#tools = {
       engine,
       clock: this.#clock,
@@ -74,7 +80,10 @@ export class Plane implements Watched {
     }));
   }
 
-  /** Listens; connections wait until {@linkcode accept}. Throws when an address cannot be listened on. */
+  /**
+   * Listens and confines itself; connections wait until {@linkcode accept}. Throws when an address cannot be listened on, or the
+   * kernel lacks a part of the confinement that is required.
+   */
   async start(): Promise<void> {
     const listeners = await Promise.all(this.#options.listeners.map(async (options) => {
       return {
@@ -85,7 +94,7 @@ export class Plane implements Watched {
     this.#clock.start(this.#engine.every);
     this.#clock.watch(this);
     this.#listening.push(...listeners);
-    this.#tell({ type: "listening" });
+    this.#tell({ type: "listening", confinement: this.#confine() });
   }
 
   /** Begins to accept. */

@@ -117,3 +117,16 @@ Deno.test("a hash key belongs to maglev", () => {
     "unknown algorithm",
   ]);
 });
+
+Deno.test("confinement by the kernel is required of the engine epoll alone", () => {
+  assertFaults(`${MINIMAL}engine: runtime\nconfinement: required\n`, [
+    "9:14 confinement",
+    "only the engine epoll is confined by the kernel; write engine: epoll, or best_effort",
+  ]);
+  assertFaults(`${MINIMAL}engine: epoll\nconfinement: required\n`);
+  assertFaults(`${MINIMAL}engine: runtime\nconfinement: best_effort\n`);
+  assertFaults(`${MINIMAL}confinement: mandatory\n`, [
+    "8:14 confinement",
+    'unknown confinement "mandatory"; use best_effort, required',
+  ]);
+});

@@ -19,6 +19,7 @@ export interface TestBalancerOptions {
   /** Keys of the pool, as in balancer.yaml. */
   readonly pool?: Record<string, unknown>;
   readonly engine?: "runtime" | "epoll";
+  readonly confinement?: "best_effort" | "required";
   readonly workers?: number;
   readonly shutdownDelay?: string;
   readonly shutdownTimeout?: string;
@@ -57,6 +58,7 @@ export function testConfig(options: TestBalancerOptions): Config {
     pools: { web: { backends: options.backends, ...options.pool } },
     log: options.logging ?? {},
     engine: options.engine ?? "runtime",
+    confinement: options.confinement ?? "best_effort",
     workers: options.workers ?? 2,
     shutdown_delay: options.shutdownDelay ?? "0s",
     shutdown_timeout: options.shutdownTimeout ?? "5s",

@@ -1,3 +1,5 @@
+/// <reference lib="deno.worker" />
+
 /**
  * A server that echoes, in a thread of its own. Of node:net, whose sockets are served in the order in which they become ready; it
  * tells its port.

@@ -1,0 +1,48 @@
+/** What is asked of the confinement of workers, and what is said of it. Pure. */
+
+import { RunError } from "../core/errors.ts";
+import type { Confinement, Reach } from "../engine/confinement.ts";
+import type { Permitted } from "./permissions.ts";
+
+/** What a worker dials, for the engine that is confined by it. */
+export function reachOf({ dials, subnets }: Permitted): Reach {
+  const ports = new Set<number>();
+  for (const address of dials) {
+    if (address.transport === "tcp") ports.add(address.port);
+  }
+  for (const { port } of subnets) {
+    if (port !== undefined) ports.add(port);
+  }
+  return {
+    ports: subnets.some(({ port }) => port === undefined) ? "any" : [...ports],
+    mayDialUnix: dials.some(({ transport }) => transport === "unix"),
+    mayBind: false,
+  };
+}
+
+/**
+ * Makes sure that an engine is confined by the kernel where that is required.
+ *
+ * @throws {RunError} when it never is.
+ */
+export function checkConfinement(
+  engine: "runtime" | "epoll",
+  confinement: "best_effort" | "required",
+): void {
+  if (confinement === "best_effort" || engine === "epoll") return;
+  throw new RunError(
+    "cannot confine the workers as the configuration requires: only the engine epoll is confined by the kernel, and the engine " +
+      "is runtime (epoll needs Linux and --allow-ffi)",
+  );
+}
+
+/** What holds for all of several workers, as fields of a record. */
+export function confinementFields(all: readonly Confinement[]): Record<string, string> {
+  const [first, ...others] = all;
+  const by = first?.by.filter((it) => others.every((other) => other.by.includes(it))) ?? [];
+  const missing = all.find((it) => it.missing !== undefined)?.missing;
+  return {
+    confined: by.length === 0 ? "none" : by.join(","),
+    ...(missing === undefined ? {} : { not_confined_by: missing }),
+  };
+}

@@ -1,0 +1,189 @@
+// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
+
+import assert from "node:assert/strict";
+import type { Confinement, Reach } from "../../lib/engine/confinement.ts";
+import { writeAll } from "../../lib/core/connection.ts";
+import { startBackend, type TestBackend } from "../support/backend.ts";
+import { startTestBalancer } from "../support/balancer.ts";
+import { ask, bytes, readAll, text } from "../support/bytes.ts";
+import type { Order } from "../support/workers/self_confining_worker.ts";
+
+const ignore = Deno.build.os !== "linux";
+
+/** What a worker leaves open is closed a second after its end. */
+const LATE_TIMER = { sanitizeOps: false, sanitizeResources: false };
+
+function echoBackend(): TestBackend {
+  return startBackend(async (conn) => {
+    await writeAll(conn, await readAll(conn));
+  });
+}
+
+/** All that {@linkcode prepareAttempts} tries and that is refused whole. */
+const REFUSED_BY_SECCOMP = [
+  ...[
+    "open",
+    "openat",
+    "unlink",
+    "execv",
+    "kill",
+    "mount",
+    "openat2",
+    "fork",
+    "execveat",
+    "unshare",
+    "setns",
+  ],
+  ...["ptrace", "process_vm_readv", "pidfd_open", "bpf", "io_uring_setup", "keyctl", "memfd_create"],
+  ...["send to another port", "bind", "listen", "datagram socket", "raw socket", "MPTCP socket"],
+  ...["Unix socket", "netlink socket", "packet socket"],
+];
+
+function outcomes(names: readonly string[], outcome: string): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, outcome]));
+}
+
+Deno.test({
+  name:
+    "the kernel refuses a worker every file, program, process, port and kind of socket that it does not need",
+  ignore,
+  ...LATE_TIMER,
+  fn: async () => {
+    const backend = echoBackend();
+    await using balancer = await startTestBalancer({
+      backends: [backend.address],
+      engine: "epoll",
+      workers: 1,
+      workerEntry: import.meta.resolve("../support/workers/grabby_worker.ts"),
+    });
+    const { fields } = await balancer.log.waitFor("attempted");
+    assert.deepEqual(fields, {
+      ...outcomes(REFUSED_BY_SECCOMP, "EPERM"),
+      "connect to a backend": "allowed",
+      "connect to another port": "EACCES",
+      "IPv6 socket": "allowed",
+    });
+    assert.equal(text(await ask(balancer.port, bytes("and it works"))), "and it works");
+    const ready = await balancer.log.waitFor("ready");
+    assert.equal(ready.fields.confined, "landlock,seccomp");
+    // This thread has given up nothing.
+    assert.ok((await Deno.readTextFile("/etc/passwd")).length > 0);
+    await backend.stop();
+  },
+});
+
+Deno.test({
+  name: "a confined worker goes on to collect garbage, compile, set timers and send messages under load",
+  ignore,
+  ...LATE_TIMER,
+  fn: async () => {
+    const backend = echoBackend();
+    await using balancer = await startTestBalancer({
+      backends: [backend.address],
+      engine: "epoll",
+      workers: 1,
+      workerEntry: import.meta.resolve("../support/workers/laden_worker.ts"),
+    });
+    const untilMs = performance.now() + LOAD_MS;
+    const client = async (): Promise<number> => {
+      let asked = 0;
+      for (; performance.now() < untilMs; asked++) {
+        assert.equal(text(await ask(balancer.port, bytes("still there"))), "still there");
+      }
+      return asked;
+    };
+    const asked = await Promise.all(Array.from({ length: 8 }, client));
+    const bouts = balancer.log.events.filter(({ event }) => event === "worked").length;
+    assert.ok(bouts > LOAD_MS / 1_000, `${bouts} bouts`);
+    assert.ok(Math.min(...asked) > 0);
+    assert.equal(balancer.log.events.find(({ event }) => event === "worker_died"), undefined);
+    await backend.stop();
+  },
+});
+
+/** SOCKBAL_CONFINED_LOAD_MS makes it longer. */
+const LOAD_MS = Number(Deno.env.get("SOCKBAL_CONFINED_LOAD_MS") ?? 4_000);
+
+async function confinedWorker(
+  order: Pick<Order, "without"> & { reach?: Partial<Reach> },
+): Promise<{ confinement: Confinement; outcomes: Record<string, string> }> {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/s`;
+  using backend = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using _unix = Deno.listen({ transport: "unix", path });
+  const worker = new Worker(import.meta.resolve("../support/workers/self_confining_worker.ts"), {
+    type: "module",
+  });
+  try {
+    return await new Promise((resolve, reject) => {
+      worker.onmessage = ({ data }) => resolve(data);
+      worker.onerror = (event) => {
+        event.preventDefault();
+        reject(new Error(event.message));
+      };
+      worker.postMessage(
+        {
+          reach: { ports: [backend.addr.port], mayDialUnix: false, mayBind: false, ...order.reach },
+          without: order.without,
+          ports: {
+            permitted: backend.addr.port,
+            other: other.addr.port,
+            isHarmless: order.without === "seccomp",
+          },
+          path,
+        } satisfies Order,
+      );
+    });
+  } finally {
+    worker.terminate();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test({
+  name: "without seccomp Landlock alone refuses files and ports",
+  ignore,
+  fn: async () => {
+    const { confinement, outcomes } = await confinedWorker({ without: "seccomp" });
+    assert.deepEqual(confinement, { by: ["landlock"], missing: "seccomp: this kernel does not have it" });
+    const { open, openat, execv, bind } = outcomes;
+    assert.deepEqual([open, openat, execv, bind], ["EACCES", "EACCES", "EACCES", "EACCES"]);
+    assert.equal(outcomes["connect to a backend"], "allowed");
+    assert.equal(outcomes["connect to another port"], "EACCES");
+  },
+});
+
+Deno.test({
+  name: "without Landlock seccomp alone refuses all but ports",
+  ignore,
+  fn: async () => {
+    const { confinement, outcomes: seen } = await confinedWorker({ without: "landlock" });
+    assert.deepEqual(confinement, { by: ["seccomp"], missing: "landlock: this kernel does not have it" });
+    assert.deepEqual(seen, {
+      ...outcomes(REFUSED_BY_SECCOMP, "EPERM"),
+      ...outcomes(["connect to a backend", "connect to another port", "IPv6 socket"], "allowed"),
+      "connect to a path": "EPERM",
+    });
+  },
+});
+
+Deno.test({
+  name: "a worker with Unix backends, with any port or with local addresses may do that much more",
+  ignore,
+  fn: async () => {
+    const unix = (await confinedWorker({ without: undefined, reach: { mayDialUnix: true } })).outcomes;
+    assert.equal(unix["Unix socket"], "allowed");
+    assert.equal(unix["connect to a path"], "allowed");
+    assert.equal(unix["connect to another port"], "EACCES");
+
+    const anyPort = (await confinedWorker({ without: undefined, reach: { ports: "any" } })).outcomes;
+    assert.equal(anyPort["connect to another port"], "allowed");
+    assert.equal(anyPort.bind, "EPERM");
+
+    const binding = (await confinedWorker({ without: undefined, reach: { mayBind: true } })).outcomes;
+    assert.equal(binding.bind, "allowed");
+    assert.equal(binding.listen, "EPERM");
+    assert.equal(binding["connect to another port"], "EACCES");
+  },
+});
