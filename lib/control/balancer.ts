@@ -233,7 +233,6 @@ export class Balancer {
     await checkWorkerModules();
     this.#pinnedCode = await readWorkerCode(this.#entry);
     this.openFiles.begin(fileNeeds(this.#config));
-    introduceBackends(this.scoreboard, plan, this.#config, NOTHING);
     await this.#startGeneration(plan, this.#config);
     this.#poolStates.follow(plan.pools);
     this.health.watch(watchedPools(plan, this.#config));
@@ -255,8 +254,7 @@ export class Balancer {
     checkConfinement(this.#engine.name, config.confinement);
     const plan = await this.#nextPlan(config, { plan: current.plan, config: before });
     const isKept = canFollow(partsOf(current.plan, before), partsOf(plan, config), current.permitted);
-    introduceBackends(this.scoreboard, plan, config, current.plan);
-    if (isKept) await this.#adjust(current, plan);
+    if (isKept) await this.#adjust(current, plan, config);
     else await this.#replace(current, plan, config);
     this.#config = config;
     this.plansInUse.begin(plan);
@@ -270,18 +268,16 @@ export class Balancer {
   }
 
   /** The same workers go by another plan. */
-  async #adjust(generation: Generation, plan: Plan): Promise<void> {
+  async #adjust(generation: Generation, plan: Plan, config: Config): Promise<void> {
     const before = generation.plan;
+    introduceBackends(this.scoreboard, plan, config, before);
     await generation.adjust(plan);
     this.plansInUse.end(before);
   }
 
   /** New workers go by another plan, and the old ones let their sessions finish. */
   async #replace(generation: Generation, plan: Plan, config: Config): Promise<void> {
-    await this.#startGeneration(plan, config).catch((error) => {
-      this.health.restate();
-      throw error;
-    });
+    await this.#startGeneration(plan, config);
     // New backends get sessions from now on.
     this.health.watch(watchedPools(plan, config));
     await this.generations.retire(generation, plan, drainTimeoutOf(config));
@@ -303,7 +299,9 @@ export class Balancer {
   /** Starts the next generation. Its plan's rows are dropped when it has ended, or cannot begin. */
   async #startGeneration(plan: Plan, config: Config): Promise<void> {
     try {
-      await this.generations.start(plan, config);
+      // Until then the workers in force go on with the facts that they have.
+      const introduce = (): void => introduceBackends(this.scoreboard, plan, config, this.plan);
+      await this.generations.start(plan, config, introduce);
     } catch (error) {
       this.#rows.drop(plan.rows);
       throw error;

@@ -10,7 +10,9 @@ import type { Plan } from "./plan.ts";
  * Sets up the backends that are new: up, unless the pool says otherwise, and wanted. New is also one that comes back while sessions
  * from before still use its row, and one that has moved to another address. Others stay as they are.
  *
- * @param before What is in force until now. If it stays so after all, `HealthMonitor.restate` says what is true again.
+ * The workers of `before` see the change too. Call it when nothing can fail any more, and before a worker may pick by `plan`.
+ *
+ * @param before What is in force until now.
  */
 export function introduceBackends(scoreboard: Scoreboard, plan: Plan, config: Config, before: Plan): void {
   const members = new Map(before.pools.flatMap(({ backends }) => backends.map((it) => [it.row, it])));

@@ -33,6 +33,8 @@ export interface GenerationOptions {
   readonly before: Plan | undefined;
   readonly workers: number;
   readonly deps: GenerationDeps;
+  /** Called when all workers listen and none accepts yet. From then on the start cannot fail. */
+  readonly beforeAccept: () => void;
   /** Aborted when the balancer is to stop: nothing more is started, and nothing waited for. */
   readonly stop: AbortSignal;
 }
@@ -190,7 +192,7 @@ export class Generation {
   }
 
   async #begin(): Promise<void> {
-    const { plan, before, workers, stop, deps } = this.#options;
+    const { plan, before, workers, beforeAccept, stop, deps } = this.#options;
     await this.#sockets.prepare(before?.listeners ?? []);
     if (stop.aborted) throw new RunError(STOPPING);
     deps.openFiles.check(workers, plan.listeners.length);
@@ -204,6 +206,7 @@ export class Generation {
     for (let index = 0; index < workers; index++) this.#workers.push(new KeptWorker(index, all));
     await this.#allListen();
     await this.#sockets.takeOverPaths();
+    beforeAccept();
     // Not before: a generation that cannot begin has no sessions that it could take along.
     for (const { worker } of this.#workers) worker.accept();
   }

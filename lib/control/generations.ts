@@ -39,9 +39,10 @@ export class Generations {
    * Starts the next one, which is the current one from then on; resolves when it accepts. The one before goes on until it is
    * retired.
    *
+   * @param beforeAccept Called when nothing can fail any more, before a worker accepts.
    * @throws {RunError} when it cannot; then nothing has changed.
    */
-  async start(plan: Plan, config: Config): Promise<void> {
+  async start(plan: Plan, config: Config, beforeAccept: () => void): Promise<void> {
     const { deps, stop } = this.#options;
     const generation = await Generation.start({
       number: this.started + 1,
@@ -54,6 +55,7 @@ export class Generations {
         tallySessions: config.admin !== undefined,
         isConfinementRequired: isConfinementRequired(config),
       },
+      beforeAccept,
       stop,
     });
     this.started++;

@@ -115,15 +115,6 @@ export class BackendHealth {
     this.#setUp(true, "no longer checked");
   }
 
-  /** Puts on the scoreboard again what is known. */
-  restate(): void {
-    const { scoreboard } = this.#deps;
-    scoreboard.setFacts(this.#pool.row, this.#backend.row, {
-      isUp: this.#standing.isUp,
-      isEjected: this.isEjected,
-    });
-  }
-
   /** The backend has reached its pool's limit of consecutive failures: ejects it, unless too many are ejected. */
   failing(): void {
     const { rules, backends, row } = this.#pool;

@@ -41,11 +41,6 @@ export class HealthMonitor {
     }
   }
 
-  /** Puts on the scoreboard again what is known about the backends that are watched. */
-  restate(): void {
-    for (const backend of this.#backends.values()) backend.restate();
-  }
-
   /** A backend has reached its pool's limit of consecutive failures. */
   failing(row: BackendRow): void {
     this.#backends.get(row)?.failing();

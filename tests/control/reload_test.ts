@@ -140,6 +140,37 @@ onEachEngine("a reload whose port is taken changes nothing", async (engine) => {
   taken.close();
 });
 
+Deno.test("a failed reload leaves the facts of a moved backend alone; one that succeeds makes it as new", async () => {
+  await using a = startNamedBackend("a");
+  await using b = startNamedBackend("b");
+  await using balancer = await startTestBalancer({ backends: [a.member] });
+  const { scoreboard, plan: { pools: [pool = assert.fail()] } } = balancer.balancer;
+  const [{ row } = assert.fail()] = pool.backends;
+  scoreboard.setFacts(pool.row, row, { isEjected: true, rampPercent: 30 });
+  scoreboard.addFailure(row);
+  const before = scoreboard.facts(row);
+
+  const moved = again(balancer.port, { backends: [{ ...a.member, address: b.member.address }] });
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/no-socket`;
+  await Deno.writeTextFile(path, "");
+  const [web = assert.fail()] = moved.listeners;
+  const impossible = { ...web, name: "more", listen: { transport: "unix", path } as const };
+  const version = scoreboard.version(pool.row);
+  await assert.rejects(
+    balancer.balancer.reload({ ...moved, listeners: [web, impossible] }),
+    /cannot listen on unix:/,
+  );
+  assert.deepEqual(scoreboard.facts(row), before);
+  assert.equal(scoreboard.version(pool.row), version, "no worker saw another fact meanwhile");
+  assert.equal(scoreboard.addFailure(row), 2);
+
+  assert.equal(await balancer.balancer.reload(moved), "replaced");
+  assert.deepEqual(scoreboard.facts(row), { ...before, isEjected: false, rampPercent: 100 });
+  assert.equal(scoreboard.addFailure(row), 1);
+  await Deno.remove(folder, { recursive: true });
+});
+
 onEachEngine("listeners may be added, moved and removed", async (engine) => {
   await using a: NamedBackend = startNamedBackend("a");
   await using balancer = await startTestBalancer({ engine, backends: [a.member] });
