@@ -205,8 +205,11 @@ export class Queue {
   }
 
   #publishEarliest(): void {
+    // A worker that was given up: its cell may be another's by now, and a ticket in it would hold up all others for ever.
+    if (this.#ledger.isSettled) return;
     const [first] = this.#inOrder;
     this.#scoreboard.setTableCell(this.#options.row, this.#worker, first?.ticket ?? 0);
+    if (this.#ledger.isSettled) this.#scoreboard.setTableCell(this.#options.row, this.#worker, 0);
   }
 
   /** Whether no worker has an earlier ticket. Tickets wrap around, so their difference decides. */

@@ -2,6 +2,7 @@ import { asRow } from "../support/rows.ts";
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Ledger } from "../../lib/pool/ledger.ts";
+import type { Row } from "../../lib/pool/row.ts";
 import { MAX_ROWS, Scoreboard } from "../../lib/pool/scoreboard.ts";
 import { within } from "./within.ts";
 
@@ -116,6 +117,39 @@ Deno.test("a worker that died gives back exactly what it held, whatever rows tha
   assert.equal(one.settle().size, 0, "again");
   assert.deepEqual([...two.settle()], [[0, 1], [2, 1]]);
   assert.deepEqual([0, 1, 2, 3].map((row) => board.count(asRow(row))), [0, 0, 0, 0]);
+});
+
+Deno.test("a worker that is given up and runs on gives back nothing twice, and counts nothing any more", () => {
+  const { board, one, two } = twoWorkers();
+  for (const ledger of [one, one, two]) assert.ok(ledger.take(asRow(0), 0));
+  new Ledger(board, one.buffer).settle();
+  assert.equal(one.giveBack(asRow(0)), 1);
+  assert.deepEqual([board.count(asRow(0)), two.held(asRow(0))], [1, 1]);
+  assert.ok(one.take(asRow(0), 0));
+  one.giveBack(asRow(0));
+  assert.deepEqual([board.count(asRow(0)), one.held(asRow(0))], [1, 0]);
+});
+
+Deno.test("a settlement in the middle of taking or giving back misses nothing and counts nothing twice", () => {
+  for (const step of ["raise", "lower"] as const) {
+    for (const when of ["before", "after"]) {
+      const board = new Scoreboard();
+      const theirs = new Scoreboard(board.buffer);
+      const ledger = new Ledger(theirs);
+      ledger.take(asRow(0), 0);
+      const settle = (): void => void new Ledger(board, ledger.buffer).settle();
+      const change = theirs[step].bind(theirs) as (row: Row, amount: number) => boolean & number;
+      theirs[step] = (row, amount) => {
+        if (when === "before") settle();
+        const result = change(row, amount);
+        if (when === "after") settle();
+        return result;
+      };
+      if (step === "raise") ledger.take(asRow(0), 0);
+      else ledger.giveBack(asRow(0));
+      assert.equal(board.count(asRow(0)), 0, `${when} ${step}`);
+    }
+  }
 });
 
 Deno.test("a worker that died wakes who waits for what it held", async () => {

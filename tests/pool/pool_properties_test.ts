@@ -5,7 +5,9 @@ import fc from "fast-check";
 import { type AlgorithmName, algorithms } from "../../lib/balance/algorithms.ts";
 import { WHEN_ALL_DOWN } from "../../lib/pool/availability.ts";
 import type { Backend } from "../../lib/pool/backend.ts";
-import { type BackendFacts, OPERATOR_STATES } from "../../lib/pool/scoreboard.ts";
+import { Ledger } from "../../lib/pool/ledger.ts";
+import { Pool } from "../../lib/pool/pool.ts";
+import { type BackendFacts, OPERATOR_STATES, Scoreboard } from "../../lib/pool/scoreboard.ts";
 import { HEALTHY, type MemberOptions, type SharedPool, sharePool } from "./shared_pool.ts";
 
 const NAMES = ["a", "b", "c", "d"];
@@ -46,6 +48,11 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ what: fc.constant("die" as const), worker: fc.nat(1) }) },
 );
 
+interface TestWorker {
+  readonly pool: Pool;
+  readonly ledger: Ledger;
+}
+
 /** A pool, and what it has to be like. */
 class Model {
   readonly shared: SharedPool;
@@ -53,9 +60,19 @@ class Model {
   /** The slots that each worker has. */
   readonly held: [Backend[], Backend[]] = [[], []];
   readonly #ignoresHealth: boolean;
+  readonly #workers: [TestWorker, TestWorker];
+  readonly #random: () => number;
 
-  constructor(shared: SharedPool, members: Record<string, MemberOptions>) {
+  constructor(
+    members: Record<string, MemberOptions>,
+    options: Parameters<typeof sharePool>[1],
+    random: () => number,
+  ) {
+    const shared = sharePool(members, options, random);
     this.shared = shared;
+    this.#random = random;
+    const [one, two] = shared.ledgers;
+    this.#workers = [{ pool: shared.one, ledger: one }, { pool: shared.two, ledger: two }];
     this.#ignoresHealth = shared.one.options.tuning.whenAllDown === "ignore_health";
     this.facts = new Map(
       Object.entries(members).map(([name, { isBackup: _, ...facts }]) => [name, { ...HEALTHY, ...facts }]),
@@ -64,7 +81,7 @@ class Model {
 
   take(worker: number, triedNames: readonly string[], key: number): void {
     const tried = triedNames.map((name) => this.shared.backend(name));
-    const pool = worker === 0 ? this.shared.one : this.shared.two;
+    const { pool } = this.#workers[worker === 0 ? 0 : 1];
     const untried = this.#available().filter((it) => !tried.includes(it));
     assert.equal(pool.hasOther(tried), untried.length > 0);
     const free = untried.filter((it) => this.#isFree(it));
@@ -83,7 +100,7 @@ class Model {
   release(worker: number, which: number): void {
     const held = this.held[worker === 0 ? 0 : 1];
     const [backend] = held.splice(which % Math.max(1, held.length), 1);
-    if (backend !== undefined) (worker === 0 ? this.shared.one : this.shared.two).release(backend);
+    if (backend !== undefined) this.#workers[worker === 0 ? 0 : 1].pool.release(backend);
   }
 
   change(name: string, facts: Partial<BackendFacts>): void {
@@ -92,10 +109,16 @@ class Model {
   }
 
   /** The worker dies, and another one with its number takes its place. */
-  die(worker: number): void {
-    const lost = this.held[worker === 0 ? 0 : 1].splice(0).length;
-    const held = [...this.shared.ledgers[worker === 0 ? 0 : 1].settle().values()];
+  die(number: number): void {
+    const worker = number === 0 ? 0 : 1;
+    const { board, one } = this.shared;
+    const lost = this.held[worker].splice(0).length;
+    const held = [...this.#workers[worker].ledger.settle().values()];
     assert.equal(held.reduce((sum, it) => sum + it, 0), lost);
+    const scoreboard = new Scoreboard(board.buffer);
+    const ledger = new Ledger(scoreboard);
+    const deps = { scoreboard, ledger, worker, onFailing: () => {}, random: this.#random };
+    this.#workers[worker] = { pool: new Pool(one.options, deps), ledger };
   }
 
   check(): void {
@@ -147,7 +170,7 @@ for (const algorithm of Object.keys(algorithms) as AlgorithmName[]) {
     });
     const property = fc.property(run, ({ members: list, whenAllDown, seed, steps }) => {
       const members = Object.fromEntries(list.map((it, i) => [NAMES[i], it]));
-      const model = new Model(sharePool(members, { algorithm, whenAllDown }, seeded(seed)), members);
+      const model = new Model(members, { algorithm, whenAllDown }, seeded(seed));
       for (const it of steps) {
         if (it.what === "take") model.take(it.worker, it.tried, it.key);
         else if (it.what === "release") model.release(it.worker, it.which);

@@ -49,6 +49,29 @@ Deno.test("a worker that dies in line holds up nobody, and its places are free",
   assertNobodyWaits(board);
 });
 
+Deno.test("a worker that is given up and runs on neither frees a slot of another nor stands in line again", async () => {
+  const shared = fullPool({ a: SINGLE, b: SINGLE });
+  const { board, one, backend, active } = shared;
+  const { pool, giveUp } = hangingWorker(shared);
+  one.release(backend("b"));
+  assert.equal(pool.take([], 0)?.name, "b");
+  const dead = [join(pool), join(pool)];
+  const line = [join(one), join(one)];
+  assert.equal(giveUp(), 1);
+  assert.deepEqual(await outcomes(board, line), ["b", "waits"]);
+
+  pool.release(backend("b"));
+  queueOf(pool).leave(dead[0]?.waiter ?? assert.fail());
+  assert.deepEqual(active(), [1, 1], "b is taken by the one that waited");
+  assert.deepEqual([board.count(POOL), board.tableCell(QUEUE, 2)], [1, 0]);
+  board.setTableCell(QUEUE, 2, 4_711);
+  queueOf(pool).leave(dead[1]?.waiter ?? assert.fail());
+  assert.equal(board.tableCell(QUEUE, 2), 4_711, "the cell is that of the next worker with its number");
+  board.setTableCell(QUEUE, 2, 0);
+  one.release(backend("a"));
+  assert.deepEqual(await outcomes(board, line), ["b", "a"]);
+});
+
 Deno.test("when the first leaves and a slot is free, the next one has it, in the other worker", async () => {
   const shared = fullPool({ a: SINGLE });
   const { board, one, two, backend } = shared;
