@@ -47,6 +47,13 @@ export type WorkerEnd = { readonly drained: true; readonly closedSessions: numbe
 /** No answer of a worker that hangs is waited for any longer. */
 const ASK_PATIENCE_MS = 2_000;
 
+/** A question to the worker that has no answer yet. */
+interface Request {
+  readonly resolve: (answer: unknown) => void;
+  /** What the answer is when the worker ends. */
+  readonly otherwise: unknown;
+}
+
 export class DataWorker {
   /** Resolves when the worker listens and is confined, and can be told to accept; rejects with a {@linkcode RunError} when it cannot. */
   readonly listening: Promise<Confinement>;
@@ -64,7 +71,7 @@ export class DataWorker {
   readonly #ring: () => void;
   readonly #log: Recorder;
   readonly #events: WorkerNews;
-  readonly #requests = new Map<number, (answer: unknown) => void>();
+  readonly #requests = new Map<number, Request>();
   #lastRequest = 0;
   readonly #listening = Promise.withResolvers<Confinement>();
   readonly #closed = Promise.withResolvers<void>();
@@ -140,18 +147,18 @@ export class DataWorker {
 
   /** Asks and waits for the answer, which is `otherwise` when the worker ends without one, or hangs. */
   async #ask<T>(question: (request: number) => ToWorker, otherwise: T): Promise<T> {
+    if (this.end !== undefined) return otherwise;
     const request = ++this.#lastRequest;
-    const answer = new Promise<T>((resolve) =>
-      this.#requests.set(request, resolve as (answer: unknown) => void)
-    );
+    const { promise, resolve } = Promise.withResolvers<T>();
+    this.#requests.set(request, { resolve: resolve as (answer: unknown) => void, otherwise });
     this.#tell(question(request));
-    await waitForAnswer(Promise.race([answer, this.ended]), ASK_PATIENCE_MS);
+    const how = await waitForAnswer(promise, ASK_PATIENCE_MS);
     this.#requests.delete(request);
-    return await Promise.race([answer, Promise.resolve(otherwise)]);
+    return how === "answered" ? await promise : otherwise;
   }
 
   #answered(request: number, answer: unknown): void {
-    this.#requests.get(request)?.(answer);
+    this.#requests.get(request)?.resolve(answer);
     this.#requests.delete(request);
   }
 
@@ -201,6 +208,7 @@ export class DataWorker {
     this.end ??= end;
     this.#worker.terminate();
     this.#listening.reject(new RunError(end.drained ? "the data plane was stopped" : end.reason));
+    for (const { resolve, otherwise } of this.#requests.values()) resolve(otherwise);
     this.#ended.resolve(end);
   }
 }
