@@ -163,10 +163,11 @@ export class Generation {
     return await this.#tell([]);
   }
 
-  /** Whether all workers have answered. */
+  /** Whether all workers have answered; false when the balancer is to stop before they have. */
   async #tell(changes: readonly PoolChange[]): Promise<boolean> {
-    const answers = await Promise.all(this.#workers.map(({ worker }) => worker.adjust(changes)));
-    return !answers.includes(false);
+    const answers = Promise.all(this.#workers.map(({ worker }) => worker.adjust(changes)));
+    const how = await waitForAnswer(answers, Infinity, this.#options.stop);
+    return how === "answered" && !(await answers).includes(false);
   }
 
   /** Active sessions, the oldest first, at most `limit` of each worker. */

@@ -1,0 +1,76 @@
+/** Generations of workers without a balancer around them. */
+
+import { Generation, type GenerationDeps, type GenerationOptions } from "../../lib/control/generation.ts";
+import { Journal } from "../../lib/control/journal.ts";
+import { Names } from "../../lib/control/names.ts";
+import { OpenFiles } from "../../lib/control/open_files.ts";
+import { makePlan, type Plan } from "../../lib/control/plan.ts";
+import { RowBook } from "../../lib/control/rows.ts";
+import { workerEntry } from "../../lib/control/worker_entry.ts";
+import { WorkerNumbers } from "../../lib/control/worker_numbers.ts";
+import { introduceBackends } from "../../lib/control/facts.ts";
+import { Scoreboard } from "../../lib/pool/scoreboard.ts";
+import { type TestBalancerOptions, testConfig } from "./balancer.ts";
+import { type MemoryLog, memoryLog } from "./memory_log.ts";
+
+/** Workers of the tests, by the names of their modules. */
+export type TestWorker = "mortal" | "reserved" | "silent" | "stubborn";
+
+export function testWorker(name: TestWorker): string {
+  return import.meta.resolve(`./workers/${name}_worker.ts`);
+}
+
+/** What all generations of a test share. */
+export class Workshop {
+  readonly scoreboard = new Scoreboard();
+  readonly rows = new RowBook(this.scoreboard);
+  readonly log: MemoryLog = memoryLog();
+  readonly numbers = new WorkerNumbers();
+  readonly stop = new AbortController();
+  /** The module of the next worker. */
+  entry: string;
+
+  constructor(worker?: TestWorker) {
+    this.entry = worker === undefined ? workerEntry : testWorker(worker);
+  }
+
+  readonly deps: GenerationDeps = {
+    workerEntry: () => this.entry,
+    numbers: this.numbers,
+    openFiles: new OpenFiles(
+      this.scoreboard,
+      this.rows.use({ kind: "open files", name: "" }),
+      this.log.log,
+    ),
+    scoreboard: this.scoreboard,
+    recordSessions: true,
+    tallySessions: false,
+    events: { onFailing: () => {}, onTally: () => {}, onWarning: () => {}, onFilesWanted: () => {} },
+    log: this.log.log,
+    journal: new Journal(this.log.log),
+    patience: { listenMs: 20_000, closeMs: 500, hangMs: 1_000 },
+  };
+
+  planOf(options: TestBalancerOptions): Promise<Plan> {
+    return makePlan(testConfig(options), this.rows, new Names());
+  }
+
+  /** Starts workers with the facts of a configuration. */
+  async start(
+    options: TestBalancerOptions,
+    more: Partial<GenerationOptions> = {},
+  ): Promise<Generation> {
+    const plan = more.plan ?? await this.planOf(options);
+    return await Generation.start({
+      number: 1,
+      plan,
+      before: undefined,
+      workers: options.workers ?? 1,
+      deps: this.deps,
+      beforeAccept: () =>
+        introduceBackends(this.scoreboard, plan, testConfig(options), { ...plan, pools: [] }),
+      stop: this.stop.signal,
+      ...more,
+    });
+  }
+}
