@@ -1,7 +1,8 @@
 /** The Unix sockets of a generation: made beside their paths, handed over at a reload, removed at the end. */
 
-import type { Address, UnixAddress } from "../core/address.ts";
+import { type Address, formatAddress, type UnixAddress } from "../core/address.ts";
 import { TICK_MS } from "../core/coarse_clock.ts";
+import { RunError } from "../core/errors.ts";
 import { isAnswered, removeFile, removeSocketFile } from "../core/listening.ts";
 import { sleep } from "../core/sleep.ts";
 import type { ListenerOptions } from "../dataplane/messages.ts";
@@ -16,6 +17,9 @@ export function boundAt<Place extends Address>(address: Place): Place {
   return address.transport === "tcp" ? address : { ...address, path: `${address.path}.new` };
 }
 
+/** As the runtime says it. */
+const IN_USE = Object.assign(new Deno.errors.AddrInUse(), { code: "EADDRINUSE" });
+
 export class UnixSockets implements GenerationSockets {
   readonly #addresses: readonly UnixAddress[];
 
@@ -27,7 +31,7 @@ export class UnixSockets implements GenerationSockets {
   async prepare(before: readonly ListenerOptions[]): Promise<void> {
     const fresh = missingIn(this.#addresses, unixAddresses(before));
     await Promise.all(fresh.map(async (address) => {
-      if (await isAnswered(address.path)) throw describeListenError(address, new Deno.errors.AddrInUse());
+      if (await isAnswered(address.path)) throw describeListenError(address, IN_USE);
     }));
   }
 
@@ -37,8 +41,20 @@ export class UnixSockets implements GenerationSockets {
     return { ...listener, address: boundAt(listener.address) };
   }
 
-  /** Renames the bound sockets to their paths. */
+  /**
+   * Renames the bound sockets to their paths, all or none.
+   *
+   * A worker that was given up removes what it has bound when it ends, however late. By then the next one may have bound the same
+   * path: the runtime permits a Unix socket by its exact path only, so each worker cannot have a path of its own.
+   *
+   * @throws {RunError} when a bound socket is gone.
+   */
   async takeOverPaths(): Promise<void> {
+    await Promise.all(this.#addresses.map(async (address) => {
+      if (await isMissing(boundAt(address).path)) {
+        throw new RunError(`cannot listen on ${formatAddress(address)}: its new socket was removed`);
+      }
+    }));
     await Promise.all(this.#addresses.map((address) => Deno.rename(boundAt(address).path, address.path)));
   }
 
@@ -57,6 +73,15 @@ export class UnixSockets implements GenerationSockets {
   /** Removes the socket files that `next` has not taken over. Call it when their listeners are closed. */
   async remove(next: readonly ListenerOptions[]): Promise<void> {
     await Promise.all(missingIn(this.#addresses, unixAddresses(next)).map(removeSocketFile));
+  }
+}
+
+async function isMissing(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return false;
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound;
   }
 }
 
