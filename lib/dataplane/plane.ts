@@ -82,18 +82,21 @@ export class Plane implements Watched {
 
   /**
    * Listens and confines itself; connections wait until {@linkcode accept}. Throws when an address cannot be listened on, or the
-   * kernel lacks a part of the confinement that is required.
+   * kernel lacks a part of the confinement that is required; then none is listened on.
    */
   async start(): Promise<void> {
-    const listeners = await Promise.all(this.#options.listeners.map(async (options) => {
-      return {
-        options,
-        listener: await this.#engine.listen(socketsOf(options), options.backlog, options.sockets),
-      };
+    const listens = await Promise.allSettled(this.#options.listeners.map(async (options) => {
+      const listener = await this.#engine.listen(socketsOf(options), options.backlog, options.sockets);
+      this.#listening.push({ options, listener });
     }));
+    const failed = listens.find((it) => it.status === "rejected");
+    if (failed !== undefined) {
+      // The thread may live on for a moment, and the next worker needs the same paths.
+      this.#closeListening();
+      throw failed.reason;
+    }
     this.#clock.start(this.#engine.every);
     this.#clock.watch(this);
-    this.#listening.push(...listeners);
     this.#tell({ type: "listening", confinement: this.#confine() });
   }
 
@@ -107,7 +110,7 @@ export class Plane implements Watched {
   /** Stops accepting and lets the sessions finish; tells `drained` when the last has ended. */
   async drain(): Promise<void> {
     this.#stop.abort();
-    for (const { listener } of this.#listening.splice(0)) listener.close();
+    this.#closeListening();
     await Promise.all(this.#accepting);
     this.#tell({ type: "closed" });
     if (this.#sessions.size > 0) await new Promise<void>((resolve) => this.#onIdle = resolve);
@@ -166,6 +169,10 @@ export class Plane implements Watched {
       if (session.phase !== "ended") this.#report.countActive(session);
     });
     this.#report.onTick(nowMs);
+  }
+
+  #closeListening(): void {
+    for (const { listener } of this.#listening.splice(0)) listener.close();
   }
 
   #accept(options: ListenerOptions, listener: Listener): Promise<void> {

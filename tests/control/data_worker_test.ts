@@ -15,6 +15,7 @@ async function startWorker(): Promise<DataWorker> {
     plane: {
       worker: 0,
       sessionIdPrefix: "",
+      engine: { kind: "runtime" },
       listeners: [],
       pools: [],
       scoreboard: scoreboard.buffer,
@@ -24,6 +25,7 @@ async function startWorker(): Promise<DataWorker> {
       tallySessions: false,
     },
     permissions: { net: [], read: [], write: [] },
+    ring: () => {},
     events: { onFailing: () => {}, onTally: () => {}, onWarning: () => {}, onFilesWanted: () => {} },
     log: memoryLog().log,
   });

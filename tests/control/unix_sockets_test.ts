@@ -52,6 +52,7 @@ function listenerAt(address: Address): ListenerOptions {
     pool: asRow(2),
     maxConnections: 0,
     backlog: 1,
+    keepalive: { idleMs: 0, intervalMs: 0, count: 0 },
     limits: { idleTimeoutMs: 0, halfCloseTimeoutMs: 0, maxSessionDurationMs: 0 },
   };
 }
@@ -85,7 +86,7 @@ Deno.test("a path is free when nothing answers there, or when it is taken over f
   await folder.leaveStale("stale");
   await Deno.writeTextFile(`${folder.path}/file`, "precious");
   const check = (name: string, before: ListenerOptions[] = []): Promise<void> =>
-    new UnixSockets(folder.listeners(name)).check(before);
+    new UnixSockets(folder.listeners(name)).prepare(before);
   await check("missing");
   await check("stale");
   await check("answered", folder.listeners("answered"));
@@ -109,6 +110,6 @@ Deno.test("sockets that were bound and never came into force are withdrawn, and 
   await using folder = new Folder();
   folder.bind("a");
   await folder.leaveStale("a.new");
-  await new UnixSockets(folder.listeners("a", "b")).withdraw();
+  await new UnixSockets(folder.listeners("a", "b")).withdraw(true);
   assert.deepEqual(await folder.names(), ["a"]);
 });

@@ -61,11 +61,11 @@ Deno.test("a worker that is given up and runs on neither frees a slot of another
   assert.deepEqual(await outcomes(board, line), ["b", "waits"]);
 
   pool.release(backend("b"));
-  queueOf(pool).leave(dead[0]?.session ?? assert.fail());
+  queueOf(pool).leave(dead[0]?.queued ?? assert.fail());
   assert.deepEqual(active(), [1, 1], "b is taken by the one that waited");
   assert.deepEqual([board.count(POOL), board.tableCell(QUEUE, 2)], [1, 0]);
   board.setTableCell(QUEUE, 2, 4_711);
-  queueOf(pool).leave(dead[1]?.session ?? assert.fail());
+  queueOf(pool).leave(dead[1]?.queued ?? assert.fail());
   assert.equal(board.tableCell(QUEUE, 2), 4_711, "the cell is that of the next worker with its number");
   board.setTableCell(QUEUE, 2, 0);
   one.release(backend("a"));

@@ -1,5 +1,6 @@
 /** Generations of workers without a balancer around them. */
 
+import { makeEngineHost } from "../../lib/control/engine_host.ts";
 import { Generation, type GenerationDeps, type GenerationOptions } from "../../lib/control/generation.ts";
 import { Journal } from "../../lib/control/journal.ts";
 import { Names } from "../../lib/control/names.ts";
@@ -34,6 +35,8 @@ export class Workshop {
     this.entry = worker === undefined ? workerEntry : testWorker(worker);
   }
 
+  readonly engine = makeEngineHost("runtime");
+
   readonly deps: GenerationDeps = {
     workerEntry: () => this.entry,
     numbers: this.numbers,
@@ -41,7 +44,10 @@ export class Workshop {
       this.scoreboard,
       this.rows.use({ kind: "open files", name: "" }),
       this.log.log,
+      this.engine,
     ),
+    engine: this.engine,
+    isConfinementRequired: false,
     scoreboard: this.scoreboard,
     recordSessions: true,
     tallySessions: false,

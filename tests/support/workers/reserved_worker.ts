@@ -9,6 +9,6 @@ function tell(message: FromWorker): void {
 }
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
-  if (data.type === "start") tell({ type: "listening" });
+  if (data.type === "start") tell({ type: "listening", confinement: { by: [], missing: undefined } });
   if (data.type === "adjust") tell({ type: "adjusted", request: data.request });
 };

@@ -5,5 +5,7 @@
 import type { FromWorker, ToWorker } from "../../../lib/dataplane/messages.ts";
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
-  if (data.type === "start") self.postMessage({ type: "listening" } satisfies FromWorker);
+  if (data.type === "start") {
+    self.postMessage({ type: "listening", confinement: { by: [], missing: undefined } } satisfies FromWorker);
+  }
 };
