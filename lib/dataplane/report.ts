@@ -68,9 +68,8 @@ export class Report {
   shortage(session: Session, backend: Backend, reason: string): void {
     this.#accounts?.countShortage(session, backend);
     this.#shortDials++;
-    const nowMs = performance.now();
-    if (nowMs < this.#nextShortageMs) return;
-    this.#nextShortageMs = nowMs + TELL_AGAIN_MS;
+    if (this.#lastTickMs < this.#nextShortageMs) return;
+    this.#nextShortageMs = this.#lastTickMs + TELL_AGAIN_MS;
     const address = formatAddress(backend.address);
     const fields = { pool: session.pool.name, backend: backend.name, address, reason };
     this.warn("dials_short", { ...fields, dials: this.#shortDials });
