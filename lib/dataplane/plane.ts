@@ -6,9 +6,9 @@ import { Ledger } from "../pool/ledger.ts";
 import { Pool, type PoolChange } from "../pool/pool.ts";
 import type { BackendRow, PoolRow } from "../pool/row.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
-import { makeEngine, type ThreadEngine } from "./make_engine.ts";
 import { sharedLimiter } from "./limiter.ts";
 import type { ListenerContext } from "./listener_context.ts";
+import type { ThreadEngine } from "./make_engine.ts";
 import {
   type FromWorker,
   type ListenerOptions,
@@ -45,13 +45,16 @@ export class Plane implements Watched {
   #sessionCount = 0;
   #closedSessions = 0;
 
-  /** @param tell Sends a message to the control plane. */
-  constructor(options: PlaneOptions, tell: (message: FromWorker) => void) {
-    const { engine, ring, confine } = makeEngine(
-      options.engine,
-      this.#sessions,
-      options.recordSessions !== false,
-    );
+  /**
+   * @param tell Sends a message to the control plane.
+   * @param makeEngine Makes the engine for the sessions of this plane, which closes it.
+   */
+  constructor(
+    options: PlaneOptions,
+    tell: (message: FromWorker) => void,
+    makeEngine: (sessions: { readonly size: number }) => ThreadEngine,
+  ) {
+    const { engine, ring, confine } = makeEngine(this.#sessions);
     this.#engine = engine;
     this.#confine = confine;
     this.#tools = {

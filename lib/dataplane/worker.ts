@@ -7,7 +7,8 @@
  */
 
 import { reasonOf } from "../core/errors.ts";
-import type { FromWorker, ToWorker } from "./messages.ts";
+import { makeEngine } from "./make_engine.ts";
+import type { FromWorker, PlaneOptions, ToWorker } from "./messages.ts";
 import { Plane } from "./plane.ts";
 
 let plane: Plane | undefined;
@@ -22,10 +23,15 @@ function die(error: unknown): void {
   self.close();
 }
 
+function makePlane(options: PlaneOptions): Plane {
+  const remembersLocal = options.recordSessions !== false;
+  return new Plane(options, tell, (sessions) => makeEngine(options.engine, sessions, remembersLocal));
+}
+
 async function handle(message: ToWorker): Promise<void> {
   switch (message.type) {
     case "start":
-      plane = new Plane(message.options, tell);
+      plane = makePlane(message.options);
       return await plane.start();
     case "accept":
       return plane?.accept();
