@@ -16,7 +16,8 @@
 import { parseArgs } from "node:util";
 import { openIdleSessions } from "./idle.ts";
 import { bulk, requests } from "./load.ts";
-import { find, run, type Running, start, stopAll, untilAccepting, usage } from "./processes.ts";
+import { findAll, run, type Running, start, stopAll, untilAccepting, usage } from "./processes.ts";
+import { type Needing, possibleWith, type Program } from "./programs.ts";
 import { type Backends, type Ports, PROXIES, type Proxy } from "./proxies.ts";
 import { DIRECT, type Figures, keep, printTable } from "./table.ts";
 
@@ -34,8 +35,7 @@ const seconds = Number(flags.seconds);
 const threads = Number(flags.threads);
 
 /** What is measured of a target; several figures may come from one load. */
-interface Measure {
-  readonly name: string;
+interface Measure extends Needing {
   readonly take: (target: Target) => Promise<Record<string, number>>;
 }
 
@@ -99,19 +99,26 @@ async function fairnessFigures(target: Target): Promise<Record<string, number>> 
   return { "p99 beside a bulk stream / quiet": beside.p99Ms / quiet.p99Ms };
 }
 
+/** The backends of every measure are one haproxy. */
+const REQUESTS: readonly Program[] = ["haproxy", "wrk"];
+const BULK: readonly Program[] = ["haproxy", "iperf3"];
+
 const MEASURES: readonly Measure[] = [
-  { name: "keepalive64", take: (target) => requestFigures(target, 64, true) },
-  { name: "keepalive512", take: (target) => requestFigures(target, 512, true) },
-  { name: "newconnections", take: (target) => requestFigures(target, 64, false) },
-  { name: "bulk1", take: (target) => bulkFigures(target, 1) },
-  { name: "bulk8", take: (target) => bulkFigures(target, 8) },
-  { name: "fairness", take: fairnessFigures },
+  { name: "keepalive64", needs: REQUESTS, take: (target) => requestFigures(target, 64, true) },
+  { name: "keepalive512", needs: REQUESTS, take: (target) => requestFigures(target, 512, true) },
+  { name: "newconnections", needs: REQUESTS, take: (target) => requestFigures(target, 64, false) },
+  { name: "bulk1", needs: BULK, take: (target) => bulkFigures(target, 1) },
+  { name: "bulk8", needs: BULK, take: (target) => bulkFigures(target, 8) },
+  { name: "fairness", needs: ["haproxy", "wrk", "iperf3"], take: fairnessFigures },
 ];
 
 /** Taken of proxies that are started for it. */
-const MEASURES_OF_STARTED = ["start", "memory"];
+const MEASURES_OF_STARTED: readonly Needing[] = [
+  { name: "start", needs: ["haproxy"] },
+  { name: "memory", needs: ["haproxy"] },
+];
 
-const measureNames = [...MEASURES.map((it) => it.name), ...MEASURES_OF_STARTED];
+const measureNames = [...MEASURES, ...MEASURES_OF_STARTED].map((it) => it.name);
 const proxyNames = PROXIES.map((it) => it.name);
 const names = [...measureNames, ...proxyNames];
 const unknown = flags.only.find((it) => !names.includes(it));
@@ -120,7 +127,16 @@ if (unknown !== undefined) {
   Deno.exit(2);
 }
 const onlyMeasures = flags.only.filter((it) => measureNames.includes(it));
-const chosen = (name: string): boolean => onlyMeasures.length === 0 || onlyMeasures.includes(name);
+const programs = await findAll(["haproxy", "wrk", "iperf3"]);
+const { measures, sentences } = possibleWith(
+  [...MEASURES, ...MEASURES_OF_STARTED].filter(({ name }) => {
+    return onlyMeasures.length === 0 || onlyMeasures.includes(name);
+  }),
+  new Set(programs.keys()),
+);
+for (const sentence of sentences) console.error(sentence);
+if (measures.length === 0) Deno.exit(1);
+const chosen = (name: string): boolean => measures.some((it) => it.name === name);
 const onlyProxies = flags.only.filter((it) => proxyNames.includes(it));
 const proxies = PROXIES.filter(({ name }) => {
   return onlyProxies.length === 0 || onlyProxies.includes(name) || name === "haproxy";
@@ -147,12 +163,9 @@ ${binds}
   http-request return status 200 content-type text/plain string "${"hello ".repeat(20)}"
 `,
   );
-  const haproxy = await find("haproxy");
-  if (haproxy === undefined) {
-    throw new Error("Cannot measure: the backends need haproxy (apt-get install haproxy)");
-  }
-  start([haproxy, "-db", "-f", `${folder}/backends.cfg`]);
-  start(["iperf3", "-s", "-B", "127.0.0.1", "-p", String(backends.bulk)]);
+  start([programs.get("haproxy") ?? "haproxy", "-db", "-f", `${folder}/backends.cfg`]);
+  const iperf3 = programs.get("iperf3");
+  if (iperf3 !== undefined) start([iperf3, "-s", "-B", "127.0.0.1", "-p", String(backends.bulk)]);
   await Promise.all(backends.requests.map(untilAccepting));
   return backends;
 }

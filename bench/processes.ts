@@ -42,18 +42,22 @@ export async function run(command: readonly string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-/** Where a program is; undefined when it is not installed. Debian keeps some where not every PATH leads. */
+/** Where a program is; undefined when it is not installed. Debian keeps some in folders that are not in every PATH. */
 export async function find(program: string): Promise<string | undefined> {
-  const paths = await Promise.all(
-    ["/usr/sbin", "/usr/bin", "/usr/local/bin", "/usr/local/sbin"].map(async (folder) => {
-      try {
-        return (await Deno.stat(`${folder}/${program}`)).isFile ? `${folder}/${program}` : undefined;
-      } catch {
-        return undefined;
-      }
-    }),
-  );
-  return paths.find((path) => path !== undefined);
+  const look = 'PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "$1"';
+  return (await run(["sh", "-c", look, "sh", program])).trim() || undefined;
+}
+
+/** Where those of the programs are that are installed. */
+export async function findAll<Name extends string>(
+  programs: readonly Name[],
+): Promise<ReadonlyMap<Name, string>> {
+  const found = new Map<Name, string>();
+  await Promise.all(programs.map(async (program) => {
+    const path = await find(program);
+    if (path !== undefined) found.set(program, path);
+  }));
+  return found;
 }
 
 /** What a program and all its descendants use, from /proc (proc(5)). */

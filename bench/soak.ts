@@ -7,7 +7,8 @@
  */
 
 import { parseArgs } from "node:util";
-import { type Running, start, stopAll, untilAccepting, usage } from "./processes.ts";
+import { find, type Running, start, stopAll, untilAccepting, usage } from "./processes.ts";
+import { possibleWith } from "./programs.ts";
 import { DENO_RUN } from "./proxies.ts";
 import { requests } from "./load.ts";
 
@@ -18,6 +19,11 @@ const PORT = 21_800;
 
 /** Long enough for a figure that means something, short enough for a curve. */
 const SLICE_SECONDS = 5;
+
+const installed = new Set(await find("wrk") === undefined ? [] : ["wrk"] as const);
+const { sentences } = possibleWith([{ name: "soak", needs: ["wrk"] }], installed);
+for (const sentence of sentences) console.error(sentence);
+if (sentences.length > 0) Deno.exit(1);
 
 function sockbal(...args: string[]): Running {
   return start([...DENO_RUN, "main.ts", ...args]);
