@@ -92,15 +92,18 @@ export class Plane implements Watched {
       const listener = await this.#engine.listen(socketsOf(options), options.backlog, options.sockets);
       this.#listening.push({ options, listener });
     }));
-    const failed = listens.find((it) => it.status === "rejected");
-    if (failed !== undefined) {
+    try {
+      const failed = listens.find((it) => it.status === "rejected");
+      if (failed !== undefined) throw failed.reason;
+      this.#clock.start(this.#engine.every);
+      this.#clock.watch(this);
+      this.#tell({ type: "listening", confinement: this.#confine() });
+    } catch (error) {
+      this.#clock.stop();
       // The thread may live on for a moment, and the next worker needs the same paths.
       this.#closeListening();
-      throw failed.reason;
+      throw error;
     }
-    this.#clock.start(this.#engine.every);
-    this.#clock.watch(this);
-    this.#tell({ type: "listening", confinement: this.#confine() });
   }
 
   /** Begins to accept. */

@@ -73,13 +73,14 @@ interface Running extends SharedPool {
 
 interface Options extends Partial<PlaneOptions> {
   readonly queue?: QueueOptions;
+  readonly confine?: () => Confinement;
 }
 
-/** A plane that listens, with one pool of these backends. */
-async function start(
+/** A plane with one pool of these backends. */
+function make(
   members: Record<string, MemberOptions> = { a: {} },
-  { queue, ...options }: Options = {},
-): Promise<Running> {
+  { queue, confine = () => CONFINEMENT, ...options }: Options = {},
+): Running {
   const shared = sharePool(members, { queue });
   const told: FromWorker[] = [];
   const fake = new FakeEngine();
@@ -114,15 +115,21 @@ async function start(
       ...options,
     },
     (message) => told.push(message),
-    () => ({ engine, ring: () => {}, confine: () => CONFINEMENT }),
+    () => ({ engine, ring: () => {}, confine }),
   );
-  await plane.start();
   return {
     ...shared,
     ...{ plane, told, fake, listeners, relays, state },
     connect: () => listeners[0]?.connect() ?? assert.fail("it was kept out"),
     of: (type) => told.filter((it) => it.type === type) as Extract<FromWorker, { type: typeof type }>[],
   };
+}
+
+/** A plane that listens. */
+async function start(members?: Record<string, MemberOptions>, options?: Options): Promise<Running> {
+  const running = make(members, options);
+  await running.plane.start();
+  return running;
 }
 
 /** A plane that accepts. */
@@ -144,6 +151,13 @@ Deno.test("a plane listens first, and accepts when it is told to", async () => {
   plane.accept();
   connect();
   assert.equal(fake.dials.length, 1);
+});
+
+Deno.test("a plane that cannot be confined as required listens on nothing, and tells nothing", async () => {
+  const { plane, told, listeners, state } = make({}, { confine: () => assert.fail("no Landlock") });
+  await assert.rejects(plane.start(), /no Landlock/);
+  assert.deepEqual(listeners.map((it) => it.isClosed), [true]);
+  assert.deepEqual([told, state.isTicking], [[], false]);
 });
 
 Deno.test("a session is counted while it lasts, and its record goes with the next tick", async () => {
