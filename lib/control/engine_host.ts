@@ -115,17 +115,16 @@ class EpollEngineHost implements EngineHost {
   }
 
   forWorker(permitted: Permitted, isConfinementRequired: boolean): EngineOfWorker {
-    const descriptors = this.#host.newDescriptors();
+    const share = this.#host.enter();
     const reach = reachOf(permitted);
     return {
       options: {
         kind: "epoll",
-        bell: this.#host.bell,
-        descriptors: descriptors.buffer,
+        ...share,
         reach,
         isConfinementRequired,
       },
-      reclaim: () => this.#host.reclaim(descriptors),
+      reclaim: () => this.#host.leave(share),
     };
   }
 

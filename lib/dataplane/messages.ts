@@ -6,6 +6,7 @@ import type { Keepalive } from "../engine/contract.ts";
 import type { PoolChange, PoolOptions } from "../pool/pool.ts";
 import type { BackendRow, FilesRow, ListenerRow, PoolRow, SessionsRow } from "../pool/row.ts";
 import type { TallyEntry } from "../pool/tally.ts";
+import type { ThreadShare } from "../engine/epoll/thread_share.ts";
 import type { EndReason, RecordedSessions, SessionRecord } from "./record.ts";
 import type { SessionLimits } from "./timeouts.ts";
 
@@ -40,12 +41,8 @@ export function socketsOf({ address, alsoAt = [] }: ListenerOptions): Address[] 
 /** Which engine a worker has, and what the process gives it for that. */
 export type EngineOptions =
   | { readonly kind: "runtime" }
-  | {
+  | ThreadShare & {
     readonly kind: "epoll";
-    /** The descriptor that wakes it. */
-    readonly bell: number;
-    /** Where it notes what it has open. */
-    readonly descriptors: SharedArrayBuffer;
     /** What it needs once it is confined. */
     readonly reach: Reach;
     /** Whether it is not to start where the kernel lacks a part of that. */

@@ -189,3 +189,26 @@ Deno.test({
     assert.equal(await visit(balancer.port), "a");
   },
 });
+
+Deno.test({
+  name: "connections that come one by one and stay are shared by the workers",
+  ignore,
+  fn: async () => {
+    await using a = startNamedBackend("a");
+    await using balancer = await startTestBalancer({ engine, backends: [a.member], workers: 2 });
+    const conns: Deno.Conn[] = [];
+    for (let i = 0; i < 20; i++) {
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+      assert.equal(text(await readExactly(conn, 1)), "a");
+      conns.push(conn);
+    }
+    for (const conn of conns) conn.close();
+    const counts = new Map<string, number>();
+    for (const { id } of await balancer.waitForRecords(20)) {
+      const worker = id.split("-")[1] ?? "";
+      counts.set(worker, (counts.get(worker) ?? 0) + 1);
+    }
+    const [least = 0] = [...counts.values()].sort((a, b) => a - b);
+    assert.ok(counts.size === 2 && least >= 7, [...counts.values()].join());
+  },
+});

@@ -12,7 +12,7 @@ import type {
   Socket,
 } from "../../lib/engine/contract.ts";
 import { describeDialFault } from "../../lib/engine/dial_fault.ts";
-import type { Descriptors } from "../../lib/engine/epoll/descriptors.ts";
+import { Descriptors } from "../../lib/engine/epoll/descriptors.ts";
 import { EpollEngine } from "../../lib/engine/epoll/engine.ts";
 import { EpollHost } from "../../lib/engine/epoll/host.ts";
 import type { Libc } from "../../lib/engine/epoll/libc.ts";
@@ -42,11 +42,9 @@ export function makeRigged(name: EngineName, libc?: Libc): RiggedEngine {
     };
   }
   const host = new EpollHost();
-  const descriptors: Descriptors = host.newDescriptors();
-  const { buffer } = descriptors;
+  const share = host.enter();
   const engine = new EpollEngine({
-    descriptors: buffer,
-    bell: host.bell,
+    ...share,
     maxSleepMs: 0,
     ...(libc === undefined ? {} : { libc }),
   });
@@ -62,7 +60,7 @@ export function makeRigged(name: EngineName, libc?: Libc): RiggedEngine {
     heldBytes: () => engine.heldBytes,
     close: async () => {
       await engine.close();
-      assert.ok(descriptors.isEmpty, "the engine has left a descriptor open");
+      assert.ok(new Descriptors(share.descriptors).isEmpty, "the engine has left a descriptor open");
       for (const fd of listening) host.closeListening(fd);
       host.close();
     },

@@ -18,6 +18,9 @@ const MAX_PAUSE_MS = 500;
 /** Descriptors that come and go would otherwise fill the log. */
 const TELL_AGAIN_MS = 5_000;
 
+/** A thread that is ahead of the others looks again after this, in case none of them can take what waits. */
+const AHEAD_PAUSE_MS = 50;
+
 /** Errors of a connection that was gone before it was accepted (accept(2)); the next one may be fine. */
 const GONE_BEFORE = new Set([
   "ECONNABORTED",
@@ -37,6 +40,8 @@ export class Acceptor {
   readonly #options: AcceptOptions<ClientSocket>;
   readonly #stopped = Promise.withResolvers<void>();
   #isWatching = false;
+  /** Whether what waits was left to others, and nobody took it: then this thread accepts one all the same. */
+  #hasOffered = false;
   #pauseMs = 0;
   #lastToldMs = -Infinity;
   #isTold = false;
@@ -57,7 +62,9 @@ export class Acceptor {
   /** Accepts until it is stopped. */
   run(): Promise<void> {
     const { stop } = this.#options;
+    const endOffers = this.#tools.loads.begin(() => this.#takeOffer());
     const end = (): void => {
+      endOffers();
       this.#pause();
       this.#stopped.resolve();
     };
@@ -85,11 +92,30 @@ export class Acceptor {
   #acceptSome(fd: number): void {
     const { limiter, serve } = this.#options;
     for (let accepted = 0; accepted < MAX_BATCH && this.#isWatching; accepted++) {
+      if (!this.#hasOffered && this.#tools.loads.isAhead) return this.#offer();
+      this.#hasOffered = false;
       if (this.#shortage.hasWaiters || !limiter.enter()) return this.#waitForRoom();
       const client = this.#accept(fd);
       if (client === undefined) return limiter.leave();
       serve(client, limiter.leave);
     }
+  }
+
+  /** Leaves what waits to threads that have fewer. */
+  #offer(): void {
+    this.#pause();
+    this.#tools.loads.offer();
+    this.#tools.loop.timers.later(AHEAD_PAUSE_MS, () => {
+      this.#hasOffered = true;
+      this.#resume();
+    });
+  }
+
+  /** Another thread has left connections to others; those that came in before wake nobody else. */
+  #takeOffer(): void {
+    if (this.#tools.loads.isAhead) return;
+    this.#resume();
+    for (const fd of this.#sockets) this.#acceptSome(fd);
   }
 
   /** The next connection; undefined when there is none now. */

@@ -1,4 +1,5 @@
 import { type ClientSocket, type FirstBytesEvents, MAX_FIRST_BYTES, type RelayEvents } from "../contract.ts";
+import type { EngineTools } from "./tools.ts";
 import { EpollSocket, GONE, type SocketOwner } from "./socket.ts";
 
 /** A connection that was accepted. */
@@ -9,9 +10,20 @@ export class EpollClient extends EpollSocket implements ClientSocket {
   /** It has the options of the socket that listens. */
   override keepAlive(): void {}
 
+  /** Owns the descriptor from here on. */
+  constructor(fd: number, tools: EngineTools) {
+    super(fd, tools);
+    tools.loads.add();
+  }
+
   /** Nothing is read: the system tells without it when a client leaves. */
   readAhead(on: Pick<RelayEvents, "clientGone">): void {
     this.owner = new Greeting(on);
+  }
+
+  protected override leave(): void {
+    super.leave();
+    this.tools.loads.remove();
   }
 
   hasEnded(): Promise<boolean> {

@@ -13,16 +13,14 @@ import { Descriptors } from "./descriptors.ts";
 import { DialEach } from "./dial_each.ts";
 import { DialOne } from "./dial_one.ts";
 import { type Libc, openLibc } from "./libc.ts";
+import { Loads } from "./loads.ts";
+import type { ThreadShare } from "./thread_share.ts";
 import { Loop } from "./loop.ts";
 import { relay } from "./relay.ts";
 import type { EpollSocket } from "./socket.ts";
 import type { EngineTools } from "./tools.ts";
 
-export interface EpollOptions {
-  /** Where it notes what this thread has open; see {@linkcode Descriptors}. */
-  readonly descriptors: SharedArrayBuffer;
-  /** The descriptor that other threads ring; see bell.ts. */
-  readonly bell: number;
+export interface EpollOptions extends ThreadShare {
   /** Whether sockets that were dialled know their local address when they are closed; it takes a system call each. */
   readonly remembersLocal?: boolean;
   /** The loop sleeps no longer at a time; 0 where it shares its thread with others, as in tests. */
@@ -40,6 +38,7 @@ export class EpollEngine implements Engine {
   readonly every: Every;
   readonly #descriptors: Descriptors;
   readonly #bell: number;
+  readonly #loads: Loads;
   readonly #tools: EngineTools;
   readonly #shortage: DescriptorShortage;
   /** Resolves when the loop has ended. */
@@ -53,9 +52,22 @@ export class EpollEngine implements Engine {
   constructor(options: EpollOptions) {
     const libc = options.libc ?? openLibc();
     this.#descriptors = new Descriptors(options.descriptors);
-    const loop = new Loop({ ...options, libc, descriptors: this.#descriptors });
+    this.#loads = new Loads(options.loads, options.place);
+    const loop = new Loop({
+      ...options,
+      libc,
+      descriptors: this.#descriptors,
+      onRung: () => this.#loads.look(),
+    });
     this.#bell = options.bell;
-    this.#tools = { libc, loop, buffers: new Buffers(), remembersLocal: options.remembersLocal ?? false };
+    this.#tools = {
+      libc,
+      loop,
+      buffers: new Buffers(),
+      loads: this.#loads,
+      remembersLocal: options.remembersLocal ?? false,
+    };
+    this.#loads.ring = () => this.ring();
     this.#shortage = new DescriptorShortage((ms, call) => this.later(ms, call));
     this.every = (ms, call) => loop.timers.every(ms, call);
     this.#ended = loop.run().finally(() => libc.unload());

@@ -5,6 +5,8 @@ import { Descriptors } from "./descriptors.ts";
 import { type Libc, openLibc } from "./libc.ts";
 import { type ListeningOptions, openListening } from "./listening.ts";
 import { raiseDescriptorLimit } from "./limit.ts";
+import { leavePlace, makeLoads, takePlace } from "./loads.ts";
+import type { ThreadShare } from "./thread_share.ts";
 import { OpenFileCount } from "./open_files.ts";
 import { keepAlive } from "./options.ts";
 
@@ -17,6 +19,8 @@ export class EpollHost {
   readonly bell: number;
   /** How many descriptors the process may have. */
   readonly maxDescriptors: number;
+  readonly #loads = makeLoads();
+  readonly #places = new Set<number>();
   readonly #libc: Libc;
   readonly #openFiles: OpenFileCount;
   #isClosed = false;
@@ -67,13 +71,22 @@ export class EpollHost {
     if (!this.#isClosed) this.#libc.close(fd);
   }
 
-  /** A table for the descriptors of one more thread. */
-  newDescriptors(): Descriptors {
-    return new Descriptors(new SharedArrayBuffer(this.maxDescriptors));
+  /** What one more thread is given; {@linkcode leave} takes it back. */
+  enter(): ThreadShare {
+    const place = takePlace(this.#loads, this.#places);
+    this.#places.add(place);
+    const descriptors = new SharedArrayBuffer(this.maxDescriptors);
+    return { bell: this.bell, descriptors, loads: this.#loads, place };
   }
 
-  /** Closes what a thread that has ended had open, in a moment. */
-  reclaim(descriptors: Descriptors): void {
+  /** A thread has ended: what it had open is closed in a moment. */
+  leave({ place, descriptors }: ThreadShare): void {
+    leavePlace(this.#loads, place);
+    this.#places.delete(place);
+    this.#reclaim(new Descriptors(descriptors));
+  }
+
+  #reclaim(descriptors: Descriptors): void {
     if (descriptors.isEmpty) return;
     const timer = setTimeout(() => {
       this.#reclaiming.delete(timer);

@@ -50,6 +50,8 @@ export interface LoopOptions {
   readonly descriptors: Descriptors;
   /** Rung by other threads; the caller closes it. */
   readonly bell: number;
+  /** Called whenever it has been rung. */
+  readonly onRung?: () => void;
   /** The loop sleeps no longer at a time; 0 for one that shares its thread with others, as in tests. */
   readonly maxSleepMs?: number;
 }
@@ -72,12 +74,16 @@ export class Loop {
   #isClosed = false;
   #lastTurnMs = 0;
 
-  constructor({ libc, descriptors, bell, maxSleepMs = TURN_MS }: LoopOptions) {
+  constructor({ libc, descriptors, bell, onRung = () => {}, maxSleepMs = TURN_MS }: LoopOptions) {
     this.libc = libc;
     this.#descriptors = descriptors;
     this.#maxSleepMs = maxSleepMs;
     this.#epoll = this.adopt(libc.epoll_create1(EPOLL_CLOEXEC));
-    this.watch(bell, EPOLLIN | EPOLLET, { onEvents: () => this.#isRung = true });
+    const onEvents = (): void => {
+      this.#isRung = true;
+      onRung();
+    };
+    this.watch(bell, EPOLLIN | EPOLLET, { onEvents });
   }
 
   /**

@@ -237,14 +237,14 @@ export class EpollSocket implements Socket, EventHandler {
   close(): void {
     if (this.isClosed) return;
     this.drop();
-    this.#leave();
+    this.leave();
     this.tools.loop.close(this.fd);
   }
 
   /** What was sent is delivered first, for as long as that takes, up to a few seconds. */
   reset(): void {
     if (this.isClosed) return;
-    this.#leave();
+    this.leave();
     if (this.held === undefined && this.unacknowledged === 0) this.abort();
     else this.owner = new Departure(this, this.tools.loop.timers);
   }
@@ -258,7 +258,7 @@ export class EpollSocket implements Socket, EventHandler {
   }
 
   /** For its owner it is closed from here on. */
-  #leave(): void {
+  protected leave(): void {
     this.#state |= CLOSED;
     const { owner } = this;
     this.owner = undefined;
