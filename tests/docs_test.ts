@@ -20,6 +20,7 @@ const DOCUMENTS = [
   "docs/sessions.md",
   "docs/configuration.md",
   "docs/benchmarks.md",
+  "docs/engines.md",
 ];
 
 interface Block {
@@ -54,7 +55,7 @@ Deno.test("every command of the documents has flags that sockbal knows, or is a 
           assert.notEqual(parseCommandLine(words.split(" "), "0").run, "show", line);
         } else {assert.match(
             line,
-            /^(alias sockbal=|npm install -g dist\/npm\/sockbal-|apt-get install |curl )/,
+            /^(alias sockbal=|npm install -g dist\/npm\/sockbal-|apt-get install |curl |grep )/,
           );}
       }
     }

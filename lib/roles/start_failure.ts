@@ -29,6 +29,7 @@ export function withPlace(error: unknown, { config, describe }: ChosenConfig): u
 
 /** Goes by the message, which names the address or the file: workers report a failure as text. */
 function pathOf(message: string, { listeners, admin, log }: Config): Path | undefined {
+  if (message.startsWith("cannot confine ")) return ["confinement"];
   const [, who, address] = /^(the admin page )?cannot listen on (\S+): /.exec(message) ?? [];
   const [, name] = /^cannot resolve the name "([^"]+)": /.exec(message) ?? [];
   const isMeant = (listen: Address): boolean => {

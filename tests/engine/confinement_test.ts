@@ -60,6 +60,8 @@ Deno.test({
     assert.deepEqual(fields, {
       ...outcomes(REFUSED_BY_SECCOMP, "EPERM"),
       "connect to a backend": "allowed",
+      // Landlock knows ports, not addresses. No one listens there.
+      "connect to the port of a backend elsewhere": "ECONNREFUSED",
       "connect to another port": "EACCES",
       "IPv6 socket": "allowed",
     });
@@ -164,6 +166,7 @@ Deno.test({
       ...outcomes(REFUSED_BY_SECCOMP, "EPERM"),
       ...outcomes(["connect to a backend", "connect to another port", "IPv6 socket"], "allowed"),
       "connect to a path": "EPERM",
+      "connect to the port of a backend elsewhere": "ECONNREFUSED",
     });
   },
 });

@@ -83,8 +83,8 @@ export function prepareAttempts(
   };
   const path = new TextEncoder().encode("/etc/passwd\0");
   const program = new TextEncoder().encode("/bin/true\0");
-  const at = (port: number): Uint8Array<ArrayBuffer> => {
-    return encodeAddress({ transport: "tcp", host: "127.0.0.1", port }).bytes;
+  const at = (port: number, host = "127.0.0.1"): Uint8Array<ArrayBuffer> => {
+    return encodeAddress({ transport: "tcp", host, port }).bytes;
   };
   const withSocket = (use: (fd: number) => number): string => {
     const fd = libc.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -112,6 +112,9 @@ export function prepareAttempts(
       }),
     ),
     "connect to a backend": withSocket((fd) => libc.connect(fd, at(permitted), 16)),
+    "connect to the port of a backend elsewhere": withSocket((fd) =>
+      libc.connect(fd, at(permitted, "127.0.0.2"), 16)
+    ),
     "connect to another port": withSocket((fd) => libc.connect(fd, at(other), 16)),
     "send to another port": withSocket((fd) => libc.sendto(fd, path, 4n, MSG_FASTOPEN, at(other), 16)),
     bind: withSocket((fd) => libc.bind(fd, at(0), 16)),
