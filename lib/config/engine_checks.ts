@@ -1,8 +1,9 @@
 /** What of a configuration an engine cannot do. Pure. */
 
 import type { PathFault } from "./cross_checks.ts";
-import type { EngineChoice, EngineName } from "./engine_names.ts";
+import { type EngineChoice, type EngineName, ENGINES } from "./engine_names.ts";
 import { DEFAULT_KEEPALIVE } from "./keepalive_schema.ts";
+import { asList, asMap } from "./loose.ts";
 import type { CheckedConfig } from "./schema.ts";
 
 /** Which engine runs a configuration that asks for this one; undefined when that is not known, and nothing is checked. */
@@ -11,6 +12,19 @@ export type EngineOf = (asked: EngineChoice) => EngineName | undefined;
 /** Where nothing is run: auto may be either. */
 export function engineAsked(asked: EngineChoice): EngineName | undefined {
   return asked === "auto" ? undefined : asked;
+}
+
+/** What cannot be done at all. Works on the plain document, as cross_checks.ts does. */
+export function engineFaults(document: unknown, engineOf: EngineOf): PathFault[] {
+  const { engine: asked = "auto", pools } = asMap(document);
+  const choice = ENGINES.find((it) => it === asked);
+  if (choice === undefined || engineOf(choice) !== "runtime") return [];
+  return Object.entries(asMap(pools)).flatMap(([name, pool]) => {
+    if (asList(asMap(pool).source).length === 0) return [];
+    const message = "the engine runtime cannot choose the local address of a dial; " +
+      "use the engine epoll (Linux, with --allow-ffi), or leave source out";
+    return [{ path: ["pools", name, "source"], message }];
+  });
 }
 
 /** What is done otherwise than it is written. */

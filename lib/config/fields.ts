@@ -9,11 +9,12 @@ import { z } from "zod";
 import { type Address, parseDialAddress, parseListenAddress } from "../core/address.ts";
 import { formatDuration, parseDurationMs } from "../core/duration.ts";
 import { InputError } from "../core/errors.ts";
+import { parseIPAddress } from "../core/ip_address.ts";
 import { nearest } from "../core/nearest.ts";
 import { meantBy } from "../core/other_names.ts";
 import { parseSubnet, type Subnet } from "../core/subnet.ts";
 import { hintElsewhere, ownKeyFor } from "./foreign_keys.ts";
-import { DIAL_PATTERN, DURATION_PATTERN, LISTEN_PATTERN, SUBNET_PATTERN } from "./patterns.ts";
+import { DIAL_PATTERN, DURATION_PATTERN, IP_PATTERN, LISTEN_PATTERN, SUBNET_PATTERN } from "./patterns.ts";
 
 /** Names stand in logs and in the paths of the admin API, so they are plain. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.:\/-]{0,127}$/;
@@ -196,6 +197,12 @@ export function dialAddress(description: string): z.ZodType<Address, string> {
 export function listenAddress(description: string): z.ZodType<Address, string> {
   return parsed(parseListenAddress, refuse("an address", "write host:port, [v6]:port, :port or unix:/path"))
     .meta({ title: "address", description, pattern: LISTEN_PATTERN });
+}
+
+/** An address of this machine. */
+export function ipAddress(description: string): z.ZodType<string, string> {
+  return parsed(parseIPAddress, refuse("an IP address", "write it as 10.0.0.5 or 2001:db8::5"))
+    .meta({ title: "IP address", description, pattern: IP_PATTERN });
 }
 
 /** Addresses that are near each other. */

@@ -12,7 +12,7 @@ import {
   readDocument,
   type YamlDocument,
 } from "./document.ts";
-import { engineAsked, engineNotes, type EngineOf } from "./engine_checks.ts";
+import { engineAsked, engineFaults, engineNotes, type EngineOf } from "./engine_checks.ts";
 import { shown } from "./fields.ts";
 import { notesOnListeners } from "./listener_notes.ts";
 import { notesOn } from "./notes.ts";
@@ -81,9 +81,12 @@ export function draftConfig(text: string, file: string): Draft {
         !document.faults.some((it) => formatPlace(it) === formatPlace(fault));
       const faults = [
         ...document.faults,
-        ...[...found, ...more.filter(({ path }) => !areVariables.has(formatPath(path)))].map((fault) =>
-          placed(fault, document)
-        ).filter(isNewPlace),
+        ...[
+          ...found,
+          ...[...more, ...engineFaults(document.value, engineOf)].filter(({ path }) =>
+            !areVariables.has(formatPath(path))
+          ),
+        ].map((fault) => placed(fault, document)).filter(isNewPlace),
       ];
       if (faults.length > 0 || !result.success) throw new ConfigError(file, inOrder(faults));
       const { data } = result;

@@ -3,7 +3,18 @@
 import { z } from "zod";
 import { formatAddress } from "../core/address.ts";
 import { ALGORITHMS } from "./algorithm_names.ts";
-import { choice, count, dialAddress, duration, flag, name, refuse, section, subnet } from "./fields.ts";
+import {
+  choice,
+  count,
+  dialAddress,
+  duration,
+  flag,
+  ipAddress,
+  name,
+  refuse,
+  section,
+  subnet,
+} from "./fields.ts";
 import { healthCheck } from "./health_check_schema.ts";
 
 export { type AlgorithmName, ALGORITHMS } from "./algorithm_names.ts";
@@ -92,6 +103,13 @@ export const pool = section("a pool", {
     100,
     "Dials after the first when it fails: at other backends, or, when all were tried, at the same after a pause; never after a byte was relayed.",
   ).prefault(2),
+  source: z.array(
+    ipAddress("An IP address of this machine."),
+    refuse("a list", "list addresses of this machine, as - 10.0.0.5"),
+  ).meta({
+    description:
+      "Engine epoll: the local addresses of dials, in turn; a backend of the other family is dialled without. Empty: the system chooses.",
+  }).prefault([]),
   queue: queue.meta({ description: "Where sessions wait while all backends are full." }).prefault({}),
   initial: choice(
     "state",
@@ -122,6 +140,7 @@ export const pool = section("a pool", {
   within: it.within,
   dialTimeoutMs: it.dial_timeout,
   retries: it.retries,
+  source: it.source,
   queue: it.queue,
   initial: it.initial,
   healthCheck: it.health_check,

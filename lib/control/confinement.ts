@@ -5,7 +5,7 @@ import type { Confinement, Reach } from "../engine/confinement.ts";
 import type { Permitted } from "./permissions.ts";
 
 /** What a worker dials, for the engine that is confined by it. */
-export function reachOf({ dials, subnets }: Permitted): Reach {
+export function reachOf({ dials, subnets, mayBind = false }: Permitted): Reach {
   const ports = new Set<number>();
   for (const address of dials) {
     if (address.transport === "tcp") ports.add(address.port);
@@ -16,7 +16,7 @@ export function reachOf({ dials, subnets }: Permitted): Reach {
   return {
     ports: subnets.some(({ port }) => port === undefined) ? "any" : [...ports],
     mayDialUnix: dials.some(({ transport }) => transport === "unix"),
-    mayBind: false,
+    mayBind,
   };
 }
 

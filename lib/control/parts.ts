@@ -7,7 +7,7 @@ import { addressesOf, type Backend } from "../pool/backend.ts";
 import type { PoolChange, PoolStructure, PoolTuning } from "../pool/pool.ts";
 import { isConfinementRequired, recordsOf, workersOf } from "./demands.ts";
 import { permitsAll, type Permitted } from "./permissions.ts";
-import type { Plan } from "./plan.ts";
+import { hasSources, type Plan } from "./plan.ts";
 
 /** What workers know of a configuration. */
 export interface Parts {
@@ -21,6 +21,8 @@ export interface Parts {
     readonly recordSessions: RecordedSessions;
     readonly tallySessions: boolean;
     readonly isConfinementRequired: boolean;
+    /** Workers that are not to bind a socket have given that up. */
+    readonly mayBind: boolean;
   };
   /** Told as they change, as far as a worker is permitted to dial them. */
   readonly members: readonly (readonly Backend[])[];
@@ -38,6 +40,7 @@ export function partsOf({ listeners, pools, within }: Plan, config: Config): Par
       recordSessions: recordsOf(config),
       tallySessions: config.admin !== undefined,
       isConfinementRequired: isConfinementRequired(config),
+      mayBind: hasSources(pools),
     },
     members: pools.map(({ backends }) => backends),
     tuning: pools.map(({ tuning }) => tuning),

@@ -23,6 +23,8 @@ export interface Permitted {
   readonly dials: readonly Address[];
   /** What else may be dialled. */
   readonly subnets: readonly Subnet[];
+  /** Whether dials may have a local address of the pool's choice. */
+  readonly mayBind?: boolean;
 }
 
 /** Whether all of these addresses may be dialled. */

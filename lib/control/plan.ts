@@ -135,6 +135,7 @@ function layOut(
       tuning: {
         dialTimeoutMs: pool.dialTimeoutMs,
         retries: pool.retries,
+        sources: pool.source,
         whenAllDown: pool.whenAllDown,
         consecutiveFailures: pool.outlierDetection.consecutiveFailures,
       },
@@ -217,5 +218,11 @@ export function permittedBy({ listeners, pools, within }: Plan): Permitted {
     listens: listeners.flatMap(socketsOf).map(boundAt),
     dials: pools.flatMap((pool) => pool.backends.flatMap(addressesOf)),
     subnets: mayPermitSubnets() ? within : [],
+    mayBind: hasSources(pools),
   };
+}
+
+/** Whether a pool chooses where its dials come from. */
+export function hasSources(pools: Plan["pools"]): boolean {
+  return pools.some(({ tuning }) => tuning.sources.length > 0);
 }

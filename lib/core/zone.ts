@@ -12,6 +12,11 @@ const ZONE = /^[^\s%/\[\]]{1,15}$/;
 /** fe80::/10 (RFC 4291, 2.5.6). */
 const LINK_LOCAL = /^fe[89ab][0-9a-f]:/i;
 
+/** Whether this is an IPv6 address of one link. */
+export function isLinkLocal(ip: string): boolean {
+  return LINK_LOCAL.test(ip);
+}
+
 /**
  * Checks what stands in the brackets of an address: an IPv6 address, with its zone if it is link-local.
  *

@@ -177,7 +177,8 @@ export class Session implements DialEvents, RelayEvents {
     search.lastDialMs = this.#tools.clock.exactMs();
     if (this.attempts++ === 0) search.firstDialMs = search.lastDialMs;
     search.deadlineMs = dialTimeoutMs === 0 ? Infinity : search.lastDialMs + dialTimeoutMs;
-    search.cancel = this.#tools.engine.dial([backend.address, ...backend.otherAddresses ?? []], this);
+    const { address, otherAddresses = [] } = backend;
+    search.cancel = this.#tools.engine.dial([address, ...otherAddresses], this, this.pool.nextSource);
   }
 
   /** The backend was reached: relays. */
@@ -315,8 +316,7 @@ export class Session implements DialEvents, RelayEvents {
     this.#hasKeepalive = true;
     const { keepalive } = this.listener;
     if (keepalive.idleMs === 0) return;
-    this.client.keepAlive(keepalive);
-    this.backendSocket?.keepAlive(keepalive);
+    for (const socket of [this.client, this.backendSocket]) socket?.keepAlive(keepalive);
   }
 
   /** Since it was accepted. */

@@ -7,6 +7,7 @@
 import type { Address } from "../core/address.ts";
 import type { Connection } from "../core/connection.ts";
 import type { Endpoint } from "../core/endpoint.ts";
+import type { NextSource } from "../core/next_source.ts";
 import type { Every } from "../core/every.ts";
 import type { Woken } from "../core/woken.ts";
 
@@ -157,9 +158,10 @@ export interface Engine {
   /**
    * Dials a peer, at its other addresses too if the first does not answer.
    *
+   * @param source Where it is dialled from, for an engine that can choose.
    * @return Gives the dial up: nothing is told any more, and what still comes of it is closed.
    */
-  dial(addresses: readonly [Address, ...Address[]], on: DialEvents): () => void;
+  dial(addresses: readonly [Address, ...Address[]], on: DialEvents, source?: NextSource): () => void;
   /**
    * After a dial that found no descriptor: calls when it is worth another try. Accepting pauses meanwhile: a descriptor that
    * becomes free is for those who were let in.

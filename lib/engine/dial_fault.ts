@@ -4,7 +4,7 @@
  * | errno                                          | whose         | what follows                                             |
  * | ---------------------------------------------- | ------------- | -------------------------------------------------------- |
  * | EMFILE, ENFILE, EADDRNOTAVAIL, EADDRINUSE,     | our own: a    | nothing for the backend, which was not even asked        |
- * | ENOBUFS, ENOMEM                                | shortage      |                                                          |
+ * | ENOBUFS, ENOMEM, ESOURCE                       | shortage      |                                                          |
  * | EAGAIN of a Unix socket                        | the backend's | its queue is full: dialled again until the timeout       |
  * | ECONNREFUSED, ECONNRESET, ETIMEDOUT, ENOENT    | the backend's | counts against it                                        |
  * | ENETUNREACH, EHOSTUNREACH, ENETDOWN            | the way's     | counts against it: sessions cannot reach it, others may  |
@@ -25,6 +25,8 @@ const SHORTAGES: Readonly<Record<string, string>> = {
   /** All ports that may be used towards this address are (ip(7), ip_local_port_range). */
   EADDRNOTAVAIL: "no local port left",
   EADDRINUSE: "no local port left",
+  /** The engine epoll's own. */
+  ESOURCE: "its source is no address of this machine",
   ENOBUFS: "no memory for sockets left",
   ENOMEM: "no memory left",
 };

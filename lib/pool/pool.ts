@@ -3,6 +3,7 @@
 import { type AlgorithmName, algorithms } from "../balance/algorithms.ts";
 import type { Load, Picker } from "../balance/picker.ts";
 import type { Endpoint } from "../core/endpoint.ts";
+import type { NextSource } from "../core/next_source.ts";
 import { availableOf, weightOf, type WhenAllDown } from "./availability.ts";
 import type { Backend } from "./backend.ts";
 import { type HashKey, keyOf } from "./hash_key.ts";
@@ -10,12 +11,15 @@ import type { Ledger } from "./ledger.ts";
 import { Queue, type QueueOptions } from "./queue.ts";
 import type { PoolRow } from "./row.ts";
 import type { BackendFacts, Scoreboard } from "./scoreboard.ts";
+import { inTurn } from "./sources.ts";
 
 /** Settings that can change while the pool is in use. */
 export interface PoolTuning {
   readonly dialTimeoutMs: number;
   /** Dials after the first: at another backend while there is one, else at the same after a pause. */
   readonly retries: number;
+  /** Local addresses for dials; empty leaves them to the system. */
+  readonly sources: readonly string[];
   readonly whenAllDown: WhenAllDown;
   /** Failures in a row after which a backend is reported; 0 is never. */
   readonly consecutiveFailures: number;
@@ -53,6 +57,9 @@ export interface PoolDeps {
 export class Pool {
   /** Where sessions wait for a free backend; undefined when they do not. */
   readonly queue: Queue | undefined;
+  /** Where backends are dialled from; undefined leaves it to the system. */
+  nextSource: NextSource | undefined;
+  readonly #worker: number;
   readonly #scoreboard: Scoreboard;
   readonly #ledger: Ledger;
   readonly #onFailing: (backend: Backend) => void;
@@ -69,6 +76,8 @@ export class Pool {
     this.#ledger = ledger;
     this.#onFailing = onFailing;
     this.#random = random;
+    this.#worker = worker;
+    this.nextSource = inTurn(options.tuning.sources, worker);
     if (options.queue !== undefined) {
       this.queue = new Queue(options.row, options.queue, this, { scoreboard, ledger, worker });
     }
@@ -88,6 +97,7 @@ export class Pool {
    */
   adjust({ tuning, backends }: Pick<PoolChange, "tuning" | "backends">): void {
     this.#options = { ...this.#options, tuning, backends };
+    this.nextSource = inTurn(tuning.sources, this.#worker);
     this.#version = undefined;
     this.queue?.serve();
   }

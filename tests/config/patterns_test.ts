@@ -2,9 +2,16 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { DIAL_PATTERN, DURATION_PATTERN, LISTEN_PATTERN, SUBNET_PATTERN } from "../../lib/config/patterns.ts";
+import {
+  DIAL_PATTERN,
+  DURATION_PATTERN,
+  IP_PATTERN,
+  LISTEN_PATTERN,
+  SUBNET_PATTERN,
+} from "../../lib/config/patterns.ts";
 import { configJsonSchema } from "../../lib/config/schema.ts";
 import { parseDialAddress, parseListenAddress } from "../../lib/core/address.ts";
+import { parseIPAddress } from "../../lib/core/ip_address.ts";
 import { parseDurationMs } from "../../lib/core/duration.ts";
 import { parseSubnet } from "../../lib/core/subnet.ts";
 
@@ -85,7 +92,16 @@ const subnets = fc.tuple(
   fc.oneof(fc.constant(""), ports.map((port) => `:${port}`)),
 ).map((it) => it.join(""));
 
+const ips = fc.oneof(
+  fc.ipV4(),
+  fc.ipV6(),
+  fc.ipV6().map((it) => `${it}%eth0`),
+  fc.ipV6().map((it) => `fe80${it.slice(it.indexOf(":"))}`),
+  text(["0", ":", "::", "0.0.0.0", "1", "fe80", "10.0.0.5", "%", "ffff", "."]),
+);
+
 const CASES = [
+  ["IP address", IP_PATTERN, parseIPAddress, ips],
   ["duration", DURATION_PATTERN, parseDurationMs, durations],
   ["address to listen on", LISTEN_PATTERN, parseListenAddress, addresses],
   ["address to dial", DIAL_PATTERN, parseDialAddress, addresses],

@@ -1,3 +1,5 @@
+import assert from "node:assert/strict";
+import { readConfig } from "../../lib/config/read.ts";
 import {
   assertFaults,
   MINIMAL,
@@ -313,7 +315,7 @@ Deno.test("an unknown key names the nearest, or all there are when none is near"
     [
       withPoolLine("xyzzy: 1"),
       "8:5 pools.web.xyzzy",
-      "use algorithm, hash_key, backends, within, dial_timeout, retries, queue, initial, health_check, outlier_detection, " +
+      "use algorithm, hash_key, backends, within, dial_timeout, retries, source, queue, initial, health_check, outlier_detection, " +
       "slow_start, when_all_down, on_backend_down",
     ],
     [
@@ -367,4 +369,41 @@ Deno.test("keepalive has whole seconds, and what the system allows", () => {
   for (const [value, place, part] of faults) {
     assertFaults(withListenerLine(`keepalive: ${value}`), [`4:${place}`, part]);
   }
+});
+
+Deno.test("a source is an IP address, without a port", () => {
+  const faults: [string, string][] = [
+    [
+      "10.0.0.5:80",
+      `"10.0.0.5:80" is not an IP address; write it as 10.0.0.5 or 2001:db8::5, without a port`,
+    ],
+    ["eth0", `"eth0" is not an IP address; write it as`],
+    ["0.0.0.0", `"0.0.0.0" is no address in particular; write one of this machine`],
+    ["'::'", `"::" is no address in particular`],
+    ["'fe80::1'", `"fe80::1" is a link-local address`],
+    ["'fe80::1%eth0'", "is not an IP address"],
+    ["7", "7 is not an IP address; write it as 10.0.0.5 or 2001:db8::5"],
+  ];
+  for (const [value, part] of faults) {
+    assertFaults(withPoolLine(`source: [${value}]`), ["8:14 pools.web.source[0]", part]);
+  }
+  assertFaults(withPoolLine("source: 10.0.0.5"), [
+    "8:13 pools.web.source",
+    "is not a list; list addresses of this machine",
+  ]);
+});
+
+Deno.test("a source is refused where the engine is runtime, whether the file says so or the start", async () => {
+  const text = withPoolLine("source: [10.0.0.5]");
+  const part = "the engine runtime cannot choose the local address of a dial; use the engine epoll";
+  assertFaults(`${text}engine: runtime\n`, ["8:13 pools.web.source", part]);
+  for (const engine of ["auto", "epoll"]) assertFaults(`${text}engine: ${engine}\n`);
+  assertFaults(`${withPoolLine("source: []")}engine: runtime\n`);
+  const file = await Deno.makeTempFile();
+  await Deno.writeTextFile(file, text);
+  await assert.rejects(readConfig(file, () => "runtime"), {
+    message: new RegExp(`:8:13 pools.web.source: ${part}`),
+  });
+  assert.deepEqual((await readConfig(file, () => "epoll")).pools.web?.source, ["10.0.0.5"]);
+  await Deno.remove(file);
 });

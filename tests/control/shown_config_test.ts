@@ -38,6 +38,7 @@ pools:
       - "unix:run/ü b.sock"
     dial_timeout: 1s500ms
     retries: 0
+    source: [10.0.0.5, "2001:db8::5"]
     queue: { size: 10, timeout: 0s }
     health_check:
       type: http

@@ -79,7 +79,7 @@ function poolOfOne(): Pool {
     algorithm: "round_robin",
     hashKey: "source_ip",
     backends: [BACKEND],
-    tuning: { dialTimeoutMs: 0, retries: 0, whenAllDown: "refuse", consecutiveFailures: 0 },
+    tuning: { dialTimeoutMs: 0, retries: 0, sources: [], whenAllDown: "refuse", consecutiveFailures: 0 },
     queue: undefined,
   } as const;
   scoreboard.setFacts(POOL, BACKEND.row, { rampPercent: 100, weight: 1, maxConnections: 0 });

@@ -145,6 +145,7 @@ Deno.test("a pool that is adjusted goes by the other rules from the next pick on
   const tuning = {
     dialTimeoutMs: 1,
     retries: 0,
+    sources: [],
     whenAllDown: "ignore_health",
     consecutiveFailures: 2,
   } as const;

@@ -60,7 +60,7 @@ export function sharePool(
     board.setFacts(POOL, row, { ...HEALTHY, ...facts });
     return { row, name, address: { transport: "tcp", host: "127.0.0.1", port: 8001 + i }, isBackup };
   });
-  const tuning = { dialTimeoutMs, retries, whenAllDown, consecutiveFailures };
+  const tuning = { dialTimeoutMs, retries, sources: [], whenAllDown, consecutiveFailures };
   const reported: string[] = [];
   const ledgers = [new Ledger(board), new Ledger(board)] as const;
   const pool = (worker: 0 | 1): Pool =>

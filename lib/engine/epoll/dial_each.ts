@@ -1,4 +1,5 @@
 import type { Address } from "../../core/address.ts";
+import type { NextSource } from "../../core/next_source.ts";
 import type { DialEvents, Socket } from "../contract.ts";
 import { dialFaultWeight } from "../dial_fault.ts";
 import { DialOne } from "./dial_one.ts";
@@ -15,15 +16,17 @@ export class DialEach {
   readonly #tools: EngineTools;
   readonly #addresses: readonly Address[];
   readonly #on: DialEvents;
+  readonly #source: NextSource | undefined;
   readonly #dials: DialOne[] = [];
   #failures = 0;
   #worst: { readonly error: unknown; readonly weight: number } | undefined;
   #stopTimer: () => void = () => {};
 
-  constructor(tools: EngineTools, addresses: readonly Address[], on: DialEvents) {
+  constructor(tools: EngineTools, addresses: readonly Address[], on: DialEvents, source?: NextSource) {
     this.#tools = tools;
     this.#addresses = addresses;
     this.#on = on;
+    this.#source = source;
     this.#dialNext();
   }
 
@@ -42,7 +45,7 @@ export class DialEach {
         connected: (socket) => this.#connected(socket),
         dialFailed: (error) => this.#failed(error, address),
         fault: (fault) => this.#on.fault(fault),
-      }),
+      }, this.#source),
     );
     if (this.#dials.length === this.#addresses.length) return;
     this.#stopTimer = this.#tools.loop.timers.later(NEXT_ADDRESS_MS, () => this.#dialNext());

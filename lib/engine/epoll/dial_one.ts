@@ -1,9 +1,11 @@
 /** One attempt to reach one address. */
 
-import type { Address } from "../../core/address.ts";
+import { type Address, isIPv6Address } from "../../core/address.ts";
+import type { NextSource } from "../../core/next_source.ts";
 import type { DialEvents } from "../contract.ts";
 import { EAGAIN, EINPROGRESS, SystemError } from "./errno.ts";
 import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "./linux.ts";
+import { bindTo } from "./source.ts";
 import { encodeAddress, type SocketAddress } from "./sockaddr.ts";
 import { EpollSocket, type SocketOwner } from "./socket.ts";
 import type { EngineTools } from "./tools.ts";
@@ -17,14 +19,16 @@ export class DialOne implements SocketOwner {
   readonly #tools: EngineTools;
   readonly #address: Address;
   readonly #on: DialEvents;
+  readonly #source: NextSource | undefined;
   #socket: EpollSocket | undefined;
   #isOver = false;
 
   /** Nothing is told before the constructor has returned. */
-  constructor(tools: EngineTools, address: Address, on: DialEvents) {
+  constructor(tools: EngineTools, address: Address, on: DialEvents, source?: NextSource) {
     this.#tools = tools;
     this.#address = address;
     this.#on = on;
+    this.#source = source;
     this.#begin();
   }
 
@@ -60,6 +64,7 @@ export class DialOne implements SocketOwner {
       const fd = loop.adopt(libc.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
       const socket = this.#socket = new EpollSocket(fd, this.#tools);
       socket.owner = this;
+      if (this.#address.transport === "tcp") bindTo(libc, fd, this.#source?.(isIPv6Address(this.#address)));
       const errno = libc.connect(fd, bytes, bytes.length) < 0 ? libc.errno() : 0;
       if (errno === EAGAIN && this.#address.transport === "unix") return this.#beginAgain(socket);
       if (errno !== 0 && errno !== EINPROGRESS) throw new SystemError(errno);

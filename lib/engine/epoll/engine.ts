@@ -1,4 +1,5 @@
 import type { Address } from "../../core/address.ts";
+import type { NextSource } from "../../core/next_source.ts";
 import type { Every } from "../../core/every.ts";
 import { type Woken, woken } from "../../core/woken.ts";
 import type { AcceptOptions, ClientSocket, DialEvents, Engine, Listener, RelayEvents } from "../contract.ts";
@@ -91,10 +92,10 @@ export class EpollEngine implements Engine {
     });
   }
 
-  dial(addresses: readonly [Address, ...Address[]], on: DialEvents): () => void {
+  dial(addresses: readonly [Address, ...Address[]], on: DialEvents, source?: NextSource): () => void {
     const dial = addresses.length === 1
-      ? new DialOne(this.#tools, addresses[0], on)
-      : new DialEach(this.#tools, addresses, on);
+      ? new DialOne(this.#tools, addresses[0], on, source)
+      : new DialEach(this.#tools, addresses, on, source);
     return () => dial.cancel();
   }
 

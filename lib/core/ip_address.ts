@@ -1,0 +1,23 @@
+import { isIPv4, isIPv6 } from "node:net";
+import { InputError } from "./errors.ts";
+import { isLinkLocal } from "./zone.ts";
+
+/** All addresses of this machine (RFC 1122, 3.2.1.3; RFC 4291, 2.5.2), which is none in particular. */
+const ANY = /^(0\.0\.0\.0|[0:]+)$/;
+
+/** Reads one address of this machine, without a port; throws an {@linkcode InputError} that says what to write. */
+export function parseIPAddress(text: string): string {
+  const quoted = JSON.stringify(text);
+  if (!isIPv4(text) && (!isIPv6(text) || text.includes("%"))) {
+    throw new InputError(
+      `${quoted} is not an IP address; write it as 10.0.0.5 or 2001:db8::5, without a port`,
+    );
+  }
+  if (ANY.test(text)) {
+    throw new InputError(`${quoted} is no address in particular; write one of this machine`);
+  }
+  if (isLinkLocal(text)) {
+    throw new InputError(`${quoted} is a link-local address, which cannot stand here; write another one`);
+  }
+  return text;
+}
