@@ -14,6 +14,21 @@ export class Search {
   shortSinceMs: number | undefined;
   /** Ends what is under way: a dial, a rest, or the wait in line. */
   cancel: (() => void) | undefined;
+
+  /** @param timeoutMs 0 is none. */
+  dialBegins(backend: Backend, nowMs: number, timeoutMs: number, isFirst: boolean): void {
+    this.picked = backend;
+    this.lastDialMs = nowMs;
+    if (isFirst) this.firstDialMs = nowMs;
+    this.deadlineMs = timeoutMs === 0 ? Infinity : nowMs + timeoutMs;
+  }
+
+  /** @return How long all dials have taken, with what lay between them. */
+  dialEnds(nowMs: number): number {
+    this.cancel = undefined;
+    this.deadlineMs = Infinity;
+    return nowMs - this.firstDialMs;
+  }
 }
 
 /** An attempt to reach a backend, and why it failed, in a few plain words. */

@@ -127,7 +127,7 @@ export class Session implements DialEvents, RelayEvents {
     };
     void queued.outcome.then((outcome) => this.#guard(() => this.#waited(outcome)));
     this.client.hasEnded(() => this.phase === "queued").then(
-      (hasEnded) => hasEnded && queue.halfClosed(queued),
+      (hasEnded) => hasEnded && this.#guard(() => queue.halfClosed(queued)),
       () => this.clientGone(),
     );
   }
@@ -173,10 +173,7 @@ export class Session implements DialEvents, RelayEvents {
     const search = this.#mustSearch();
     const { dialTimeoutMs } = this.pool.options.tuning;
     this.phase = "dialling";
-    search.picked = backend;
-    search.lastDialMs = this.#tools.clock.exactMs();
-    if (this.attempts++ === 0) search.firstDialMs = search.lastDialMs;
-    search.deadlineMs = dialTimeoutMs === 0 ? Infinity : search.lastDialMs + dialTimeoutMs;
+    search.dialBegins(backend, this.#tools.clock.exactMs(), dialTimeoutMs, this.attempts++ === 0);
     const { address, otherAddresses = [] } = backend;
     search.cancel = this.#tools.engine.dial([address, ...otherAddresses], this, this.pool.nextSource);
   }
@@ -207,7 +204,7 @@ export class Session implements DialEvents, RelayEvents {
     const { picked } = search;
     if (picked === undefined) return;
     this.#endDial();
-    this.#noteFailure(picked, failure, isBackends);
+    (this.failedDials ??= []).push({ backend: picked, failure, isBackends });
     if (isBackends) this.pool.failed(picked);
     search.picked = undefined;
     this.pool.release(picked);
@@ -265,7 +262,11 @@ export class Session implements DialEvents, RelayEvents {
   }
 
   clientGone(): void {
-    this.end("client_reset");
+    try {
+      this.end("client_reset");
+    } catch (fault) {
+      this.fault(fault);
+    }
   }
 
   /**
@@ -297,18 +298,22 @@ export class Session implements DialEvents, RelayEvents {
 
   /** Asks, often, whether the session's time has come. */
   onTick(nowMs: number): void {
-    this.activity.onTick(nowMs);
-    if (nowMs >= this.activity.nextLookMs) {
-      const left = (this.client.unacknowledged ?? 0) + (this.backendSocket?.unacknowledged ?? 0);
-      this.activity.lookedAt(left, nowMs, this.listener.limits.idleTimeoutMs);
+    try {
+      this.activity.onTick(nowMs);
+      if (nowMs >= this.activity.nextLookMs) {
+        const left = (this.client.unacknowledged ?? 0) + (this.backendSocket?.unacknowledged ?? 0);
+        this.activity.lookedAt(left, nowMs, this.listener.limits.idleTimeoutMs);
+      }
+      if (!this.#hasKeepalive && this.phase === "relaying") this.#keepAlive();
+      if (this.#search !== undefined && nowMs >= this.#search.deadlineMs) {
+        this.#search.cancel?.();
+        this.#tryNext("timed out", true);
+      }
+      const reason = overdue(this.activity, this.listener.limits, nowMs);
+      if (reason !== undefined) this.end(reason);
+    } catch (fault) {
+      this.fault(fault);
     }
-    if (!this.#hasKeepalive && this.phase === "relaying") this.#keepAlive();
-    if (this.#search !== undefined && nowMs >= this.#search.deadlineMs) {
-      this.#search.cancel?.();
-      this.#tryNext("timed out", true);
-    }
-    const reason = overdue(this.activity, this.listener.limits, nowMs);
-    if (reason !== undefined) this.end(reason);
   }
 
   /** With the first tick: a short session needs no signs of life, and each option is a system call. */
@@ -356,7 +361,7 @@ export class Session implements DialEvents, RelayEvents {
     const { picked } = search;
     if (picked === undefined) return;
     this.#endDial();
-    this.#noteFailure(picked, "the session ended", false);
+    (this.failedDials ??= []).push({ backend: picked, failure: "the session ended", isBackends: false });
     this.pool.release(picked);
   }
 
@@ -367,17 +372,10 @@ export class Session implements DialEvents, RelayEvents {
     this.#tools.onOver(this);
   }
 
-  #noteFailure(backend: Backend, failure: string, isBackends: boolean): void {
-    (this.failedDials ??= []).push({ backend, failure, isBackends });
-  }
-
   /** Gives the time, which is read once for all that want it. */
   #endDial(): number {
     const nowMs = this.#tools.clock.exactMs();
-    const search = this.#mustSearch();
-    search.cancel = undefined;
-    search.deadlineMs = Infinity;
-    this.diallingMs = nowMs - search.firstDialMs;
+    this.diallingMs = this.#mustSearch().dialEnds(nowMs);
     return nowMs;
   }
 
@@ -388,7 +386,7 @@ export class Session implements DialEvents, RelayEvents {
     return this.#search;
   }
 
-  /** What the engine does not call itself has to be kept from ending the thread. */
+  /** What the engine does not guard itself would end the thread. Events of each session have their own `try`: no closure. */
   #guard(event: () => void): void {
     try {
       event();

@@ -3,7 +3,15 @@
 import assert from "node:assert/strict";
 import { recordOf } from "../../lib/dataplane/session_facts.ts";
 import type { SessionLimits } from "../../lib/dataplane/timeouts.ts";
-import { fullPool, type MemberOptions, type SharedPool, sharePool, SINGLE } from "../pool/shared_pool.ts";
+import {
+  fullPool,
+  type MemberOptions,
+  POOL,
+  queueOf,
+  type SharedPool,
+  sharePool,
+  SINGLE,
+} from "../pool/shared_pool.ts";
 import { FakeWorld, settled } from "./fake_engine.ts";
 
 type Shared = Parameters<typeof sharePool>[1];
@@ -301,6 +309,32 @@ Deno.test("a fault of our own ends its session, with whatever it holds, and noth
   assert.equal(world.session.endReason, "internal_error");
   assert.deepEqual([world.told.faults, world.told.left, world.told.over], [[fault], 1, 1]);
   assert.deepEqual(shared.active(), [0]);
+});
+
+Deno.test("a fault of our own in a tick, or when a client goes or half-closes, ends its session and not the thread", async () => {
+  const fault = new Error("no");
+  const fail = (): never => {
+    throw fault;
+  };
+  const ticking = begin({ a: {} });
+  ticking.session.activity.onTick = fail;
+  ticking.pass(100);
+  assert.deepEqual(ticking.told, { left: 1, over: 1, shortages: [], faults: [fault] });
+  assert.deepEqual([ticking.session.endReason, ticking.active()], ["internal_error", [0]]);
+
+  const full = fullPool({ a: SINGLE });
+  const waiting = new FakeWorld(full.one);
+  waiting.session.begin();
+  queueOf(full.one).halfClosed = fail;
+  waiting.client.endSending();
+  await settled();
+  assert.deepEqual(waiting.told, { left: 1, over: 1, shortages: [], faults: [fault] });
+  assert.equal(full.board.count(POOL), 0, "its place in line is free");
+
+  const gone = begin({ a: {} });
+  gone.one.release = fail;
+  gone.client.reads?.clientGone();
+  assert.deepEqual([gone.session.phase, gone.told.faults], ["ended", [fault]]);
 });
 
 Deno.test("both peers are asked for signs of life once a session has seen a tick, and never without keepalive", () => {
