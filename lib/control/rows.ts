@@ -52,7 +52,7 @@ export class RowBook {
       const rows = this.#rows.get(id);
       if (rows === undefined || --rows.users > 0) continue;
       this.#rows.delete(id);
-      for (let row = rows.first; row < rows.first + rows.count; row++) this.#scoreboard.clear(row);
+      for (let i = 0; i < rows.count; i++) this.#scoreboard.clear((rows.first + i) as Row);
       const free = this.#free.get(rows.count) ?? [];
       free.push(rows.first);
       this.#free.set(rows.count, free);

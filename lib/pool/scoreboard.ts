@@ -206,7 +206,7 @@ export class Scoreboard {
   }
 
   /** Makes a row as if new, for something else. */
-  clear(row: number): void {
+  clear(row: Row): void {
     this.#cells.fill(0, row * ROW_CELLS, (row + 1) * ROW_CELLS);
   }
 

@@ -147,7 +147,7 @@ Deno.test("all facts of a row are independent of each other, of its counts and o
     assert.deepEqual([row - 1, row, row + 1].map((it) => board.facts(asRow(it))), [before, facts, after]);
     assert.equal(board.count(asRow(row)), 1);
     assert.equal(board.addFailure(asRow(row)), 2);
-    for (const used of [row - 1, row, row + 1]) board.clear(used);
+    for (const used of [row - 1, row, row + 1]) board.clear(asRow(used));
   }));
 });
 
@@ -172,9 +172,17 @@ Deno.test("failures in a row are counted for each backend, over all workers, unt
 Deno.test("a cleared row is as new, and those beside it are as they were", () => {
   const board = filledWith(7);
   const beside = [everything(board, 4), everything(board, 6)];
-  board.clear(5);
+  board.clear(asRow(5));
   assert.deepEqual(everything(board, 5), everything(new Scoreboard(), 5));
   assert.deepEqual([everything(board, 4), everything(board, 6)], beside);
+});
+
+Deno.test("the compiler refuses a number that is no row, and a row of another kind", () => {
+  const board = new Scoreboard();
+  // @ts-expect-error: a number
+  board.clear(5);
+  // @ts-expect-error: a pool
+  board.addFailure(asRow<"pool">(5));
 });
 
 Deno.test("a table takes as many rows as it needs, and keeps to them", () => {
