@@ -57,8 +57,8 @@ export class Workshop {
     patience: { listenMs: 20_000, closeMs: 500, hangMs: 1_000 },
   };
 
-  planOf(options: TestBalancerOptions): Promise<Plan> {
-    return makePlan(testConfig(options), this.rows, new Names());
+  planOf(options: TestBalancerOptions, names: Names = new Names()): Promise<Plan> {
+    return makePlan(testConfig(options), this.rows, names);
   }
 
   /** Starts workers with the facts of a configuration. */
