@@ -23,7 +23,7 @@ const CHANGED: BackendFacts = {
 class Setting extends Workshop {
   before: Plan = { listeners: [], pools: [], within: [], rows: [], settled: new Map() };
 
-  async introduce(options: TestBalancerOptions): Promise<void> {
+  async become(options: TestBalancerOptions): Promise<void> {
     const plan = await this.planOf(options);
     introduceBackends(this.scoreboard, plan, testConfig(options), this.before);
     this.before = plan;
@@ -54,7 +54,7 @@ class Setting extends Workshop {
 
 Deno.test("a new backend is enabled and up, with the weight and the limit of its configuration", async () => {
   const it = new Setting();
-  await it.introduce({ backends: [{ ...A, weight: 3, max_connections: 5 }] });
+  await it.become({ backends: [{ ...A, weight: 3, max_connections: 5 }] });
   assert.deepEqual(it.facts, {
     isUp: true,
     isEjected: false,
@@ -67,34 +67,34 @@ Deno.test("a new backend is enabled and up, with the weight and the limit of its
 
 Deno.test("a new backend waits for its first check where the pool says so", async () => {
   const it = new Setting();
-  await it.introduce({ backends: [A], pool: { initial: "down", health_check: {} } });
+  await it.become({ backends: [A], pool: { initial: "down", health_check: {} } });
   assert.equal(it.facts.isUp, false);
 });
 
 Deno.test("a backend that stays keeps every fact and its failures", async () => {
   const it = new Setting();
-  await it.introduce({ backends: [A] });
+  await it.become({ backends: [A] });
   it.change();
-  await it.introduce({ backends: [{ ...A, weight: 2, backup: true }] });
+  await it.become({ backends: [{ ...A, weight: 2, backup: true }] });
   assert.deepEqual(it.facts, CHANGED);
   assert.equal(it.fail(), 2);
 });
 
 Deno.test("a backend that moves is as new, but for what its operator wants of it", async () => {
   const it = new Setting();
-  await it.introduce({ backends: [A] });
+  await it.become({ backends: [A] });
   it.change();
-  await it.introduce({ backends: [MOVED] });
+  await it.become({ backends: [MOVED] });
   assert.deepEqual(it.facts, { ...CHANGED, isUp: true, isEjected: false, rampPercent: 100 });
   assert.equal(it.fail(), 1);
 });
 
 Deno.test("a backend that returns while its row is still in use is as new in everything", async () => {
   const it = new Setting();
-  await it.introduce({ backends: [A] });
+  await it.become({ backends: [A] });
   it.change();
   it.before = { ...it.before, pools: [] };
-  await it.introduce({ backends: [A] });
+  await it.become({ backends: [A] });
   assert.deepEqual([it.facts.isUp, it.facts.operator, it.facts.weight], [true, "enabled", 1]);
   assert.equal(it.fail(), 1);
 });
@@ -103,14 +103,14 @@ Deno.test("a pool hears once of all its new backends", async () => {
   const it = new Setting();
   let told = 0;
   it.scoreboard.onChanged = () => told++;
-  await it.introduce({ backends: [A, { ...MOVED, name: "b" }, { ...A, name: "c", address: "127.0.0.1:3" }] });
+  await it.become({ backends: [A, { ...MOVED, name: "b" }, { ...A, name: "c", address: "127.0.0.1:3" }] });
   assert.equal(told, 1);
 });
 
 Deno.test("a weight that the file has not changed stays as the operator set it; a limit is always the file's", async () => {
   const it = new Setting();
   const before = { backends: [{ ...A, weight: 3, max_connections: 4 }] };
-  await it.introduce(before);
+  await it.become(before);
   it.change();
   const apply = (weight: number, limit: number): void => {
     const now = testConfig({ backends: [{ ...A, weight, max_connections: limit }] });

@@ -1,5 +1,6 @@
 /** Generations of workers without a balancer around them. */
 
+import assert from "node:assert/strict";
 import { makeEngineHost } from "../../lib/control/engine_host.ts";
 import { Generation, type GenerationDeps, type GenerationOptions } from "../../lib/control/generation.ts";
 import { Journal } from "../../lib/control/journal.ts";
@@ -61,6 +62,11 @@ export class Workshop {
     return makePlan(testConfig(options), this.rows, names);
   }
 
+  /** Sets the facts of a plan of which nothing is in force. */
+  introduce(plan: Plan, options: TestBalancerOptions): void {
+    introduceBackends(this.scoreboard, plan, testConfig(options), { ...plan, pools: [] });
+  }
+
   /** Starts workers with the facts of a configuration. */
   async start(
     options: TestBalancerOptions,
@@ -73,10 +79,15 @@ export class Workshop {
       before: undefined,
       workers: options.workers ?? 1,
       deps: this.deps,
-      beforeAccept: () =>
-        introduceBackends(this.scoreboard, plan, testConfig(options), { ...plan, pools: [] }),
+      beforeAccept: () => this.introduce(plan, options),
       stop: this.stop.signal,
       ...more,
     });
   }
+}
+
+/** The port of the only listener of a plan. */
+export function portOf({ listeners: [listener] }: Plan): number {
+  assert.ok(listener?.address.transport === "tcp");
+  return listener.address.port;
 }
