@@ -84,7 +84,7 @@ export class EpollSockets implements GenerationSockets {
       const sockets: number[] = [];
       for (const address of socketsOf(listener)) {
         // deno-lint-ignore no-await-in-loop -- one after the other, so that a fault leaves none behind
-        sockets.push(await this.#book.use(address, optionsFor(listener, address)));
+        sockets.push(await this.#book.use(address, listener));
         this.#used.push(address);
       }
       this.#descriptors.set(listener.name, sockets);
@@ -115,13 +115,6 @@ export class EpollSockets implements GenerationSockets {
   }
 }
 
-/** A listener on all addresses may have a socket of its own for IPv4. */
-function optionsFor(listener: ListenerOptions, { transport }: Address): ListeningOptions {
-  const hasIPv4 = transport === "tcp" &&
-    socketsOf(listener).some((it) => it.transport === "tcp" && it.host === "0.0.0.0");
-  return { backlog: listener.backlog, keepalive: listener.keepalive, isIPv6Only: hasIPv4 };
-}
-
 /** Ports that the system chose. Each is open from then on, and the generation uses the same socket. */
 export class HeldByBook implements PortHold {
   readonly #book: SocketBook;
@@ -132,7 +125,7 @@ export class HeldByBook implements PortHold {
   }
 
   async hold(address: TcpAddress, options: HoldOptions): Promise<void> {
-    await this.#book.use(address, { ...options, isIPv6Only: address.host === "::" });
+    await this.#book.use(address, options);
     this.#held.push(address);
   }
 

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { sockbal } from "../support/command.ts";
 import { Namespace, skipped } from "../support/namespace.ts";
+import { ENGINES } from "../support/engines.ts";
 
 /** Two links on which the same address exists; one with a name that is no word. */
 const LINKS = `
@@ -16,40 +17,42 @@ done
 for i in $(seq 100); do ip -6 addr show tentative | grep -q fe80::1 || break; sleep 0.05; done
 `;
 
-Deno.test({
-  name: `link-local listeners and backends are told apart by their zone, by name and by number${skipped}`,
-  ignore: skipped !== "",
-  fn: async () => {
-    const folder = await Deno.makeTempDir();
-    {
-      await using space = await Namespace.make(LINKS);
-      await using a = space.sockbal(
-        "--role",
-        "server",
-        "--listen",
-        "[fe80::1%v0]:9001",
-        "--handler",
-        "whoami",
-        "--name",
-        "a",
-      );
-      await using b = space.sockbal(
-        "--role",
-        "server",
-        "--listen",
-        "[fe80::1%tap_0.1]:9001",
-        "--handler",
-        "whoami",
-        "--name",
-        "b",
-      );
-      await a.sees(/ listening address=\[fe80::1%v0\]:9001/);
-      await b.sees(/ listening address=\[fe80::1%tap_0\.1\]:9001/);
-      const index = (await space.run("cat /sys/class/net/v0/ifindex || ip -o link show v0 | cut -d: -f1"))
-        .stdout.trim();
-      await Deno.writeTextFile(
-        `${folder}/b.yaml`,
-        `listeners:
+for (const engine of ENGINES) {
+  Deno.test({
+    name:
+      `link-local listeners and backends are told apart by their zone, by name and by number (${engine})${skipped}`,
+    ignore: skipped !== "",
+    fn: async () => {
+      const folder = await Deno.makeTempDir();
+      {
+        await using space = await Namespace.make(LINKS);
+        await using a = space.sockbal(
+          "--role",
+          "server",
+          "--listen",
+          "[fe80::1%v0]:9001",
+          "--handler",
+          "whoami",
+          "--name",
+          "a",
+        );
+        await using b = space.sockbal(
+          "--role",
+          "server",
+          "--listen",
+          "[fe80::1%tap_0.1]:9001",
+          "--handler",
+          "whoami",
+          "--name",
+          "b",
+        );
+        await a.sees(/ listening address=\[fe80::1%v0\]:9001/);
+        await b.sees(/ listening address=\[fe80::1%tap_0\.1\]:9001/);
+        const index = (await space.run("cat /sys/class/net/v0/ifindex || ip -o link show v0 | cut -d: -f1"))
+          .stdout.trim();
+        await Deno.writeTextFile(
+          `${folder}/b.yaml`,
+          `listeners:
   - { listen: "[fe80::1%v0]:9000", pool: a }
   - { listen: "[fe80::1%tap_0.1]:9000", pool: b }
 pools:
@@ -57,29 +60,30 @@ pools:
   b: { backends: [{ address: "[fe80::1%tap_0.1]:9001", name: b }] }
 admin: { listen: 127.0.0.1:9901 }
 `,
-      );
-      await using balancer = space.sockbal("--role", "balancer", "--config", `${folder}/b.yaml`);
-      await balancer.sees(
-        / listening address=\[fe80::1%v0\]:9000[^]* listening address=\[fe80::1%tap_0\.1\]:9000/,
-      );
-      await balancer.sees(/ admin_listening address=127\.0\.0\.1:9901[^]* ready /);
-      for (const zone of ["v0", index]) {
-        assert.match(await space.ask(`[fe80::1%${zone}]:9000`), /^a$/);
+        );
+        await using balancer = space.balancer(engine, `${folder}/b.yaml`);
+        await balancer.sees(
+          / listening address=\[fe80::1%v0\]:9000[^]* listening address=\[fe80::1%tap_0\.1\]:9000/,
+        );
+        await balancer.sees(/ admin_listening address=127\.0\.0\.1:9901[^]* ready /);
+        for (const zone of ["v0", index]) {
+          assert.match(await space.ask(`[fe80::1%${zone}]:9000`), /^a$/);
+        }
+        assert.match(await space.ask("[fe80::1%tap_0.1]:9000"), /^b$/);
+        const status = await space.sockbal("--role", "balancer", "--config", `${folder}/b.yaml`, "--status")
+          .finished;
+        assert.equal(status.status, 0, status.stderr);
+        assert.match(status.stdout, /\[fe80::1%v0\]:9000[^]*\[fe80::1%v0\]:9001 +up/);
+        // The same again: a reload finds its sockets.
+        balancer.kill("SIGHUP");
+        await balancer.sees(/ reloaded .*workers=kept/);
+        balancer.kill("SIGTERM");
+        assert.equal((await balancer.finished).status, 0);
       }
-      assert.match(await space.ask("[fe80::1%tap_0.1]:9000"), /^b$/);
-      const status = await space.sockbal("--role", "balancer", "--config", `${folder}/b.yaml`, "--status")
-        .finished;
-      assert.equal(status.status, 0, status.stderr);
-      assert.match(status.stdout, /\[fe80::1%v0\]:9000[^]*\[fe80::1%v0\]:9001 +up/);
-      // The same again: a reload finds its sockets.
-      balancer.kill("SIGHUP");
-      await balancer.sees(/ reloaded .*workers=kept/);
-      balancer.kill("SIGTERM");
-      assert.equal((await balancer.finished).status, 0);
-    }
-    await Deno.remove(folder, { recursive: true });
-  },
-});
+      await Deno.remove(folder, { recursive: true });
+    },
+  });
+}
 
 Deno.test({
   name: `an interface that does not exist is named in one sentence${skipped}`,

@@ -2,12 +2,16 @@
 
 import assert from "node:assert/strict";
 import { runCommand } from "../support/command.ts";
+import { onEachEngine } from "../support/engines.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 
-Deno.test("kills, stalls, reloads, signals, pauses and shortages of all kinds leave nothing behind", async () => {
-  const torture = ["task", "--quiet", "torture", "--seed", "7", "--minutes", "0.15"];
-  const { status, stdout, stderr } = await runCommand([Deno.execPath(), ...torture], { cwd: root });
-  assert.equal(status, 0, stdout + stderr);
-  assert.match(stdout, /nothing is left over\n$/);
-});
+onEachEngine(
+  "kills, stalls, reloads, signals, pauses and shortages of all kinds leave nothing behind",
+  async (engine) => {
+    const torture = ["task", "--quiet", "torture", "--seed", "7", "--minutes", "0.15", "--engine", engine];
+    const { status, stdout, stderr } = await runCommand([Deno.execPath(), ...torture], { cwd: root });
+    assert.equal(status, 0, stdout + stderr);
+    assert.match(stdout, /nothing is left over\n$/);
+  },
+);

@@ -1,5 +1,7 @@
 /** The program as a process of its own: started, listened to, signalled. */
 
+import type { EngineName } from "../../lib/config/engine_names.ts";
+
 const root = new URL("../../", import.meta.url).pathname;
 
 /** The program from the source tree, with the permissions of `deno task sockbal`. */
@@ -31,6 +33,11 @@ export const SOCKBAL_EPOLL: readonly string[] = sockbalWith([
   "--allow-write",
   "--allow-ffi",
 ]);
+
+/** The program with the permissions for an engine, which it then has. */
+export function sockbalOn(engine: EngineName): readonly string[] {
+  return engine === "epoll" ? SOCKBAL_EPOLL : SOCKBAL;
+}
 
 export interface CommandOptions {
   readonly cwd?: string;

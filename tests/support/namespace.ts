@@ -1,6 +1,7 @@
 /** Networks and mounts of their own, for what a test may not change on the machine that it runs on. */
 
-import { type CommandOptions, type Finished, RunningCommand, SOCKBAL } from "./command.ts";
+import type { EngineName } from "../../lib/config/engine_names.ts";
+import { type CommandOptions, type Finished, RunningCommand, SOCKBAL, sockbalOn } from "./command.ts";
 
 const UNSHARE = ["unshare", "--net", "--mount"];
 
@@ -44,6 +45,11 @@ export class Namespace implements AsyncDisposable {
   /** Starts sockbal in it. */
   sockbal(...args: string[]): RunningCommand {
     return this.start([...SOCKBAL, ...args]);
+  }
+
+  /** Starts a balancer in it, with one of the engines. */
+  balancer(engine: EngineName, config: string): RunningCommand {
+    return this.start([...sockbalOn(engine), "--role", "balancer", "--config", config]);
   }
 
   /** Runs shell commands in it. */

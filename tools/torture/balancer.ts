@@ -20,12 +20,17 @@ export class Balancer {
   readonly #admin: string;
   #log = "";
 
-  /** @param files The limit of open files. */
-  constructor(config: string, adminPort: number, files: number) {
+  /**
+   * @param files The limit of open files.
+   * @param engine How its workers drive their sockets.
+   */
+  constructor(config: string, adminPort: number, files: number, engine: "runtime" | "epoll") {
     this.#admin = `http://127.0.0.1:${adminPort}`;
     const sockbal = [
       ...["run", "--no-prompt", "--config", `${ROOT}deno.json`, "--v8-flags=--max-semi-space-size=4"],
-      ...["--allow-net", "--allow-read", "--allow-write", `${ROOT}main.ts`],
+      ...["--allow-net", "--allow-read", "--allow-write"],
+      ...(engine === "epoll" ? ["--allow-ffi"] : []),
+      `${ROOT}main.ts`,
       ...["--role", "balancer", "--config", config],
     ];
     this.#child = new Deno.Command("sh", {

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-await-in-loop no-console -- one fault after the other; the report is for people
 
 /**
- * Faults thrown at a balancer for as long as you like: `deno task torture --seed 7 --minutes 60`.
+ * Faults thrown at a balancer for as long as you like: `deno task torture --seed 7 --minutes 60 --engine epoll`.
  *
  * Clients talk through it all the while and look at every byte. At the end all is calm again, and nothing may be left over:
  * no session, no descriptor, no count, no old worker. Exit status 1 when something is, or when a byte was wrong.
@@ -25,18 +25,25 @@ const CALM_MS = 30_000;
 
 const { values } = parseArgs({
   args: Deno.args,
-  options: { seed: { type: "string" }, minutes: { type: "string", default: "3" } },
+  options: {
+    seed: { type: "string" },
+    minutes: { type: "string", default: "3" },
+    engine: { type: "string", default: "runtime" },
+  },
 });
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
 const minutes = Number(values.minutes);
-if (!Number.isInteger(seed) || !(minutes > 0)) {
-  console.error("torture: --seed takes a whole number, --minutes a number above 0");
+const { engine } = values;
+if (!Number.isInteger(seed) || !(minutes > 0) || (engine !== "runtime" && engine !== "epoll")) {
+  console.error(
+    "torture: --seed takes a whole number, --minutes a number above 0, --engine runtime or epoll",
+  );
   Deno.exit(2);
 }
-console.log(`torture: --seed ${seed} --minutes ${minutes}`);
-Deno.exit(await torture() ? 0 : 1);
+console.log(`torture: --seed ${seed} --minutes ${minutes} --engine ${engine}`);
+Deno.exit(await torture(engine) ? 0 : 1);
 
-async function torture(): Promise<boolean> {
+async function torture(engine: "runtime" | "epoll"): Promise<boolean> {
   const random = randomOf(seed);
   const backends = Array.from({ length: 4 }, () => new EchoBackend());
   const folder = await Deno.makeTempDir({ prefix: "sockbal-torture-" });
@@ -53,7 +60,7 @@ async function torture(): Promise<boolean> {
     await rewriteMembers();
   };
   await rewrite();
-  const balancer = new Balancer(file, adminPort, OPEN_FILES);
+  const balancer = new Balancer(file, adminPort, OPEN_FILES, engine);
   let hasExited = false;
   balancer.exited.then(() => hasExited = true);
   await answers(balancer);

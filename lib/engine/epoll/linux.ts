@@ -16,13 +16,12 @@ export const SO_LINGER = 13;
 export const IPPROTO_IP = 0;
 export const IP_BIND_ADDRESS_NO_PORT = 24;
 export const IPPROTO_TCP = 6;
+export const IPPROTO_IPV6 = 41;
 export const TCP_NODELAY = 1;
 export const TCP_KEEPIDLE = 4;
 export const TCP_KEEPINTVL = 5;
 export const TCP_KEEPCNT = 6;
 export const TCP_USER_TIMEOUT = 18;
-export const IPPROTO_IPV6 = 41;
-export const IPV6_V6ONLY = 26;
 
 export const SHUT_WR = 1;
 export const MSG_NOSIGNAL = 0x4000;

@@ -4,16 +4,7 @@ import type { Address } from "../../core/address.ts";
 import type { Keepalive } from "../contract.ts";
 import { SystemError } from "./errno.ts";
 import type { Libc } from "./libc.ts";
-import {
-  AF_INET6,
-  IPPROTO_IPV6,
-  IPV6_V6ONLY,
-  SO_REUSEADDR,
-  SOCK_CLOEXEC,
-  SOCK_NONBLOCK,
-  SOCK_STREAM,
-  SOL_SOCKET,
-} from "./linux.ts";
+import { SO_REUSEADDR, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from "./linux.ts";
 import { keepAlive, sendAtOnce, setOption } from "./options.ts";
 import { encodeAddress } from "./sockaddr.ts";
 import { zoneIndex } from "./zone_index.ts";
@@ -22,8 +13,6 @@ export interface ListeningOptions {
   readonly backlog: number;
   /** Connections that are accepted inherit it. */
   readonly keepalive: Keepalive;
-  /** For a socket on `::`: IPv4 as well has one of its own. */
-  readonly isIPv6Only: boolean;
 }
 
 /**
@@ -39,7 +28,6 @@ export function openListening(libc: Libc, address: Address, options: ListeningOp
     setOption(libc, fd, SOL_SOCKET, SO_REUSEADDR, 1);
     sendAtOnce(libc, fd);
     keepAlive(libc, fd, options.keepalive);
-    if (family === AF_INET6) setOption(libc, fd, IPPROTO_IPV6, IPV6_V6ONLY, Number(options.isIPv6Only));
   }
   if (libc.bind(fd, bytes, bytes.length) < 0 || libc.listen(fd, options.backlog) < 0) {
     const error = new SystemError(libc.errno());
