@@ -67,7 +67,7 @@ Deno.test({
       await it.write(`engine: ${other}`);
       const args = ["--role", "balancer", "--config", it.file];
       await using balancer = new RunningCommand([...SOCKBAL_EPOLL, ...args, "--engine", engine]);
-      await balancer.sees(new RegExp(` ready workers=\\d+ engine=${engine}\n`));
+      await balancer.sees(new RegExp(` ready workers=\\d+ engine=${engine} confined=`));
       assert.equal(await it.ask(), "a");
       assert.equal((await json(`http://${it.admin}/api/status`)).engine, engine);
       assert.equal((await json(`http://${it.admin}/api/config`)).engine, engine);
@@ -99,7 +99,7 @@ Deno.test({
     for (const [program, engine, other, note] of cases) {
       await it.write("engine: auto");
       await using balancer = new RunningCommand([...program, "--role", "balancer", "--config", it.file]);
-      await balancer.sees(new RegExp(` ready workers=\\d+ engine=${engine}\n`));
+      await balancer.sees(new RegExp(` ready workers=\\d+ engine=${engine} confined=`));
       await it.write(`engine: ${other}`);
       balancer.kill("SIGHUP");
       await balancer.sees(note);
@@ -160,7 +160,7 @@ for (const engine of ENGINES) {
       );
       const program = sockbalWith(printed.stdout.trim().split(" "));
       await using balancer = new RunningCommand([...program, ...args]);
-      await balancer.sees(new RegExp(` ready workers=\\d+ engine=${engine}\n`));
+      await balancer.sees(new RegExp(` ready workers=\\d+ engine=${engine} confined=`));
       await balancer.sees(/ backend_up pool=checked/);
       assert.equal(await it.ask(), "a");
       using conn = await Deno.connect({ transport: "unix", path: it.socket });

@@ -40,7 +40,7 @@ async function provesItself(command: readonly string[]): Promise<void> {
       { cwd },
     );
     const [, port = ""] = await balancer.sees(/listening address=127.0.0.1:(\d+)/);
-    await balancer.sees(/ ready workers=2 engine=runtime\n/);
+    await balancer.sees(/ ready workers=2 engine=runtime confined=permissions\n/);
     const sent = pattern(300_000);
     assert.ok(same(await ask(Number(port), sent), sent));
     balancer.kill(signal);
@@ -76,7 +76,7 @@ async function provesEpoll(command: readonly string[], ...more: string[]): Promi
   const args = ["--role", "balancer", "--listen", "127.0.0.1:0", "--backend", backend.address, ...more];
   const balancer = new RunningCommand([...command, ...args]);
   const [, port = ""] = await balancer.sees(/listening address=127.0.0.1:(\d+)/);
-  await balancer.sees(/ ready workers=\d+ engine=epoll\n/);
+  await balancer.sees(/ ready workers=\d+ engine=epoll confined=/);
   const sent = pattern(300_000);
   assert.ok(same(await ask(Number(port), sent), sent));
   balancer.kill("SIGTERM");

@@ -136,6 +136,9 @@ export function startSockbal(...args: string[]): RunningCommand {
   return new RunningCommand([...SOCKBAL, ...args]);
 }
 
+/** What is not said by then is not waited for any longer. */
+const PATIENCE_MS = 90_000;
+
 /** What a stream has said so far, for those who wait for a certain word. */
 class Heard {
   readonly all: Promise<string>;
@@ -149,11 +152,14 @@ class Heard {
 
   sees(pattern: RegExp): Promise<RegExpMatchArray> {
     return new Promise((resolve, reject) => {
+      const giveUp = (): void => reject(new Error(`Cannot find ${pattern} in:\n${this.#text}`));
+      const patience = setTimeout(giveUp, PATIENCE_MS);
       const look = (): void => {
         const match = this.#text.match(pattern);
         if (match !== null) resolve(match);
-        else if (this.#hasEnded) reject(new Error(`Cannot find ${pattern} in:\n${this.#text}`));
+        else if (this.#hasEnded) giveUp();
         else return;
+        clearTimeout(patience);
         this.#waiting.delete(look);
       };
       this.#waiting.add(look);
