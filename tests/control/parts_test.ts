@@ -67,6 +67,9 @@ Deno.test("workers cannot follow another structure, nor members elsewhere", asyn
     { listener: { listen: `127.0.0.1:${refusedPort()}` } },
     { listener: { max_connections: 3 } },
     { listener: { idle_timeout: "1s" } },
+    { listener: { keepalive: { idle: "1s" } } },
+    // A worker that binds no socket has given that up.
+    { pool: { source: ["127.0.0.2"] } },
     { pool: { algorithm: "maglev" } },
     { pool: { queue: { size: 6, timeout: "1s" } } },
     { pool: { within: [] } },
