@@ -70,6 +70,8 @@ Deno.test("one session of a generation is found and ended by its id, and no othe
   using _two = await enter(portOf(generation.plan));
   const [first = assert.fail("no session"), second] = await generation.sessions(10, {});
   assert.equal(await generation.endSession(first.id, "killed"), true);
+  const { fields } = await it.log.waitFor("session", ({ id }) => id === first.id);
+  assert.equal(fields.end, "killed");
   assert.equal(await generation.endSession(first.id, "killed"), false);
   assert.deepEqual((await generation.sessions(10, {})).map(({ id }) => id), [second?.id]);
   assert.equal(await generation.drain(0), 1);
