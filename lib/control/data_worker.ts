@@ -106,8 +106,8 @@ export class DataWorker {
   }
 
   /** Tells the worker to stop accepting; `closed` resolves when it has. The worker ends when its last session has. */
-  drain(): void {
-    this.#tell({ type: "drain" });
+  drain(isReplaced = false): void {
+    this.#tell({ type: "drain", isReplaced });
   }
 
   /** Ends the sessions that a drain has left. */

@@ -107,9 +107,6 @@ export class EpollSockets implements GenerationSockets {
     await this.remove();
   }
 
-  /** The next generation accepts at the same sockets. */
-  async afterHandover(): Promise<void> {}
-
   async remove(): Promise<void> {
     await Promise.all(this.#used.splice(0).map((address) => this.#book.release(address)));
   }

@@ -109,13 +109,13 @@ export class Generation {
     this.#draining.abort();
     const { deps: { patience, journal }, number: generation, stop } = this.#options;
     const listeners = next?.listeners ?? [];
-    await this.#sockets.afterHandover(listeners, stop);
+    const isReplaced = next !== undefined;
     this.#left = Promise.all(this.#workers.map(({ worker }) => worker.closed))
       .then(() => this.#sockets.remove(listeners));
     await Promise.all([
       waitForAnswer(this.#left, patience.closeMs, stop),
       ...this.#workers.map(({ index, worker }) => {
-        return closeWorker(worker, { patience, generation, index, journal, stop });
+        return closeWorker(worker, { patience, generation, index, isReplaced, journal, stop });
       }),
     ]);
   }

@@ -19,8 +19,6 @@ export interface GenerationSockets {
    * @param hasListened Whether its first worker has come to listen.
    */
   withdraw(hasListened: boolean): Promise<void>;
-  /** Before the workers stop accepting: what connects until then is not lost. */
-  afterHandover(next: readonly ListenerOptions[], stop: AbortSignal): Promise<void>;
   /** No worker accepts any more. */
   remove(next: readonly ListenerOptions[]): Promise<void>;
 }

@@ -1,10 +1,11 @@
-/** The Unix sockets of a generation: made beside their paths, handed over at a reload, removed at the end. */
+/**
+ * The Unix sockets of a generation: made beside their paths, handed over at a reload, removed at the end. What waits in the backlog
+ * of an old one is accepted by the worker that has it, when that is told to drain (accept.ts).
+ */
 
 import { type Address, formatAddress, type UnixAddress } from "../core/address.ts";
-import { TICK_MS } from "../core/coarse_clock.ts";
 import { RunError } from "../core/errors.ts";
 import { isAnswered, removeFile, removeSocketFile } from "../core/listening.ts";
-import { sleep } from "../core/sleep.ts";
 import type { ListenerOptions } from "../dataplane/messages.ts";
 import { describeListenError } from "../engine/listen_error.ts";
 import type { GenerationSockets } from "./generation_sockets.ts";
@@ -62,12 +63,6 @@ export class UnixSockets implements GenerationSockets {
   async withdraw(hasListened: boolean): Promise<void> {
     if (!hasListened) return;
     await Promise.all(this.#addresses.map((it) => removeFile(boundAt(it).path)));
-  }
-
-  /** Leaves the old socket one more tick to accept connections that were made before `next` took its path over. */
-  async afterHandover(next: readonly ListenerOptions[], stop: AbortSignal): Promise<void> {
-    const left = missingIn(this.#addresses, unixAddresses(next));
-    if (left.length < this.#addresses.length) await sleep(TICK_MS, stop);
   }
 
   /** Removes the socket files that `next` has not taken over. Call it when their listeners are closed. */

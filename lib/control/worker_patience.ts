@@ -31,6 +31,8 @@ export interface ClosingOptions {
   readonly generation: number;
   /** Its place in the generation. */
   readonly index: number;
+  /** Whether other workers listen at its addresses by now. */
+  readonly isReplaced: boolean;
   readonly journal: Journal;
   /** Ends the waiting, but not the deadline after which the worker is given up. */
   readonly stop: AbortSignal;
@@ -38,8 +40,8 @@ export interface ClosingOptions {
 
 /** Tells a worker to stop accepting; resolves when it has, or when there is no use in waiting any longer. Never rejects. */
 export async function closeWorker(worker: DataWorker, options: ClosingOptions): Promise<void> {
-  const { patience: { closeMs, hangMs }, generation, index, journal, stop } = options;
-  worker.drain();
+  const { patience: { closeMs, hangMs }, generation, index, isReplaced, journal, stop } = options;
+  worker.drain(isReplaced);
   const answer = await waitForAnswer(worker.closed, closeMs, stop);
   if (answer === "answered") return;
   if (answer === "late") {

@@ -95,7 +95,7 @@ export type ToWorker =
   /** Begin to accept: all that has to be there for it is there. */
   | { readonly type: "accept" }
   /** Stop accepting, which `closed` answers; `drained` follows when the last session has ended. */
-  | { readonly type: "drain" }
+  | { readonly type: "drain"; readonly isReplaced: boolean }
   /** End the sessions that are left; `drained` answers. */
   | { readonly type: "close" }
   /** Apply these changes; `adjusted` answers. Other pools stay as they are. */

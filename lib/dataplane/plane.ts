@@ -36,6 +36,8 @@ export class Plane implements Watched {
   readonly #report: Report;
   readonly #tools: SessionTools;
   readonly #stop = new AbortController();
+  /** Aborted when what waits in backlogs is not accepted any more. */
+  readonly #halt = new AbortController();
   /** Those whose connections are not accepted yet. */
   readonly #listening: { readonly options: ListenerOptions; readonly listener: Listener }[] = [];
   readonly #accepting: Promise<void>[] = [];
@@ -113,8 +115,13 @@ export class Plane implements Watched {
     }
   }
 
-  /** Stops accepting and lets the sessions finish; tells `drained` when the last has ended. */
-  async drain(): Promise<void> {
+  /**
+   * Stops accepting and lets the sessions finish; tells `drained` when the last has ended.
+   *
+   * @param isReplaced Whether other workers listen at its addresses by now; what waits at its own sockets is accepted first.
+   */
+  async drain(isReplaced = false): Promise<void> {
+    if (!isReplaced) this.#halt.abort();
     this.#stop.abort();
     this.#closeListening();
     await Promise.all(this.#accepting);
@@ -128,6 +135,7 @@ export class Plane implements Watched {
 
   /** Ends the sessions that are left. Call it after {@linkcode drain}, which then comes to its end. */
   closeSessions(): void {
+    this.#halt.abort();
     // Those who wait come first: they should not be given the slots of those who are ended.
     const isQueued = ({ phase }: Session): number => Number(phase === "queued");
     for (const session of this.#sessions.all().sort((a, b) => isQueued(b) - isQueued(a))) {
@@ -199,6 +207,7 @@ export class Plane implements Watched {
       }),
       serve: (client, leave) => this.#serve(client, context, leave),
       stop: this.#stop.signal,
+      halt: this.#halt.signal,
       onTrouble: (event, fields) => this.#report.warn(event, { listener: name, ...fields }),
     });
   }

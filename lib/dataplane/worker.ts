@@ -36,7 +36,7 @@ async function handle(message: ToWorker): Promise<void> {
     case "accept":
       return plane?.accept();
     case "drain":
-      await plane?.drain();
+      await plane?.drain(message.isReplaced);
       return self.close();
     case "close":
       return plane?.closeSessions();

@@ -134,6 +134,11 @@ export interface AcceptOptions<Conn> {
   readonly serve: (conn: Conn, leave: () => void) => void;
   /** Ends the accepting and closes the listener. Connections that were accepted go on. */
   readonly stop: AbortSignal;
+  /**
+   * Where `stop` finds a socket that no other thread has, and whose path leads elsewhere by now, what waits in its backlog is still
+   * accepted, for a few seconds at most; this ends that as well. Without it `stop` ends everything.
+   */
+  readonly halt?: AbortSignal;
   /** Told when accepting begins to fail, with the reason, and when it works again; of a series only once in a while. */
   readonly onTrouble: (event: "accept_failing" | "accept_recovered", fields: Record<string, unknown>) => void;
 }

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { startNamedBackend } from "../support/backend.ts";
-import { startTestBalancer, testConfig } from "../support/balancer.ts";
+import { startTestBalancer, testConfig, until } from "../support/balancer.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { readExactly, text } from "../support/bytes.ts";
 
@@ -87,6 +87,33 @@ onEachEngine(
       "precious.txt",
     ]);
     stranger.close();
+    await balancer.stop();
+    await Deno.remove(folder, { recursive: true });
+  },
+);
+
+onEachEngine(
+  "clients that wait for a place at a Unix socket are served although it is handed over",
+  async (engine) => {
+    const folder = await Deno.makeTempDir();
+    await using a = startNamedBackend("a");
+    const listener = { listen: `unix:${folder}/web.sock`, max_connections: 3 };
+    const options = { engine, backends: [a.member], listener, workers: 1 };
+    await using balancer = await startTestBalancer(options);
+    const connect = (): Promise<Deno.UnixConn> =>
+      Deno.connect({ transport: "unix", path: `${folder}/web.sock` });
+    const held = [await connect(), await connect(), await connect()];
+    for (const conn of held) assert.equal(text(await readExactly(conn, 1)), "a");
+    const waiting = [await connect(), await connect(), await connect()];
+    const config = testConfig({ ...options, listener: { ...listener, idle_timeout: "7s" } });
+    const reloading = balancer.balancer.reload(config);
+    await until(() => balancer.balancer.generations.started === 2, "new workers accept");
+    for (const conn of held) conn.close();
+    for (const conn of waiting) {
+      assert.equal(text(await readExactly(conn, 1)), "a");
+      conn.close();
+    }
+    assert.equal(await reloading, "replaced");
     await balancer.stop();
     await Deno.remove(folder, { recursive: true });
   },

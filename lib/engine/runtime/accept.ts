@@ -3,6 +3,7 @@
 /** The accept loop: accepts as many connections as the limiter allows, and survives every error of the system. */
 
 import { reasonOf } from "../../core/errors.ts";
+import { sleep } from "../../core/sleep.ts";
 import type { AcceptOptions } from "../contract.ts";
 
 /** Pause after an error such as EMFILE. It doubles with each error that follows, up to the maximum. */
@@ -12,32 +13,53 @@ const MAX_PAUSE_MS = 500;
 /** Least time between two reports: descriptors that run out again and again would fill the log. */
 const REPORT_INTERVAL_MS = 5_000;
 
-/** Accepts until `stop`, then resolves. Owns and closes the listener. */
+/** A backlog is empty when an accept has been pending for so many looks at it, each in a turn of the event loop of its own. */
+const LOOK_MS = 10;
+const QUIET_LOOKS = 3;
+
+/** Connections for which there is no place by then are lost. The control plane waits longer for a worker to close. */
+const MAX_REST_MS = 2_000;
+
+/**
+ * Accepts until `stop`, then resolves. Owns and closes the listener.
+ *
+ * @param options `halt` is given for a listener whose backlog no other thread accepts.
+ */
 export async function acceptConnections(
   listener: Pick<Deno.Listener, "accept" | "close">,
   options: AcceptOptions<Deno.Conn>,
 ): Promise<void> {
-  const { limiter, serve, stop, onTrouble } = options;
-  const close = (): void => listener.close();
-  stop.addEventListener("abort", close, { once: true });
-  if (stop.aborted) close();
+  const { limiter, serve, stop, halt, onTrouble } = options;
+  const state: AcceptState = { accepted: 0, isPending: false, isClosed: false };
+  const close = (): void => {
+    state.isClosed = true;
+    listener.close();
+  };
+  const end = (): void => {
+    if (halt === undefined || halt.aborted) close();
+    else void rest(state, halt).then(close);
+  };
+  stop.addEventListener("abort", end, { once: true });
+  if (stop.aborted) end();
   let pauseMs = 0;
   let lastReportMs = -Infinity;
   let isReported = false;
-  while (!stop.aborted) {
+  while (!state.isClosed) {
     if (!limiter.enter()) {
       await limiter.freed();
       continue;
     }
     try {
+      state.isPending = true;
       const conn = await listener.accept();
+      state.accepted++;
       pauseMs = 0;
       if (isReported) onTrouble("accept_recovered", {});
       isReported = false;
       serve(conn, limiter.leave);
     } catch (error) {
       limiter.leave();
-      if (stop.aborted) break;
+      if (state.isClosed) break;
       if (isClientReset(error)) continue;
       if (!isReported && performance.now() - lastReportMs >= REPORT_INTERVAL_MS) {
         onTrouble("accept_failing", { reason: reasonOf(error) });
@@ -46,7 +68,28 @@ export async function acceptConnections(
       }
       pauseMs = Math.min(Math.max(pauseMs * 2, FIRST_PAUSE_MS), MAX_PAUSE_MS);
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    } finally {
+      state.isPending = false;
     }
+  }
+}
+
+interface AcceptState {
+  /** So far. */
+  accepted: number;
+  /** Whether the next connection is waited for. */
+  isPending: boolean;
+  isClosed: boolean;
+}
+
+/** Resolves when the backlog is empty, or has had its time. */
+async function rest(state: AcceptState, halt: AbortSignal): Promise<void> {
+  const startedMs = performance.now();
+  let [quietLooks, accepted] = [0, state.accepted];
+  while (quietLooks < QUIET_LOOKS && !halt.aborted && performance.now() - startedMs < MAX_REST_MS) {
+    await sleep(LOOK_MS, halt);
+    quietLooks = state.isPending && state.accepted === accepted ? quietLooks + 1 : 0;
+    accepted = state.accepted;
   }
 }
 

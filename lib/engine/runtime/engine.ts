@@ -77,12 +77,15 @@ class RuntimeListener implements Listener {
     this.#buffers = buffers;
   }
 
-  accept({ limiter, serve, ...options }: AcceptOptions<RuntimeClient>): Promise<void> {
+  accept({ limiter, serve, stop, halt, onTrouble }: AcceptOptions<RuntimeClient>): Promise<void> {
     const shortage = this.#shortage;
     const serveConn = (conn: Deno.Conn, leave: () => void): void =>
       serve(new RuntimeClient(conn, this.#buffers), leave);
     return acceptConnections(joined(this.#sockets, (conn) => serveConn(conn, () => {})), {
-      ...options,
+      stop,
+      onTrouble,
+      // A TCP socket is shared: what waits there is accepted by others.
+      ...(this.#isUnix && halt !== undefined ? { halt } : {}),
       serve: serveConn,
       limiter: {
         enter: () => !shortage.hasWaiters && limiter.enter(),
@@ -90,6 +93,10 @@ class RuntimeListener implements Listener {
         freed: () => shortage.hasWaiters ? shortage.retryPause() : limiter.freed(),
       },
     });
+  }
+
+  get #isUnix(): boolean {
+    return this.#sockets.some(({ addr }) => addr.transport === "unix");
   }
 
   close(): void {
