@@ -264,10 +264,21 @@ export async function enter(port: number, question = ""): Promise<Guest> {
 
 /** Connects, leaves as soon as it may, and gives the name of the backend; empty when it was closed without one. */
 export async function visit(port: number, question = ""): Promise<string> {
-  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  using conn = await connectOrCut(port);
+  if (conn === undefined) return "";
   await writeAll(conn, bytes(question));
   await conn.closeWrite().catch(() => {});
   return text(await readAll({ read: (buffer) => readOrCut(conn, buffer) })).trimEnd();
+}
+
+/** A connection may be cut before the call that makes it has returned. */
+async function connectOrCut(port: number): Promise<Deno.TcpConn | undefined> {
+  try {
+    return await Deno.connect({ hostname: "127.0.0.1", port });
+  } catch (error) {
+    if (error instanceof Deno.errors.ConnectionReset) return undefined;
+    throw error;
+  }
 }
 
 /** A connection that is cut says nothing more, as one that ends. */

@@ -4,7 +4,7 @@ import type { Timers } from "./timers.ts";
 const FIRST_LOOK_MS = 1;
 const MAX_LOOK_MS = 100;
 
-/** A peer that takes nothing for so long gets its reset all the same. */
+/** A peer that takes nothing more for so long gets its reset all the same. */
 const PATIENCE_MS = 5_000;
 
 /** A connection that has left its session. */
@@ -27,7 +27,9 @@ export interface Departing {
 export class Departure {
   readonly #socket: Departing;
   readonly #timers: Timers;
-  readonly #untilMs: number = performance.now() + PATIENCE_MS;
+  /** What the peer had not taken when it was looked at last, and until when it has time for the rest. */
+  #left = Infinity;
+  #untilMs = 0;
   #lookMs = FIRST_LOOK_MS;
   #isOver = false;
 
@@ -52,9 +54,11 @@ export class Departure {
 
   #look(): void {
     if (this.#isOver) return;
-    const { held, unacknowledged } = this.#socket;
-    const isDelivered = held === undefined && unacknowledged === 0;
-    if (isDelivered || performance.now() >= this.#untilMs) this.#end();
+    const left = (this.#socket.held?.length ?? 0) + this.#socket.unacknowledged;
+    const nowMs = performance.now();
+    if (left < this.#left) this.#untilMs = nowMs + PATIENCE_MS;
+    this.#left = left;
+    if (left === 0 || nowMs >= this.#untilMs) this.#end();
     else this.#lookLater();
   }
 

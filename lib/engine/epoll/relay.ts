@@ -132,12 +132,12 @@ class Relay implements SocketOwner {
 
   /** A direction has come to its end, and all of it was passed on. */
   #end(sink: EpollSocket, direction: Direction): void {
-    const ended = direction === "in" ? IN_ENDED : OUT_ENDED;
-    if ((this.#state & ended) !== 0) return;
     if (direction === "out" && (this.#state & BACKEND_GONE) !== 0) {
       this.#on.clientTold();
       return this.#finish();
     }
+    const ended = direction === "in" ? IN_ENDED : OUT_ENDED;
+    if ((this.#state & ended) !== 0) return;
     this.#state |= ended;
     const areBoth = (this.#state & BOTH_ENDED) === BOTH_ENDED;
     // Where both have ended, closing says it as well.
