@@ -144,8 +144,8 @@ export class Balancer {
    * @throws {RunError} when it cannot; then nothing is left running.
    */
   async start(): Promise<void> {
-    const starting = this.#start().finally(() => this.#ports.release()).catch((error) => {
-      this.#engine.close();
+    const starting = this.#start().finally(() => this.#ports.release()).catch(async (error) => {
+      await this.#engine.close();
       throw error;
     });
     // What asks for a reload meanwhile gets it afterwards.
@@ -223,7 +223,7 @@ export class Balancer {
     const closed = await this.generations.drain(this.#config.shutdownTimeoutMs);
     hurry?.removeEventListener("abort", closeNow);
     await this.health.stop();
-    this.#engine.close();
+    await this.#engine.close();
     return closed;
   }
 

@@ -37,7 +37,7 @@ export interface EngineHost {
   /** Descriptors that are open, and how many there may be; undefined where that cannot be found out. */
   openFiles(): { readonly open: number; readonly max: number } | undefined;
   /** Call it when no worker is left. */
-  close(): void;
+  close(): Promise<void>;
 }
 
 /**
@@ -87,7 +87,7 @@ function runtimeHost(whyNoEpoll: string | undefined): EngineHost {
     permissions: socketPermissions,
     countFree: countOpenable,
     openFiles: () => undefined,
-    close: () => {},
+    close: () => Promise.resolve(),
   };
 }
 
@@ -143,7 +143,7 @@ class EpollEngineHost implements EngineHost {
     return open === undefined ? undefined : { open, max };
   }
 
-  close(): void {
-    this.#host.close();
+  async close(): Promise<void> {
+    await this.#host.close();
   }
 }

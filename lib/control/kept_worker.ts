@@ -147,6 +147,7 @@ export class KeptWorker {
       });
       return { number, ledger, releaseFiles, engine: engineOfWorker, worker };
     } catch (error) {
+      engineOfWorker.reclaim();
       releaseFiles();
       numbers.giveBack(number);
       throw error;

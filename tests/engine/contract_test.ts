@@ -115,11 +115,11 @@ onEachEngine(
       await using rig = await startRig(engine, backend);
       using client = await connect(rig.port);
       const session = await rig.session(0);
-      let before = -1;
+      await until(() => session.pendingWrites === 1, "a write is not taken");
+      let [before, sinceMs] = [sent, performance.now()];
       await until(() => {
-        const isStill = sent > 0 && sent === before;
-        before = sent;
-        return isStill;
+        if (sent !== before) [before, sinceMs] = [sent, performance.now()];
+        return performance.now() - sinceMs > 300;
       }, "the backend is held up");
       assert.ok(sent < answer.length, `all ${sent} bytes were taken from the backend`);
       assert.equal(session.pendingWrites, 1);
@@ -204,6 +204,26 @@ onEachEngine("a reset of the backend is passed on after all that came before it"
   }
   await backend.stop();
 });
+
+onEachEngine(
+  "a backend that has ended, and is reset under a client that sends on, ends the session",
+  async (engine) => {
+    const backend = await startNodeBackend((socket) => {
+      socket.end("answer");
+      socket.once("data", () => socket.resetAndDestroy());
+    });
+    {
+      await using rig = await startRig(engine, backend);
+      using client = await connect(rig.port);
+      assert.equal(text(await readAll(client)), "answer");
+      await writeAll(client, bytes("on"));
+      const session = await rig.session(0);
+      await until(() => session.told.includes("backend gone"), "the reset is told");
+      if (engine === "epoll") await session.finishedOnce;
+    }
+    await backend.stop();
+  },
+);
 
 onEachEngine(
   "a reset of the client ends its session, and its backend sees no regular end where that can be told",

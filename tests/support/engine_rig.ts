@@ -62,7 +62,7 @@ export function makeRigged(name: EngineName, libc?: Libc): RiggedEngine {
       await engine.close();
       assert.ok(new Descriptors(share.descriptors).isEmpty, "the engine has left a descriptor open");
       for (const fd of listening) host.closeListening(fd);
-      host.close();
+      await host.close();
     },
   };
 }

@@ -17,6 +17,7 @@ import { type Libc, openLibc } from "./libc.ts";
 import { Loads } from "./loads.ts";
 import type { ThreadShare } from "./thread_share.ts";
 import { Loop } from "./loop.ts";
+import { SYS_GETTID } from "./linux.ts";
 import { relay } from "./relay.ts";
 import type { EpollSocket } from "./socket.ts";
 import type { EngineTools } from "./tools.ts";
@@ -52,6 +53,8 @@ export class EpollEngine implements Engine {
    */
   constructor(options: EpollOptions) {
     const libc = options.libc ?? openLibc();
+    // Before anything is open, so that it is known when nothing of it can be used any more.
+    Atomics.store(new Int32Array(options.thread), 0, libc.gettid(BigInt(SYS_GETTID)));
     this.#descriptors = new Descriptors(options.descriptors);
     this.#loads = new Loads(options.loads, options.place);
     const loop = new Loop({

@@ -7,11 +7,15 @@ import { type ListeningOptions, openListening } from "./listening.ts";
 import { raiseDescriptorLimit } from "./limit.ts";
 import { leavePlace, makeLoads, takePlace } from "./loads.ts";
 import type { ThreadShare } from "./thread_share.ts";
+import { SYS_TGKILL } from "./linux.ts";
 import { OpenFileCount } from "./open_files.ts";
 import { keepAlive } from "./options.ts";
 
-/** A thread that was ended may be in the middle of a call for a moment; then it uses no descriptor any more. */
-const RECLAIM_AFTER_MS = 1_000;
+/** Between two looks whether a thread has really ended. */
+const ENDED_LOOK_MS = 20;
+
+/** At the end no thread is waited for any longer. */
+const LAST_PATIENCE_MS = 2_000;
 
 /** What the control plane keeps for the threads whose engine is epoll: descriptors belong to the whole process. */
 export class EpollHost {
@@ -24,7 +28,8 @@ export class EpollHost {
   readonly #libc: Libc;
   readonly #openFiles: OpenFileCount;
   #isClosed = false;
-  readonly #reclaiming = new Map<ReturnType<typeof setTimeout>, Descriptors>();
+  #closingMs = Infinity;
+  readonly #reclaiming = new Set<Promise<void>>();
 
   /**
    * Raises the limit of descriptors as far as it may be raised.
@@ -76,33 +81,44 @@ export class EpollHost {
     const place = takePlace(this.#loads, this.#places);
     this.#places.add(place);
     const descriptors = new SharedArrayBuffer(this.maxDescriptors);
-    return { bell: this.bell, descriptors, loads: this.#loads, place };
+    const thread = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    return { bell: this.bell, descriptors, loads: this.#loads, place, thread };
   }
 
-  /** A thread has ended: what it had open is closed in a moment. */
-  leave({ place, descriptors }: ThreadShare): void {
-    leavePlace(this.#loads, place);
-    this.#places.delete(place);
-    this.#reclaim(new Descriptors(descriptors));
+  /** A thread has been ended: what it had open is closed as soon as it cannot use it any more. */
+  leave(share: ThreadShare): void {
+    leavePlace(this.#loads, share.place);
+    this.#places.delete(share.place);
+    const reclaiming = this.#reclaim(share).finally(() => this.#reclaiming.delete(reclaiming));
+    this.#reclaiming.add(reclaiming);
   }
 
-  #reclaim(descriptors: Descriptors): void {
-    if (descriptors.isEmpty) return;
-    const timer = setTimeout(() => {
-      this.#reclaiming.delete(timer);
-      descriptors.closeAll(this.#libc);
-    }, RECLAIM_AFTER_MS);
-    this.#reclaiming.set(timer, descriptors);
+  /**
+   * A thread that was told to end may spin, or be in the middle of something. Closed under it, its numbers would soon be those of
+   * other connections.
+   */
+  async #reclaim({ thread, descriptors }: ThreadShare): Promise<void> {
+    const table = new Descriptors(descriptors);
+    while (!table.isEmpty && this.#isAlive(thread)) {
+      if (performance.now() > this.#closingMs + LAST_PATIENCE_MS) return;
+      // deno-lint-ignore no-await-in-loop -- until it has ended
+      await new Promise((resolve) => setTimeout(resolve, ENDED_LOOK_MS));
+    }
+    table.closeAll(this.#libc);
+  }
+
+  /** Signal 0 asks only whether there is such a thread (tgkill(2)). */
+  #isAlive(thread: SharedArrayBuffer): boolean {
+    const number = Atomics.load(new Int32Array(thread), 0);
+    return number !== 0 && this.#libc.tgkill(BigInt(SYS_TGKILL), this.#libc.getpid(), number, 0) === 0;
   }
 
   /** Call it when no thread uses it any more. */
-  close(): void {
-    if (this.#isClosed) return;
+  async close(): Promise<void> {
+    if (this.#closingMs !== Infinity) return;
+    this.#closingMs = performance.now();
+    await Promise.all(this.#reclaiming);
     this.#isClosed = true;
-    for (const [timer, descriptors] of this.#reclaiming) {
-      clearTimeout(timer);
-      descriptors.closeAll(this.#libc);
-    }
     this.#libc.close(this.bell);
     this.#libc.unload();
     this.#openFiles.unload();

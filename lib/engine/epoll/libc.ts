@@ -16,12 +16,16 @@ const SYMBOLS = {
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
   eventfd: { parameters: ["i32", "i32"], result: "i32" },
+  getpid: { parameters: [], result: "i32" },
+  // `syscall` takes as many arguments as the call has, each in a register. Older C libraries have no functions for these.
+  gettid: { name: "syscall", parameters: ["usize"], result: "i32" },
+  tgkill: { name: "syscall", parameters: ["usize", "i32", "i32", "i32"], result: "i32" },
   getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
   ioctl: { parameters: ["i32", "i32", "buffer"], result: "i32" },
-  // The C library has no functions for these. `syscall` takes as many arguments as the call has, each in a register.
+  // The C library has no functions for these.
   landlock_add_rule: { name: "syscall", parameters: ["usize", "i32", "i32", "buffer", "u32"], result: "i32" },
   landlock_create_ruleset: {
     name: "syscall",

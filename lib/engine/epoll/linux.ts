@@ -51,3 +51,7 @@ export const EVENT_WORDS: number = Deno.build.arch === "x86_64" ? 3 : 4;
 export const EVENT_DATA: number = EVENT_WORDS - 2;
 
 export const RLIMIT_NOFILE = 7;
+
+/** Numbers of system calls (syscall(2)). */
+export const SYS_GETTID: number = Deno.build.arch === "x86_64" ? 186 : 178;
+export const SYS_TGKILL: number = Deno.build.arch === "x86_64" ? 234 : 131;

@@ -7,4 +7,6 @@ export interface ThreadShare {
   /** How many connections each thread has, and whose place this one has there; see loads.ts. */
   readonly loads: SharedArrayBuffer;
   readonly place: number;
+  /** One cell, where it puts the number by which the system knows it (gettid(2)). */
+  readonly thread: SharedArrayBuffer;
 }
