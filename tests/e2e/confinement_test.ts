@@ -17,7 +17,9 @@ interface Thread {
 async function threadsOf(pid: number): Promise<Thread[]> {
   const threads: Thread[] = [];
   for await (const { name: id } of Deno.readDir(`/proc/${pid}/task`)) {
-    const status = await Deno.readTextFile(`/proc/${pid}/task/${id}/status`);
+    // Threads of the runtime come and go.
+    const status = await Deno.readTextFile(`/proc/${pid}/task/${id}/status`).catch(() => undefined);
+    if (status === undefined) continue;
     const value = (key: string): string => new RegExp(`^${key}:\t(.*)$`, "m").exec(status)?.[1] ?? "";
     threads.push({ name: value("Name"), seccomp: value("Seccomp"), noNewPrivs: value("NoNewPrivs") });
   }

@@ -216,9 +216,12 @@ onEachEngine(
       await using rig = await startRig(engine, backend);
       using client = await connect(rig.port);
       assert.equal(text(await readAll(client)), "answer");
-      await writeAll(client, bytes("on"));
       const session = await rig.session(0);
-      await until(() => session.told.includes("backend gone"), "the reset is told");
+      // The first is taken by the backend's system, which answers the next one with a reset.
+      while (!session.told.includes("backend gone")) {
+        await writeAll(client, bytes("on"));
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
       if (engine === "epoll") await session.finishedOnce;
     }
     await backend.stop();
