@@ -14,7 +14,7 @@ function threads(count: number): Loads[] {
 Deno.test("a thread that is a few connections ahead leaves the next one to others, until they have as many", () => {
   const [one = assert.fail(), two = assert.fail()] = threads(2);
   for (const it of [one, two]) it.begin(() => {});
-  for (let i = 0; i < 3; i++) one.add();
+  for (let i = 0; i < 5; i++) one.add();
   assert.equal(one.isAhead, true);
   assert.equal(two.isAhead, false);
   two.add();
@@ -25,7 +25,7 @@ Deno.test("with many connections a part of them is no lead", () => {
   const [one = assert.fail(), two = assert.fail()] = threads(2);
   for (const it of [one, two]) it.begin(() => {});
   for (let i = 0; i < 100; i++) two.add();
-  for (let i = 0; i < 114; i++) one.add();
+  for (let i = 0; i < 154; i++) one.add();
   assert.equal(one.isAhead, false);
   one.add();
   assert.equal(one.isAhead, true);
@@ -57,4 +57,19 @@ Deno.test("an offer is heard once by each other thread, and not by the one that 
   one.offer();
   for (const it of [one, two, one, two]) it.look();
   assert.deepEqual([heard, rings], [["two"], 1]);
+});
+
+Deno.test("a thread that has left connections to others accepts again as soon as it is ahead no more", () => {
+  const [one = assert.fail(), two = assert.fail()] = threads(2);
+  let again = 0;
+  one.begin(() => void again++);
+  two.begin(() => {});
+  for (let i = 0; i < 6; i++) one.add();
+  one.offer();
+  one.remove();
+  assert.equal(again, 0);
+  one.remove();
+  assert.equal(again, 1);
+  one.remove();
+  assert.equal(again, 1);
 });

@@ -111,9 +111,9 @@ export class Acceptor {
     });
   }
 
-  /** Another thread has left connections to others; those that came in before wake nobody else. */
+  /** Another thread has left connections to others, or this one is ahead no more. What came in before wakes nobody. */
   #takeOffer(): void {
-    if (this.#tools.loads.isAhead) return;
+    if (this.#tools.loads.isAhead || this.#options.stop.aborted) return;
     this.#resume();
     for (const fd of this.#sockets) this.#acceptSome(fd);
   }

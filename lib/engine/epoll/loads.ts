@@ -14,8 +14,8 @@ const OFFERS = 1;
 const FIRST_PLACE = 2;
 
 /** A thread may be so far ahead of the one with the fewest, and by a part of those. */
-const AHEAD = 2;
-const AHEAD_PART = 1 / 8;
+const AHEAD = 4;
+const AHEAD_PART = 1 / 2;
 
 /** The cell of a thread that does not accept. */
 const NOT_ACCEPTING = -1;
@@ -50,6 +50,8 @@ export class Loads {
   /** Listeners at which it accepts. */
   #accepting = 0;
   #offersSeen: number;
+  /** Whether it has left a connection to others, and is still ahead. */
+  #hasOffered = false;
   readonly #onOffer = new Set<() => void>();
   /** Wakes the other threads. */
   ring: () => void = () => {};
@@ -63,7 +65,7 @@ export class Loads {
   /**
    * This thread accepts at one more listener.
    *
-   * @param onOffer Called when another thread leaves a connection to others.
+   * @param onOffer Called when another thread leaves a connection to others, and when this one is ahead no more.
    * @return Takes that back.
    */
   begin(onOffer: () => void): () => void {
@@ -85,6 +87,7 @@ export class Loads {
   remove(): void {
     this.#count--;
     this.#publish();
+    if (this.#hasOffered && !this.isAhead) this.#acceptAgain();
   }
 
   /** Whether another thread should accept rather than this one. */
@@ -100,6 +103,7 @@ export class Loads {
 
   /** Leaves the next connection to others. */
   offer(): void {
+    this.#hasOffered = true;
     this.#offersSeen = Atomics.add(this.#cells, OFFERS, 1) + 1;
     this.ring();
   }
@@ -109,6 +113,11 @@ export class Loads {
     const offers = Atomics.load(this.#cells, OFFERS);
     if (offers === this.#offersSeen) return;
     this.#offersSeen = offers;
+    this.#acceptAgain();
+  }
+
+  #acceptAgain(): void {
+    this.#hasOffered = false;
     for (const call of this.#onOffer) call();
   }
 
