@@ -18,6 +18,9 @@ const MAX_PAUSE_MS = 500;
 /** Descriptors that come and go would otherwise fill the log. */
 const TELL_AGAIN_MS = 5_000;
 
+/** An offer wakes all threads, so that a thread makes no more: it matters for connections that stay, not for those that come and go. */
+const OFFER_AGAIN_MS = 20;
+
 /** A thread that is ahead of the others looks again after this, in case none of them can take what waits. */
 const AHEAD_PAUSE_MS = 50;
 
@@ -40,8 +43,8 @@ export class Acceptor {
   readonly #options: AcceptOptions<ClientSocket>;
   readonly #stopped = Promise.withResolvers<void>();
   #isWatching = false;
-  /** Whether what waits was left to others, and nobody took it: then this thread accepts one all the same. */
-  #hasOffered = false;
+  /** Before that this thread accepts though it is ahead: the others may be unable to. */
+  #nextOfferMs = 0;
   #pauseMs = 0;
   #lastToldMs = -Infinity;
   #isTold = false;
@@ -92,8 +95,7 @@ export class Acceptor {
   #acceptSome(fd: number): void {
     const { limiter, serve } = this.#options;
     for (let accepted = 0; accepted < MAX_BATCH && this.#isWatching; accepted++) {
-      if (!this.#hasOffered && this.#tools.loads.isAhead) return this.#offer();
-      this.#hasOffered = false;
+      if (this.#tools.loads.isAhead && performance.now() >= this.#nextOfferMs) return this.#offer();
       if (this.#shortage.hasWaiters || !limiter.enter()) return this.#waitForRoom();
       const client = this.#accept(fd);
       if (client === undefined) return limiter.leave();
@@ -105,15 +107,14 @@ export class Acceptor {
   #offer(): void {
     this.#pause();
     this.#tools.loads.offer();
-    this.#tools.loop.timers.later(AHEAD_PAUSE_MS, () => {
-      this.#hasOffered = true;
-      this.#resume();
-    });
+    this.#nextOfferMs = performance.now() + AHEAD_PAUSE_MS + OFFER_AGAIN_MS;
+    this.#tools.loop.timers.later(AHEAD_PAUSE_MS, () => this.#resume());
   }
 
   /** Another thread has left connections to others, or this one is ahead no more. What came in before wakes nobody. */
   #takeOffer(): void {
     if (this.#tools.loads.isAhead || this.#options.stop.aborted) return;
+    this.#nextOfferMs = Math.min(this.#nextOfferMs, performance.now() + OFFER_AGAIN_MS);
     this.#resume();
     for (const fd of this.#sockets) this.#acceptSome(fd);
   }
