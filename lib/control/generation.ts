@@ -46,7 +46,8 @@ const CLOSE_GRACE_MS = 2_000;
 export const STOPPING = "the balancer is being stopped";
 
 /** A permission that was not given, or was given up, cannot be had again. */
-const NOT_ALLOWED = "sockbal was started without permission for it, or has given it up; this needs a restart";
+const NOT_ALLOWED =
+  "sockbal was started without permission for something that the configuration needs, or has given it up; this needs a restart";
 
 function isNotAllowed(error: unknown): boolean {
   return error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied;
