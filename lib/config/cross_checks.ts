@@ -52,7 +52,6 @@ export function crossChecks(document: unknown, folder: string): PathFault[] {
     useOf({ listen: admin.listen }, "listen", ["admin"], parseListen),
   ];
   faults.push(...repeatedUses(listens), ...overlapFaults(listens), ...tokenFaults(admin));
-  faults.push(...confinementFaults(asMap(document)));
   for (const [name, pool] of Object.entries(pools)) {
     const path = ["pools", name, "backends"];
     const backends = asList(asMap(pool).backends);
@@ -64,12 +63,6 @@ export function crossChecks(document: unknown, folder: string): PathFault[] {
     );
   }
   return faults;
-}
-
-function confinementFaults({ engine, confinement }: Record<string, unknown>): PathFault[] {
-  if (engine !== "runtime" || confinement !== "required") return [];
-  const message = "only the engine epoll is confined by the kernel; write engine: epoll, or best_effort";
-  return [{ path: ["confinement"], message }];
 }
 
 /** Without checks it would stay down for ever. */

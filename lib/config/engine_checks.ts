@@ -16,15 +16,26 @@ export function engineAsked(asked: EngineChoice): EngineName | undefined {
 
 /** What cannot be done at all. Works on the plain document, as cross_checks.ts does. */
 export function engineFaults(document: unknown, engineOf: EngineOf): PathFault[] {
-  const { engine: asked = "auto", pools } = asMap(document);
+  const { engine: asked = "auto", pools, confinement } = asMap(document);
   const choice = ENGINES.find((it) => it === asked);
   if (choice === undefined || engineOf(choice) !== "runtime") return [];
-  return Object.entries(asMap(pools)).flatMap(([name, pool]) => {
+  const unconfined = "only the engine epoll (Linux, with --allow-ffi) is confined by the kernel; " +
+    "write best_effort, or use that engine";
+  const faults: PathFault[] = confinement === "required"
+    ? [{ path: ["confinement"], message: unconfined }]
+    : [];
+  const sources = Object.entries(asMap(pools)).flatMap(([name, pool]) => {
     if (asList(asMap(pool).source).length === 0) return [];
     const message = "the engine runtime cannot choose the local address of a dial; " +
       "use the engine epoll (Linux, with --allow-ffi), or leave source out";
     return [{ path: ["pools", name, "source"], message }];
   });
+  return [...faults, ...sources];
+}
+
+/** Whether a configuration that leaves the choice open can run with epoll alone. */
+export function needsEpoll({ confinement, pools }: CheckedConfig): boolean {
+  return confinement === "required" || Object.values(pools).some(({ source }) => source.length > 0);
 }
 
 /** What is done otherwise than it is written. */

@@ -11,7 +11,7 @@ import { HealthMonitor } from "../health/monitor.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
 import { BackendNames } from "./backend_names.ts";
 import { checkConfinement, confinementFields } from "./confinement.ts";
-import { drainTimeoutOf, fileNeeds, watchedPools, workersOf } from "./demands.ts";
+import { checkedAddresses, drainTimeoutOf, fileNeeds, watchedPools, workersOf } from "./demands.ts";
 import { introduceBackends, setFacts } from "./facts.ts";
 import { type EngineHost, makeEngineHost } from "./engine_host.ts";
 import { type Generation, STOPPING } from "./generation.ts";
@@ -22,6 +22,7 @@ import { OpenFiles } from "./open_files.ts";
 import { canFollow, partsOf } from "./parts.ts";
 import { waitForAnswer } from "./patience.ts";
 import { makePlan, type Plan, type Running } from "./plan.ts";
+import { whyNotCheckable } from "./permissions.ts";
 import { PlansInUse } from "./plans_in_use.ts";
 import { PoolStates } from "./pool_states.ts";
 import type { PortHold } from "./port_hold.ts";
@@ -253,6 +254,7 @@ export class Balancer {
     if (current === undefined) throw new RunError("the balancer could not be started");
     checkConfinement(this.#engine.name, config.confinement);
     const plan = await this.#nextPlan(config, { plan: current.plan, config: before });
+    this.#checkCheckable(plan, config);
     const isKept = canFollow(partsOf(current.plan, before), partsOf(plan, config), current.permitted);
     if (isKept) await this.#adjust(current, plan, config);
     else await this.#replace(current, plan, config);
@@ -265,6 +267,14 @@ export class Balancer {
     this.health.watch(watchedPools(plan, config));
     this.#names.follow(config);
     return isKept ? "kept" : "replaced";
+  }
+
+  /** Throws when backends are to be checked that may not be dialled from here; then nothing has changed. */
+  #checkCheckable(plan: Plan, config: Config): void {
+    const why = whyNotCheckable(watchedPools(plan, config).flatMap(checkedAddresses));
+    if (why === undefined) return;
+    this.#rows.drop(plan.rows);
+    throw new RunError(why);
   }
 
   /** The same workers go by another plan. */

@@ -1,5 +1,6 @@
 /** What a configuration asks of the control plane, put as the parts of it want it. Pure. */
 
+import type { Address } from "../core/address.ts";
 import type { Config } from "../config/schema.ts";
 import type { RecordedSessions } from "../dataplane/record.ts";
 import type { WatchedPool } from "../health/backend_health.ts";
@@ -43,5 +44,18 @@ export function watchedPools(plan: Plan, config: Config): WatchedPool[] {
   return plan.pools.flatMap(({ row, name, backends }) => {
     const rules = config.pools[name];
     return rules === undefined ? [] : [{ row, name, backends, rules }];
+  });
+}
+
+/** Where the backends of a pool are checked; nowhere without checks. */
+export function checkedAddresses({ backends, rules }: WatchedPool): { name: string; address: Address }[] {
+  const { healthCheck } = rules;
+  if (healthCheck === undefined) return [];
+  return backends.flatMap(({ name, address }) => {
+    const { port } = healthCheck;
+    return [{
+      name,
+      address: address.transport === "unix" || port === undefined ? address : { ...address, port },
+    }];
   });
 }

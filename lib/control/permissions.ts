@@ -1,6 +1,6 @@
 /** The least that a configuration needs to be allowed, for the workers and for the whole program. */
 
-import { type Address, formatAddress } from "../core/address.ts";
+import { type Address, formatAddress, hasName } from "../core/address.ts";
 import { reasonOf } from "../core/errors.ts";
 import { formatSubnet, isWithin, type Subnet } from "../core/subnet.ts";
 import { resolveAll } from "../core/resolve.ts";
@@ -44,6 +44,23 @@ export function permitsAll(
  */
 export function mayPermitSubnets(): boolean {
   return Deno.permissions.querySync({ name: "net" }).state === "granted";
+}
+
+/**
+ * Why the control plane may not check one of these backends; undefined when it may. It would know nothing about it, and workers may
+ * have other permissions.
+ */
+export function whyNotCheckable(
+  backends: readonly { readonly name: string; readonly address: Address }[],
+): string | undefined {
+  const refused = backends.find(({ address }) => {
+    if (address.transport === "unix" || hasName(address)) return false;
+    return Deno.permissions.querySync({ name: "net", host: formatAddress(address) }).state !== "granted";
+  });
+  if (refused === undefined) return undefined;
+  const { name, address } = refused;
+  return `cannot check backend ${name}: sockbal was started without permission to dial ` +
+    `${formatAddress(address)} (--allow-net); this needs a restart`;
 }
 
 /** To listen on and to dial these, and nothing else. A Unix socket is a file as well. */

@@ -87,11 +87,17 @@ async function connect(
     const [address] = addresses;
     const isWithoutIPv6 = isAddressMissing(error) && isIPv6Address(address) &&
       !hasIPv6();
-    const shortage = isWithoutIPv6 ? undefined : shortageOf(error, address);
+    const shortage = isWithoutIPv6 ? undefined : lackOf(error, address);
     if (shortage !== undefined) onShortage(shortage);
     else report({ ok: false, saw: isWithoutIPv6 ? "this machine has no IPv6" : describe(error, deadline) });
     return undefined;
   }
+}
+
+/** What is missing here, and says nothing about the backend. */
+function lackOf(error: unknown, address: Address): string | undefined {
+  if (error instanceof Deno.errors.NotCapable) return "sockbal was started without permission to dial it";
+  return shortageOf(error, address);
 }
 
 function describe(error: unknown, { isTimeUp, timeoutMs }: Deadline): string {

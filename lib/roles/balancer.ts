@@ -1,7 +1,7 @@
 /** The balancer role: from its flags to a configuration, and to a running balancer or a printed result. */
 
 import type { BalancerFlags } from "../cli/flags.ts";
-import type { EngineOf } from "../config/engine_checks.ts";
+import { engineAsked, type EngineOf, needsEpoll } from "../config/engine_checks.ts";
 import { type Config, configJsonSchema } from "../config/schema.ts";
 import { Balancer } from "../control/balancer.ts";
 import { engineFor, enginePermissions, whyNoEngine } from "../control/engine_host.ts";
@@ -34,7 +34,7 @@ export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal):
   }
   const engineOf: EngineOf = (asked) => engineFor(flags.engine ?? asked);
   const chosen = flags.printPermissions
-    ? await chooseConfig(flags, false)
+    ? await chooseConfig(flags, false, (asked) => engineAsked(flags.engine ?? asked))
     : await chooseConfig(flags, true, engineOf);
   const config = withOverrides(chosen.config, overridesOf(flags));
   const tooLarge = whyTooLarge(config);
@@ -49,7 +49,9 @@ export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal):
   }
   if (flags.printPermissions) {
     // What auto stands for is decided by the permission itself: asked for or not.
-    const engine = config.engine === "epoll" ? "epoll" : "runtime";
+    const engine = config.engine === "epoll" || (config.engine === "auto" && needsEpoll(config))
+      ? "epoll"
+      : "runtime";
     const needed = await programPermissions(touchedBy(config, chosen.file, engine));
     await sayUnresolved(needed.unresolved);
     const permissions = { ...needed, ...await enginePermissions(engine) };

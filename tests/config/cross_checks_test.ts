@@ -121,7 +121,7 @@ Deno.test("a hash key belongs to maglev", () => {
 Deno.test("confinement by the kernel is required of the engine epoll alone", () => {
   assertFaults(`${MINIMAL}engine: runtime\nconfinement: required\n`, [
     "9:14 confinement",
-    "only the engine epoll is confined by the kernel; write engine: epoll, or best_effort",
+    "only the engine epoll (Linux, with --allow-ffi) is confined by the kernel; write best_effort, or use that engine",
   ]);
   assertFaults(`${MINIMAL}engine: epoll\nconfinement: required\n`);
   assertFaults(`${MINIMAL}engine: runtime\nconfinement: best_effort\n`);

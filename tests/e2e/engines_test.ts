@@ -174,6 +174,40 @@ for (const engine of ENGINES) {
   });
 }
 
+Deno.test("a reload that has a backend checked which may not be dialled from here changes nothing, and says so", async () => {
+  for (const engine of isLinux ? ENGINES : ["runtime"]) {
+    await using it = await setUp();
+    await using other = startNamedBackend("other");
+    await it.write(`engine: ${engine}`);
+    const args = ["--role", "balancer", "--config", it.file];
+    const printed = await runCommand([...SOCKBAL, ...args, "--print-permissions"]);
+    await using balancer = new RunningCommand([...sockbalWith(printed.stdout.trim().split(" ")), ...args]);
+    await balancer.sees(/ ready /);
+    const written = await Deno.readTextFile(it.file);
+    const more = `name: checked }, { address: ${other.member.address}, name: more }], health_check`;
+    await Deno.writeTextFile(it.file, written.replace("name: checked }], health_check", more));
+    balancer.kill("SIGHUP");
+    await balancer.sees(
+      / reload_failed reason="cannot check backend more: sockbal was started without permission/,
+    );
+    assert.equal(await it.ask(), "a");
+  }
+});
+
+Deno.test("with engine auto, what only epoll can do is printed and judged as epoll's", async () => {
+  await using it = await setUp();
+  const args = ["--role", "balancer", "--config", it.file];
+  await it.write("confinement: required");
+  const printed = await runCommand([...SOCKBAL, ...args, "--print-permissions"]);
+  assert.match(printed.stdout, / --allow-ffi/);
+  const checked = await runCommand([...SOCKBAL, ...args, "--check"]);
+  assert.equal(checked.status, 2);
+  assert.match(checked.stderr, /balancer\.yaml:5:14 confinement: only the engine epoll /);
+  await it.write("engine: epoll\nconfinement: required");
+  const overridden = await runCommand([...SOCKBAL, ...args, "--check", "--engine", "runtime"]);
+  assert.equal(overridden.status, 2, overridden.stderr);
+});
+
 Deno.test("with engine auto, the printed permissions are those of the engine runtime", async () => {
   await using it = await setUp();
   const printed = new Set<string>();
