@@ -4,13 +4,14 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect as connectSocket, createServer, type Socket } from "node:net";
+import { connect as connectSocket } from "node:net";
 import { writeAll } from "../../lib/core/connection.ts";
 import { startBackend } from "../support/backend.ts";
 import { until } from "../support/balancer.ts";
 import { bytes, pattern, readAll, readExactly, same, text } from "../support/bytes.ts";
 import { startRig } from "../support/engine_rig.ts";
 import { onEachEngine, readUntilCut } from "../support/engines.ts";
+import { startNodeBackend } from "../support/node_backend.ts";
 
 function connect(port: number): Promise<Deno.TcpConn> {
   return Deno.connect({ hostname: "127.0.0.1", port });
@@ -38,29 +39,6 @@ async function dribble(
     sent += size;
     if (random(4) === 0) await new Promise((resolve) => setTimeout(resolve, random(4)));
   }
-}
-
-/** A backend of node:net, which can reset; each connection is given to `serve`. */
-async function startNodeBackend(
-  serve: (socket: Socket) => void,
-): Promise<{ readonly port: number; stop(): Promise<void> }> {
-  const sockets = new Set<Socket>();
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    sockets.add(socket);
-    socket.on("error", () => {}).on("close", () => sockets.delete(socket));
-    serve(socket);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  return {
-    port: typeof address === "object" && address !== null ? address.port : 0,
-    stop: async () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, "close");
-    },
-  };
 }
 
 onEachEngine(

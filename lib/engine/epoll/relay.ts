@@ -24,6 +24,9 @@ const BOTH_ENDED = 3;
 const BACKEND_GONE = 4;
 /** The relay is over. */
 const OVER = 8;
+/** The client takes nothing more; what it has sent is still passed on. */
+const CLIENT_GONE = 16;
+const BOTH_GONE = BACKEND_GONE | CLIENT_GONE;
 
 /** Relays as {@linkcode Engine.relay} says. */
 export function relay(client: EpollClient, backend: EpollSocket, on: RelayEvents): void {
@@ -89,8 +92,9 @@ class Relay implements SocketOwner {
         this.#send(sink, got, direction);
       } else if (got === GONE) this.#gone(source);
     }
-    // Of a backend that takes nothing more, what is there by now is all.
-    const isAll = source.isAtEnd || ((this.#state & BACKEND_GONE) !== 0 && !source.isReadable);
+    // Of a side that takes nothing more, what is there by now is all.
+    const gone = direction === "in" ? CLIENT_GONE : BACKEND_GONE;
+    const isAll = source.isAtEnd || ((this.#state & gone) !== 0 && !source.isReadable);
     if (isAll && sink.held === undefined && this.#goesOn(direction)) this.#end(sink, direction);
   }
 
@@ -132,6 +136,7 @@ class Relay implements SocketOwner {
 
   /** A direction has come to its end, and all of it was passed on. */
   #end(sink: EpollSocket, direction: Direction): void {
+    if (direction === "in" && (this.#state & CLIENT_GONE) !== 0) return this.#on.clientGone();
     if (direction === "out" && (this.#state & BACKEND_GONE) !== 0) {
       this.#on.clientTold();
       return this.#finish();
@@ -146,17 +151,21 @@ class Relay implements SocketOwner {
     if (areBoth) this.#finish();
   }
 
-  /** Receiving from it, or sending to it, has failed. */
+  /** Receiving from it, or sending to it, has failed. What it sent before that is passed on first. */
   #gone(socket: EpollSocket): void {
-    if (socket === this.#client) return this.#on.clientGone();
-    if ((this.#state & BACKEND_GONE) !== 0) return;
-    this.#state |= BACKEND_GONE;
+    const isClient = socket === this.#client;
+    const gone = isClient ? CLIENT_GONE : BACKEND_GONE;
+    if ((this.#state & gone) !== 0) return;
+    this.#state |= gone;
     if (socket.held !== undefined) {
       socket.drop();
       this.#on.writesPending(-1);
     }
-    this.#on.backendGone();
-    this.#pass(this.#backend, this.#client, "out");
+    socket.readAgain();
+    if (!isClient) this.#on.backendGone();
+    if ((this.#state & BOTH_GONE) === BOTH_GONE) this.#on.clientGone();
+    else if (isClient) this.#pass(socket, this.#backend, "in");
+    else this.#pass(socket, this.#client, "out");
   }
 
   #finish(): void {
@@ -169,7 +178,7 @@ class Relay implements SocketOwner {
   /** Whether there is still something to pass on in a direction. */
   #goesOn(direction: Direction): boolean {
     if ((this.#state & OVER) !== 0 || this.#client.isClosed || this.#backend.isClosed) return false;
-    return direction === "out" || (this.#state & BACKEND_GONE) === 0;
+    return (this.#state & (direction === "in" ? BACKEND_GONE : CLIENT_GONE)) === 0;
   }
 }
 

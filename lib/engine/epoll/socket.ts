@@ -43,6 +43,8 @@ const UNSURE = 32;
 /** The connection was there and is broken, which the system has told already. */
 const BROKEN = 64;
 const CLOSED = 128;
+/** This side has ended: when the peer ends as well the system says that it has hung up. */
+const SENDING_ENDED = 256;
 
 /** Who is told when something about a socket has changed. Never throws. */
 export interface SocketOwner {
@@ -122,6 +124,11 @@ export class EpollSocket implements Socket, EventHandler {
     return (this.#state & READABLE) !== 0;
   }
 
+  /** Sending has failed: there may be bytes to receive of which no event has told yet. */
+  readAgain(): void {
+    if (!this.isAtEnd) this.#state |= READABLE;
+  }
+
   /** Whether nothing more can be received: the end was, or the connection is broken. */
   get isAtEnd(): boolean {
     return (this.#state & AT_END) !== 0;
@@ -134,7 +141,7 @@ export class EpollSocket implements Socket, EventHandler {
 
   /** Whether the peer has gone as a whole; there may be bytes left to receive. */
   get hasPeerGone(): boolean {
-    return (this.#state & (FAILED | HUNG_UP)) !== 0;
+    return (this.#state & FAILED) !== 0 || (this.#state & (HUNG_UP | SENDING_ENDED)) === HUNG_UP;
   }
 
   onEvents(events: number): void {
@@ -214,6 +221,7 @@ export class EpollSocket implements Socket, EventHandler {
 
   /** Ends the sending side; false when the connection is broken. */
   endSending(): boolean {
+    this.#state |= SENDING_ENDED;
     return this.tools.libc.shutdown(this.fd, SHUT_WR) === 0;
   }
 
