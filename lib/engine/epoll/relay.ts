@@ -27,6 +27,9 @@ const OVER = 8;
 /** The client takes nothing more; what it has sent is still passed on. */
 const CLIENT_GONE = 16;
 const BOTH_GONE = BACKEND_GONE | CLIENT_GONE;
+/** A direction has moved its share, and goes on in the next round. */
+const IN_POSTPONED = 32;
+const OUT_POSTPONED = 64;
 
 /** Relays as {@linkcode Engine.relay} says. */
 export function relay(client: EpollClient, backend: EpollSocket, on: RelayEvents): void {
@@ -78,9 +81,17 @@ class Relay implements SocketOwner {
   /** Receives from one side and sends to the other for as long as there is something and it is taken. */
   #pass(source: EpollSocket, sink: EpollSocket, direction: Direction): void {
     const { buffers, loop } = source.tools;
+    const postponed = direction === "in" ? IN_POSTPONED : OUT_POSTPONED;
+    if ((this.#state & postponed) !== 0) return;
     let moved = 0;
     while (source.isReadable && sink.held === undefined && this.#goesOn(direction)) {
-      if (moved >= FAIR_SHARE_BYTES) return loop.soon(() => this.onReady(source, false));
+      if (moved >= FAIR_SHARE_BYTES) {
+        this.#state |= postponed;
+        return loop.soon(() => {
+          this.#state &= ~postponed;
+          this.onReady(source, false);
+        });
+      }
       const room = RECEIVE_BYTES - (source.held?.length ?? 0);
       // With what is held back for the source there is no room; when it takes that, this goes on.
       if (room < MIN_RECEIVE_BYTES) return;
