@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { writeAll } from "../../lib/core/connection.ts";
 import { Descriptors } from "../../lib/engine/epoll/descriptors.ts";
 import { type Libc, openLibc } from "../../lib/engine/epoll/libc.ts";
+import { EPOLL_CTL_ADD } from "../../lib/engine/epoll/linux.ts";
 import { startBackend } from "../support/backend.ts";
 import { pattern, readExactly, same } from "../support/bytes.ts";
 import { startRig } from "../support/engine_rig.ts";
@@ -141,6 +142,43 @@ for (const { call, mild, hard } of CASES) {
     });
   }
 }
+
+Deno.test("a listener that cannot be watched again after a pause is tried again", async () => {
+  const backend = startBackend((conn) => writeAll(conn, pattern(10)));
+  const real = openLibc();
+  /** What fails next: accepting, then watching the listener again. */
+  let failing: "accept4" | "epoll_ctl" | undefined;
+  let errno = 0;
+  const failOnce = (call: typeof failing, then: typeof failing, number: number): number => {
+    assert.equal(call, failing);
+    [failing, errno] = [then, number];
+    return -1;
+  };
+  const libc: Libc = {
+    ...real,
+    errno: () => {
+      const number = errno === 0 ? real.errno() : errno;
+      errno = 0;
+      return number;
+    },
+    accept4: (...args) =>
+      failing === "accept4" ? failOnce("accept4", "epoll_ctl", ERRNO.EMFILE) : real.accept4(...args),
+    epoll_ctl: (...args) => {
+      const isAdding = args[1] === EPOLL_CTL_ADD;
+      return failing === "epoll_ctl" && isAdding
+        ? failOnce("epoll_ctl", undefined, ERRNO.ENOSPC)
+        : real.epoll_ctl(...args);
+    },
+  };
+  {
+    await using rig = await startRig("epoll", backend, { libc });
+    failing = "accept4";
+    using client = await Deno.connect({ hostname: "127.0.0.1", port: rig.port });
+    assert.ok(same(await readExactly(client, 10), pattern(10)));
+    assert.equal(failing, undefined);
+  }
+  await backend.stop();
+});
 
 Deno.test("a descriptor is closed once, or it is a fault", () => {
   const descriptors = new Descriptors(new SharedArrayBuffer(64));

@@ -80,9 +80,13 @@ export class Acceptor {
   #resume(): void {
     if (this.#isWatching || this.#options.stop.aborted) return;
     this.#isWatching = true;
-    for (const fd of this.#sockets) {
-      const handler: EventHandler = { onEvents: () => this.#acceptSome(fd) };
-      this.#tools.loop.watch(fd, EPOLLIN | EPOLLEXCLUSIVE, handler);
+    try {
+      for (const fd of this.#sockets) {
+        const handler: EventHandler = { onEvents: () => this.#acceptSome(fd) };
+        this.#tools.loop.watch(fd, EPOLLIN | EPOLLEXCLUSIVE, handler);
+      }
+    } catch (error) {
+      this.#failed(error as SystemError);
     }
   }
 
