@@ -2,6 +2,7 @@
 
 import { type Address, isIPv6Address } from "../../core/address.ts";
 import type { NextSource } from "../../core/next_source.ts";
+import { zoneOf } from "../../core/zone.ts";
 import type { DialEvents } from "../contract.ts";
 import { EAGAIN, EINPROGRESS, SystemError } from "./errno.ts";
 import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "./linux.ts";
@@ -98,6 +99,7 @@ function encoded({ libc }: EngineTools, address: Address): SocketAddress {
   const before = known.get(address);
   if (before !== undefined) return before;
   const made = encodeAddress(address, zoneIndex(libc, address));
-  known.set(address, made);
+  // An interface may come later, and has another number when it comes back.
+  if (address.transport === "unix" || zoneOf(address.host) === undefined) known.set(address, made);
   return made;
 }
