@@ -29,11 +29,13 @@ export class Buffers {
   /** The first `bytes` of what was held back have gone; gives the rest, undefined for nothing. */
   sent(held: Uint8Array<ArrayBuffer>, bytes: number): Uint8Array<ArrayBuffer> | undefined {
     this.heldBytes -= bytes;
-    if (bytes < held.length) return held.subarray(bytes);
-    if (held.buffer.byteLength === RECEIVE_BYTES && this.#spare.length < MAX_SPARE) {
-      this.#spare.push(held.buffer);
-    }
-    return undefined;
+    const rest = bytes < held.length ? held.subarray(bytes) : undefined;
+    if (held.buffer.byteLength !== RECEIVE_BYTES) return rest;
+    if (rest !== undefined && rest.length >= KEEP_BYTES) return rest;
+    // A slow reader is not to keep a whole buffer for a few bytes.
+    const copy = rest?.slice();
+    if (this.#spare.length < MAX_SPARE) this.#spare.push(held.buffer);
+    return copy;
   }
 }
 
