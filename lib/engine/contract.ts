@@ -106,7 +106,10 @@ export interface RelayEvents {
   moved(direction: Direction, bytes: number): void;
   /** A direction has come to its end, which was passed on. */
   directionEnded(direction: Direction): void;
-  /** The client has reset its connection, or takes nothing more: there is no one left to serve. */
+  /**
+   * The client has reset its connection, or takes nothing more: there is no one left to serve. Where the engine can read on, what the
+   * client had sent before was passed on.
+   */
   clientGone(): void;
   /** The backend has reset its connection, or takes nothing more. The client still gets all that it had sent. */
   backendGone(): void;
