@@ -4,6 +4,7 @@
  */
 
 import type { Libc } from "./libc.ts";
+import { resetOnClose } from "./options.ts";
 
 export class Descriptors {
   /** 1 for each that is open, by its number. */
@@ -39,10 +40,11 @@ export class Descriptors {
     return !this.#isOpen.includes(1);
   }
 
-  /** Closes all that a thread has left, which must have ended. */
-  closeAll(libc: Pick<Libc, "close">): void {
+  /** Closes all that a thread has left, which must have ended. Connections are reset: a part of an answer is not to look like all. */
+  closeAll(libc: Pick<Libc, "close" | "setsockopt">): void {
     for (let fd = this.#isOpen.indexOf(1); fd !== -1; fd = this.#isOpen.indexOf(1, fd + 1)) {
       this.#isOpen[fd] = 0;
+      resetOnClose(libc, fd);
       libc.close(fd);
     }
   }
