@@ -7,6 +7,9 @@ const MAX_LOOK_MS = 100;
 /** A peer that takes nothing more for so long gets its reset all the same. */
 const PATIENCE_MS = 5_000;
 
+/** It takes no longer in all: by then the session is over, and its place given to another. */
+const MAX_MS = 30_000;
+
 /** A connection that has left its session. */
 export interface Departing {
   /** What the peer did not take yet. */
@@ -27,22 +30,30 @@ export interface Departing {
 export class Departure {
   readonly #socket: Departing;
   readonly #timers: Timers;
+  readonly #all: Set<Departure>;
   /** What the peer had not taken when it was looked at last, and until when it has time for the rest. */
   #left = Infinity;
   #untilMs = 0;
+  readonly #lastMs = performance.now() + MAX_MS;
   #lookMs = FIRST_LOOK_MS;
   #isOver = false;
 
-  /** Owns the socket, and resets it. */
-  constructor(socket: Departing, timers: Timers) {
+  /**
+   * Owns the socket, and resets it.
+   *
+   * @param all Those of the thread that are under way; this one is among them until its end.
+   */
+  constructor(socket: Departing, timers: Timers, all: Set<Departure>) {
     this.#socket = socket;
     this.#timers = timers;
+    this.#all = all;
+    all.add(this);
     this.#lookLater();
   }
 
   onReady(_socket: unknown, isWritable: boolean): void {
     const { hasPeerGone, held } = this.#socket;
-    if (hasPeerGone || (isWritable && held !== undefined && this.#socket.flush() < 0)) this.#end();
+    if (hasPeerGone || (isWritable && held !== undefined && this.#socket.flush() < 0)) this.end();
   }
 
   onClosed(): void {}
@@ -56,15 +67,17 @@ export class Departure {
     if (this.#isOver) return;
     const left = (this.#socket.held?.length ?? 0) + this.#socket.unacknowledged;
     const nowMs = performance.now();
-    if (left < this.#left) this.#untilMs = nowMs + PATIENCE_MS;
+    if (left < this.#left) this.#untilMs = Math.min(nowMs + PATIENCE_MS, this.#lastMs);
     this.#left = left;
-    if (left === 0 || nowMs >= this.#untilMs) this.#end();
+    if (left === 0 || nowMs >= this.#untilMs) this.end();
     else this.#lookLater();
   }
 
-  #end(): void {
+  /** Resets it now. */
+  end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#all.delete(this);
     this.#socket.abort();
   }
 }

@@ -31,6 +31,9 @@ export interface EpollOptions extends ThreadShare {
   readonly libc?: Libc;
 }
 
+/** A worker that takes long to end is ended, with all that it still delivers. */
+const LEAVING_PATIENCE_MS = 1_000;
+
 /** Between two looks whether the last connections have gone. */
 const LEAVING_LOOK_MS = 5;
 
@@ -69,6 +72,7 @@ export class EpollEngine implements Engine {
       loop,
       buffers: new Buffers(),
       loads: this.#loads,
+      departures: new Set(),
       remembersLocal: options.remembersLocal ?? false,
     };
     this.#loads.ring = () => this.ring();
@@ -125,11 +129,15 @@ export class EpollEngine implements Engine {
   }
 
   async close(): Promise<void> {
+    const hurry = this.later(LEAVING_PATIENCE_MS, () => {
+      for (const departure of this.#tools.departures) departure.end();
+    });
     // What is left is the descriptor of the loop itself.
     while (this.#descriptors.size > 1) {
       // deno-lint-ignore no-await-in-loop -- until they have gone
       await new Promise<void>((resolve) => this.later(LEAVING_LOOK_MS, resolve));
     }
+    hurry();
     this.#tools.loop.end();
     await this.#ended;
   }

@@ -98,8 +98,7 @@ export class EpollSocket implements Socket, EventHandler {
   get peer(): Endpoint {
     if (this.#peerPort === -1 && !this.isClosed) {
       addressLength[0] = addressBytes.length;
-      this.tools.libc.getpeername(this.fd, addressBytes, addressLength);
-      this.takePeer();
+      if (this.tools.libc.getpeername(this.fd, addressBytes, addressLength) === 0) this.takePeer();
     }
     return endpointOf(this.#peerHost, this.#peerPort);
   }
@@ -254,7 +253,7 @@ export class EpollSocket implements Socket, EventHandler {
     if (this.isClosed) return;
     this.leave();
     if (this.held === undefined && this.unacknowledged === 0) this.abort();
-    else this.owner = new Departure(this, this.tools.loop.timers);
+    else this.owner = new Departure(this, this.tools.loop.timers, this.tools.departures);
   }
 
   /** Closes a socket that has left its owner, so that the peer sees a reset. */

@@ -1,4 +1,5 @@
 import type { Buffers } from "./buffers.ts";
+import type { Departure } from "./departure.ts";
 import type { Libc } from "./libc.ts";
 import type { Loads } from "./loads.ts";
 import type { Loop } from "./loop.ts";
@@ -9,6 +10,8 @@ export interface EngineTools {
   readonly loop: Loop;
   readonly buffers: Buffers;
   readonly loads: Loads;
+  /** Connections that left their sessions and are to be reset when all was delivered. */
+  readonly departures: Set<Departure>;
   /** Whether the local address of a connection that was dialled is asked for when it is closed. */
   readonly remembersLocal: boolean;
 }
