@@ -348,7 +348,7 @@ export class Session implements DialEvents, RelayEvents {
     this.#over();
   }
 
-  /** A session that ends early does not look like one that has come to its end. Who has gone is told nothing. */
+  /** A session that ends early does not look like one that has come to its end. The side that reset is not reset back. */
   #cut(): void {
     if (this.#endReason !== "client_reset") this.client.reset();
     if (this.#endReason !== "backend_reset") this.backendSocket?.reset();

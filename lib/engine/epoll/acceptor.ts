@@ -18,7 +18,7 @@ const MAX_PAUSE_MS = 500;
 /** Descriptors that come and go would otherwise fill the log. */
 const TELL_AGAIN_MS = 5_000;
 
-/** An offer wakes all threads, so that a thread makes no more: it matters for connections that stay, not for those that come and go. */
+/** Minimum time between two offers: each wakes every thread. */
 const OFFER_AGAIN_MS = 20;
 
 /** A thread that is ahead of the others looks again after this, in case none of them can take what waits. */
@@ -43,7 +43,7 @@ export class Acceptor {
   readonly #options: AcceptOptions<ClientSocket>;
   readonly #stopped = Promise.withResolvers<void>();
   #isWatching = false;
-  /** Before that this thread accepts though it is ahead: the others may be unable to. */
+  /** Until then this thread accepts even when it is ahead, in case the others cannot. */
   #nextOfferMs = 0;
   #pauseMs = 0;
   #lastToldMs = -Infinity;

@@ -24,8 +24,8 @@ export interface Departing {
 }
 
 /**
- * The last moments of a connection that is to end with a reset: a reset makes the system drop what it has not delivered yet, so
- * this waits until the peer's system has acknowledged all.
+ * Delays a reset until the peer's system has acknowledged all that was sent: a reset makes the system drop what it has not delivered
+ * yet.
  */
 export class Departure {
   readonly #socket: Departing;

@@ -27,7 +27,7 @@ export function makeLoads(): SharedArrayBuffer {
   return buffer;
 }
 
-/** Gives a thread a place that nobody has. */
+/** Assigns a free place to a thread. */
 export function takePlace(buffer: SharedArrayBuffer, taken: ReadonlySet<number>): number {
   let place = 0;
   while (taken.has(place)) place++;

@@ -40,7 +40,7 @@ async function runtimeTurn(): Promise<void> {
   for (let step = 0; step < TURN_STEPS; step++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Whoever is told of events on a descriptor. Never throws. */
+/** Handles the events of a descriptor. Never throws. */
 export interface EventHandler {
   onEvents(events: number): void;
 }
@@ -68,7 +68,7 @@ export class Loop {
   readonly #handlers: (EventHandler | undefined)[] = [];
   /** How often each descriptor was given away: an event of a round may be for one that was closed in the same round. */
   readonly #lives: number[] = [];
-  /** Who has more to do than one round allows. */
+  /** Calls for the next round. */
   #unfinished: (() => void)[] = [];
   #isRung = false;
   #isClosed = false;
