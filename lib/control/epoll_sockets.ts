@@ -47,7 +47,7 @@ export class SocketBook {
     if (socket !== undefined && address.transport === "tcp") this.#host.keepAlive(socket.fd, keepalive);
   }
 
-  /** Closes the socket if nobody else uses it; of a Unix socket the file goes as well. */
+  /** Ends one use. The last one closes the socket, and removes the file of a Unix socket. */
   async release(address: Address): Promise<void> {
     const socket = this.#open.get(formatAddress(address));
     if (socket === undefined || --socket.users > 0) return;

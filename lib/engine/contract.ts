@@ -40,7 +40,7 @@ export interface Socket {
   close(): void;
   /**
    * As {@linkcode close}, but the peer learns that this is no regular end, where the engine can say so (RFC 9293, 3.10.5). What was
-   * passed on to it before is delivered first, unless it takes nothing for a few seconds.
+   * passed on to it before is delivered first, unless it takes nothing for a few seconds, or half a minute is over.
    */
   reset(): void;
 }

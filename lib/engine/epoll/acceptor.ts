@@ -21,7 +21,7 @@ const TELL_AGAIN_MS = 5_000;
 /** Minimum time between two offers: each wakes every thread. */
 const OFFER_AGAIN_MS = 20;
 
-/** A thread that is ahead of the others looks again after this, in case none of them can take what waits. */
+/** A thread that has declined accepts again after this, in case no other can. */
 const AHEAD_PAUSE_MS = 50;
 
 /** Errors of a connection that was gone before it was accepted (accept(2)); the next one may be fine. */
@@ -107,7 +107,7 @@ export class Acceptor {
     }
   }
 
-  /** Leaves what waits to threads that have fewer. */
+  /** Declines: threads with fewer connections accept instead. */
   #offer(): void {
     this.#pause();
     this.#tools.loads.offer();
@@ -115,7 +115,7 @@ export class Acceptor {
     this.#tools.loop.timers.later(AHEAD_PAUSE_MS, () => this.#resume());
   }
 
-  /** Another thread has left connections to others, or this one is ahead no more. What came in before wakes nobody. */
+  /** Accepts what another thread has declined, or this one itself: the system does not wake a thread for it again. */
   #takeOffer(): void {
     if (this.#tools.loads.isAhead || this.#options.stop.aborted) return;
     this.#nextOfferMs = Math.min(this.#nextOfferMs, performance.now() + OFFER_AGAIN_MS);
@@ -161,7 +161,7 @@ export class Acceptor {
     this.#tools.loop.timers.later(this.#pauseMs, () => this.#resume());
   }
 
-  /** Lets nobody in until a place is free, or those who were let in have the descriptors that they need. */
+  /** Pauses until the limiter has a place, or until sessions that lack a descriptor have had another try. */
   #waitForRoom(): void {
     this.#pause();
     const room = this.#shortage.hasWaiters ? this.#shortage.retryPause() : this.#options.limiter.freed();

@@ -1,6 +1,6 @@
 /**
- * Which descriptors a thread has open. They belong to the process, so that a thread that dies leaves them behind: whoever ended
- * it closes them, by this table.
+ * The descriptors that a thread has open. They belong to the process and outlive the thread: when it dies, the control plane closes
+ * them by this table.
  */
 
 import type { Libc } from "./libc.ts";

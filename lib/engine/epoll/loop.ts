@@ -1,11 +1,11 @@
 // deno-lint-ignore-file no-await-in-loop -- the rounds of a loop follow one another
 
 /**
- * The event loop of one thread: waits for sockets (epoll(7)), calls who owns them, and lets the event loop of the runtime have a
- * turn for messages and promises.
+ * The event loop of one thread: waits for sockets (epoll(7)), calls their owners, and runs the event loop of the runtime in between,
+ * for messages and promises.
  *
  * The thread sleeps in `epoll_wait`, where no message reaches it. Another thread that has something to say rings the bell
- * (bell.ts); besides, the runtime has its turn every {@linkcode TURN_MS}.
+ * (bell.ts); besides, the runtime's loop runs every {@linkcode TURN_MS}.
  */
 
 import { setImmediate } from "node:timers";
@@ -26,7 +26,7 @@ import { Timers } from "./timers.ts";
 /** Events of one round; more come in the next. */
 const MAX_EVENTS = 256;
 
-/** The runtime has its turn at least as often, also when nobody rings. */
+/** The event loop of the runtime runs at least this often, even without a wake-up. */
 const TURN_MS = 50;
 
 /**
@@ -35,7 +35,7 @@ const TURN_MS = 50;
  */
 const TURN_STEPS = 32;
 
-/** Lets messages of other threads, promises and timers of the runtime have their turn. */
+/** Runs the event loop of the runtime: messages of other threads, promises, timers. */
 async function runtimeTurn(): Promise<void> {
   for (let step = 0; step < TURN_STEPS; step++) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -66,7 +66,7 @@ export class Loop {
   readonly #change = new Int32Array(new ArrayBuffer(EVENT_WORDS * 4));
   /** By descriptor. */
   readonly #handlers: (EventHandler | undefined)[] = [];
-  /** How often each descriptor was given away: an event of a round may be for one that was closed in the same round. */
+  /** Counts the uses of each descriptor: an event may be for one that was closed, and opened again, in the same round. */
   readonly #lives: number[] = [];
   /** Calls for the next round. */
   #unfinished: (() => void)[] = [];
@@ -144,7 +144,7 @@ export class Loop {
         await runtimeTurn();
         this.#lastTurnMs = performance.now();
       } else {
-        // What was promised in this round may go on.
+        // Promises that were resolved in this round.
         await undefined;
       }
     }

@@ -31,6 +31,8 @@ const BOTH_GONE = BACKEND_GONE | CLIENT_GONE;
 const IN_POSTPONED = 32;
 const OUT_POSTPONED = 64;
 
+const NOTHING = new Uint8Array(0);
+
 /** Relays as {@linkcode Engine.relay} says. */
 export function relay(client: EpollClient, backend: EpollSocket, on: RelayEvents): void {
   new Relay(client, backend, on).begin();
@@ -192,5 +194,3 @@ class Relay implements SocketOwner {
     return (this.#state & (direction === "in" ? BACKEND_GONE : CLIENT_GONE)) === 0;
   }
 }
-
-const NOTHING = new Uint8Array(0);

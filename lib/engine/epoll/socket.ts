@@ -46,6 +46,9 @@ const CLOSED = 128;
 /** This side has ended: when the peer ends as well the system says that it has hung up. */
 const SENDING_ENDED = 256;
 
+/** Before the next try of a send that found no memory. */
+const SHORT_OF_MEMORY_MS = 20;
+
 /** Who is told when something about a socket has changed. Never throws. */
 export interface SocketOwner {
   /** @param isWritable Whether there may be room for more to send. */
@@ -248,7 +251,7 @@ export class EpollSocket implements Socket, EventHandler {
     this.tools.loop.close(this.fd);
   }
 
-  /** What was sent is delivered first, for as long as that takes, up to a few seconds. */
+  /** What was sent is delivered first; see departure.ts for how long that may take. */
   reset(): void {
     if (this.isClosed) return;
     this.leave();
@@ -289,6 +292,3 @@ export class EpollSocket implements Socket, EventHandler {
     }
   }
 }
-
-/** Before the next try of a send that found no memory. */
-const SHORT_OF_MEMORY_MS = 20;
