@@ -122,7 +122,8 @@ const MAX_SECONDS_MS = 9 * 3_600_000;
 export function wholeSeconds(description: string, minMs: number): z.ZodType<number, string> {
   return duration(description, minMs)
     .refine((ms) => ms % 1_000 === 0, {
-      error: ({ input }) => `${formatDuration(Number(input))} is no number of whole seconds; write it as 30s`,
+      error: ({ input }) =>
+        `${formatDuration(Number(input))} is no number of whole seconds; write whole ones, as 30s`,
     })
     .refine((ms) => ms <= MAX_SECONDS_MS, {
       error: ({ input }) => `${formatDuration(Number(input))} is too long; write at most 9h`,

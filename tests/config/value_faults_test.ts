@@ -358,7 +358,7 @@ Deno.test("keepalive has whole seconds, and what the system allows", () => {
     [
       "{ idle: 250ms }",
       "24 listeners[0].keepalive.idle",
-      "250ms is no number of whole seconds; write it as 30s",
+      "250ms is no number of whole seconds; write whole ones, as 30s",
     ],
     ["{ idle: 10h }", "24 listeners[0].keepalive.idle", "10h is too long; write at most 9h"],
     ["{ interval: 0s }", "28 listeners[0].keepalive.interval", `"0s" is too short; write at least 1s`],

@@ -3,6 +3,7 @@
 /** `:port` is all addresses, IPv4 and IPv6, whatever the system makes of a socket on `::`. */
 
 import assert from "node:assert/strict";
+import type { RunningCommand } from "../support/command.ts";
 import { Namespace, skipped } from "../support/namespace.ts";
 import { ENGINES } from "../support/engines.ts";
 
@@ -15,6 +16,11 @@ workers: 1
 
 const LOOPBACKS = ["127.0.0.1", "[::1]"];
 
+/** A server that answers its name, `s`. */
+function startWhoami(space: Namespace, address: string): RunningCommand {
+  return space.sockbal("--role", "server", "--listen", address, "--handler", "whoami", "--name", "s");
+}
+
 for (const engine of ENGINES) {
   Deno.test({
     name:
@@ -26,16 +32,7 @@ for (const engine of ENGINES) {
       await Deno.writeTextFile(`${folder}/b.yaml`, CONFIG(0));
       for (const only of [0, 1]) {
         await using space = await Namespace.make(`echo ${only} > /proc/sys/net/ipv6/bindv6only`);
-        await using server = space.sockbal(
-          "--role",
-          "server",
-          "--listen",
-          ":9001",
-          "--handler",
-          "whoami",
-          "--name",
-          "s",
-        );
+        await using server = startWhoami(space, ":9001");
         await server.sees(/ ready /);
         await using balancer = space.balancer(engine, `${folder}/b.yaml`);
         await balancer.sees(/ admin_listening /);
@@ -96,9 +93,7 @@ workers: 1
         );
       {
         await using space = await Namespace.make("echo 1 > /proc/sys/net/ipv6/bindv6only");
-        await using server = space.sockbal(
-          ...["--role", "server", "--listen", "127.0.0.1:9001", "--handler", "whoami", "--name", "s"],
-        );
+        await using server = startWhoami(space, "127.0.0.1:9001");
         await server.sees(/ ready /);
         await write("0.0.0.0:9000");
         await using balancer = space.balancer(engine, `${folder}/b.yaml`);
@@ -134,16 +129,7 @@ for (const engine of ENGINES) {
       await Deno.writeTextFile(`${folder}/b.yaml`, CONFIG(1));
       {
         await using space = await Namespace.make("echo 1 > /proc/sys/net/ipv6/bindv6only");
-        await using server = space.sockbal(
-          "--role",
-          "server",
-          "--listen",
-          "127.0.0.1:9001",
-          "--handler",
-          "whoami",
-          "--name",
-          "s",
-        );
+        await using server = startWhoami(space, "127.0.0.1:9001");
         await server.sees(/ ready /);
         await using balancer = space.balancer(engine, `${folder}/b.yaml`);
         await balancer.sees(/ ready /);
@@ -179,16 +165,7 @@ Deno.test({
   ignore: skipped !== "",
   fn: async () => {
     await using space = await Namespace.make("echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6");
-    await using server = space.sockbal(
-      "--role",
-      "server",
-      "--listen",
-      ":9001",
-      "--handler",
-      "whoami",
-      "--name",
-      "s",
-    );
+    await using server = startWhoami(space, ":9001");
     await server.sees(/ ready /);
     assert.match(await space.ask("127.0.0.1:9001"), /^s$/);
   },
