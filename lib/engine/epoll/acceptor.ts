@@ -1,4 +1,4 @@
-import { reasonOf } from "../../core/errors.ts";
+import { AcceptTrouble } from "../accept_trouble.ts";
 import type { AcceptOptions, ClientSocket } from "../contract.ts";
 import type { DescriptorShortage } from "../descriptor_shortage.ts";
 import { EpollClient } from "./client.ts";
@@ -10,13 +10,6 @@ import type { EngineTools } from "./tools.ts";
 
 /** Connections that one round accepts of a socket; the others wait for the next, or for another thread. */
 const MAX_BATCH = 16;
-
-/** After an error such as EMFILE the next try waits, twice as long each time, as long as errors follow each other. */
-const FIRST_PAUSE_MS = 5;
-const MAX_PAUSE_MS = 500;
-
-/** Descriptors that come and go would otherwise fill the log. */
-const TELL_AGAIN_MS = 5_000;
 
 /** Minimum time between two offers: each wakes every thread. */
 const OFFER_AGAIN_MS = 20;
@@ -45,9 +38,7 @@ export class Acceptor {
   #isWatching = false;
   /** Until then this thread accepts even when it is ahead, in case the others cannot. */
   #nextOfferMs = 0;
-  #pauseMs = 0;
-  #lastToldMs = -Infinity;
-  #isTold = false;
+  readonly #trouble: AcceptTrouble;
 
   /** @param sockets Listening descriptors, which stay their owner's. */
   constructor(
@@ -60,6 +51,7 @@ export class Acceptor {
     this.#sockets = sockets;
     this.#shortage = shortage;
     this.#options = options;
+    this.#trouble = new AcceptTrouble(options.onTrouble);
   }
 
   /** Accepts until it is stopped. */
@@ -142,23 +134,15 @@ export class Acceptor {
       this.#failed(error as SystemError);
       return undefined;
     }
-    this.#pauseMs = 0;
-    if (this.#isTold) this.#options.onTrouble("accept_recovered", {});
-    this.#isTold = false;
+    this.#trouble.accepted();
     return client;
   }
 
   #failed(error: SystemError): void {
     if (GONE_BEFORE.has(error.code)) return;
-    const nowMs = performance.now();
-    if (!this.#isTold && nowMs - this.#lastToldMs >= TELL_AGAIN_MS) {
-      this.#options.onTrouble("accept_failing", { reason: reasonOf(error) });
-      this.#lastToldMs = nowMs;
-      this.#isTold = true;
-    }
-    this.#pauseMs = Math.min(Math.max(this.#pauseMs * 2, FIRST_PAUSE_MS), MAX_PAUSE_MS);
+    const pauseMs = this.#trouble.failed(error);
     this.#pause();
-    this.#tools.loop.timers.later(this.#pauseMs, () => this.#resume());
+    this.#tools.loop.timers.later(pauseMs, () => this.#resume());
   }
 
   /** Pauses until the limiter has a place, or until sessions that lack a descriptor have had another try. */

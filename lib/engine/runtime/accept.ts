@@ -2,16 +2,9 @@
 
 /** The accept loop: accepts as many connections as the limiter allows, and survives every error of the system. */
 
-import { reasonOf } from "../../core/errors.ts";
 import { sleep } from "../../core/sleep.ts";
+import { AcceptTrouble } from "../accept_trouble.ts";
 import type { AcceptOptions } from "../contract.ts";
-
-/** Pause after an error such as EMFILE. It doubles with each error that follows, up to the maximum. */
-const FIRST_PAUSE_MS = 5;
-const MAX_PAUSE_MS = 500;
-
-/** Least time between two reports: descriptors that run out again and again would fill the log. */
-const REPORT_INTERVAL_MS = 5_000;
 
 /** A backlog is empty when an accept has been pending for so many looks at it, each in a turn of the event loop of its own. */
 const LOOK_MS = 10;
@@ -41,9 +34,7 @@ export async function acceptConnections(
   };
   stop.addEventListener("abort", end, { once: true });
   if (stop.aborted) end();
-  let pauseMs = 0;
-  let lastReportMs = -Infinity;
-  let isReported = false;
+  const trouble = new AcceptTrouble(onTrouble);
   while (!state.isClosed) {
     if (!limiter.enter()) {
       await limiter.freed();
@@ -53,20 +44,13 @@ export async function acceptConnections(
       state.isPending = true;
       const conn = await listener.accept();
       state.accepted++;
-      pauseMs = 0;
-      if (isReported) onTrouble("accept_recovered", {});
-      isReported = false;
+      trouble.accepted();
       serve(conn, limiter.leave);
     } catch (error) {
       limiter.leave();
       if (state.isClosed) break;
       if (isClientReset(error)) continue;
-      if (!isReported && performance.now() - lastReportMs >= REPORT_INTERVAL_MS) {
-        onTrouble("accept_failing", { reason: reasonOf(error) });
-        lastReportMs = performance.now();
-        isReported = true;
-      }
-      pauseMs = Math.min(Math.max(pauseMs * 2, FIRST_PAUSE_MS), MAX_PAUSE_MS);
+      const pauseMs = trouble.failed(error);
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     } finally {
       state.isPending = false;
