@@ -4,7 +4,7 @@ import type { LifeState } from "../admin/operations.ts";
 import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
 import { RunError } from "../core/errors.ts";
-import type { Logger } from "../core/log.ts";
+import type { Log } from "../core/log.ts";
 import { sleep } from "../core/sleep.ts";
 import { socketsOf } from "../dataplane/messages.ts";
 import { HealthMonitor } from "../health/monitor.ts";
@@ -38,7 +38,7 @@ const NOTHING: Plan = { listeners: [], pools: [], within: [], rows: [], settled:
 
 export interface BalancerOptions {
   readonly config: Config;
-  readonly log: Logger;
+  readonly log: Log;
   /** The module that workers start from; a test may put another one in its place. */
   readonly workerEntry?: string;
   /** What the names of backends stand for; a test may put another one in its place. */

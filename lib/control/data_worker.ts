@@ -1,6 +1,6 @@
 /** One data-plane worker, seen from the control plane. */
 
-import type { Recorder } from "../core/log.ts";
+import type { Log } from "../core/log.ts";
 import { RunError } from "../core/errors.ts";
 import type {
   FromWorker,
@@ -9,7 +9,7 @@ import type {
   PlaneOptions,
   ToWorker,
 } from "../dataplane/messages.ts";
-import { type EndReason, type SessionRecord, UNSERVED } from "../dataplane/record.ts";
+import { type EndReason, UNSERVED } from "../dataplane/record.ts";
 import type { PoolChange } from "../pool/pool.ts";
 import type { BackendRow } from "../pool/row.ts";
 import type { TallyEntry } from "../pool/tally.ts";
@@ -24,7 +24,7 @@ export interface DataWorkerOptions {
   /** Call it after each message; see EngineHost. */
   readonly ring: () => void;
   readonly events: WorkerNews;
-  readonly log: Recorder;
+  readonly log: Log;
 }
 
 /** What a worker tells while it works. */
@@ -69,7 +69,7 @@ export class DataWorker {
   readonly ended: Promise<WorkerEnd>;
   readonly #worker: Worker;
   readonly #ring: () => void;
-  readonly #log: Recorder;
+  readonly #log: Log;
   readonly #events: WorkerNews;
   readonly #requests = new Map<number, Request>();
   #lastRequest = 0;
@@ -175,7 +175,9 @@ export class DataWorker {
       case "closed":
         return this.#closed.resolve();
       case "sessions":
-        for (const record of message.records) this.#logSession(record);
+        for (const record of message.records) {
+          this.#log.session(UNSERVED.has(record.end) ? "warn" : "info", record);
+        }
         return;
       case "failing":
         return this.#events.onFailing(message.backend);
@@ -197,11 +199,6 @@ export class DataWorker {
       case "drained":
         return this.#end({ drained: true, closedSessions: message.closedSessions });
     }
-  }
-
-  #logSession(record: SessionRecord): void {
-    if (UNSERVED.has(record.end)) this.#log.warn("session", { ...record });
-    else this.#log.info("session", { ...record });
   }
 
   #end(end: WorkerEnd): void {

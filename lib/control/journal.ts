@@ -1,17 +1,17 @@
 /** What happens to the balancer, as told to the log, and the last of it remembered for those who look at it. */
 
 import type { Change } from "../admin/operations.ts";
-import type { Logger } from "../core/log.ts";
+import type { Recorder } from "../core/log.ts";
 
 /** As many as a page shows. */
 const REMEMBERED = 100;
 
 export class Journal {
-  readonly #log: Logger;
+  readonly #log: Recorder;
   readonly #recent: Change[] = [];
   readonly #hearers = new Set<(change: Change) => void>();
 
-  constructor(log: Logger) {
+  constructor(log: Recorder) {
     this.#log = log;
   }
 

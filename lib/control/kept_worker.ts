@@ -2,7 +2,7 @@
 
 /** A worker of a generation, which is replaced when it dies. */
 
-import type { Recorder } from "../core/log.ts";
+import type { Log } from "../core/log.ts";
 import { formatDuration } from "../core/duration.ts";
 import { reasonOf } from "../core/errors.ts";
 import { sleep } from "../core/sleep.ts";
@@ -39,7 +39,7 @@ export interface WorkerDeps {
   readonly isConfinementRequired: boolean;
   readonly events: WorkerNews;
   /** For what concerns sessions. */
-  readonly log: Recorder;
+  readonly log: Log;
   /** For what concerns workers. */
   readonly journal: Journal;
   readonly patience: WorkerPatience;

@@ -6,14 +6,13 @@
  * (line_writer.ts); what does not fit is dropped, counted, and the count is logged when the reader is back.
  *
  * The records of sessions may go elsewhere, through a buffer and a writer of their own: neither waits for the other. What
- * becomes of either is said in the ordinary log.
+ * becomes of either is said in the ordinary log. There may be tens of thousands of them a second, so they pass LogTape by, which
+ * would take three quarters of the time that one costs.
  */
 
-import { configureSync, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
+import { configureSync, getLogger, type LogRecord } from "@logtape/logtape";
 import { formatDuration } from "./duration.ts";
 import { LineWriter, type LineWriterOptions } from "./line_writer.ts";
-
-export type { Logger };
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = typeof LOG_LEVELS[number];
@@ -41,8 +40,24 @@ export interface Recorder {
   error(event: string, fields: Record<string, unknown>): void;
 }
 
-/** The logger that everything in the program uses; a record is an event name and its fields. */
-export const log: Logger = getLogger("sockbal");
+/** A log that also takes the records of sessions. */
+export interface Log extends Recorder {
+  debug(event: string, fields: Record<string, unknown>): void;
+  session(level: "info" | "warn", record: object): void;
+}
+
+const logger = getLogger("sockbal");
+
+let writeSession: Log["session"] = () => {};
+
+/** The log that everything in the program uses; a record is an event name and its fields. */
+export const log: Log = {
+  debug: (event, fields) => logger.debug(event, fields),
+  info: (event, fields) => logger.info(event, fields),
+  warn: (event, fields) => logger.warn(event, fields),
+  error: (event, fields) => logger.error(event, fields),
+  session: (level, record) => writeSession(level, record),
+};
 
 /** A running log. */
 export interface RunningLog {
@@ -61,7 +76,7 @@ export interface RunningLog {
 
 /** Starts the log of the program, or starts it anew with other options. */
 export function startLog(options: LogOptions): RunningLog {
-  let { format } = options;
+  let { format, level: lowest } = options;
   const describeDrops = (count: number): string => {
     return formatRecord(
       { level: "warning", event: "log_records_dropped", count },
@@ -83,8 +98,11 @@ export function startLog(options: LogOptions): RunningLog {
   });
   const sink = (record: LogRecord): void => {
     const event = { level: record.level, event: String(record.message[0]), ...record.properties };
-    const writer = event.event === "session" ? sessions : lines;
-    writer.push(formatRecord(event, record.timestamp, format));
+    lines.push(formatRecord(event, record.timestamp, format));
+  };
+  writeSession = (level, record) => {
+    if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(lowest)) return;
+    sessions.push(formatRecord({ level, event: "session", ...record }, Date.now(), format));
   };
   configure(sink, options.level);
   return {
@@ -93,7 +111,7 @@ export function startLog(options: LogOptions): RunningLog {
     },
     reportTo: (recorder) => void (reporter = recorder),
     adjust: (next) => {
-      ({ format } = next);
+      ({ format, level: lowest } = next);
       configure(sink, next.level);
     },
     close: async () => {
@@ -137,7 +155,7 @@ interface LogEvent extends Record<string, unknown> {
 
 /** One record as a line: `TIME level event key=value …`, or the same as one JSON object. */
 export function formatRecord(record: LogEvent, timestampMs: number, format: LogFormat): string {
-  const time = new Date(timestampMs).toISOString();
+  const time = isoTime(timestampMs);
   const level = record.level === "warning" ? "warn" : record.level;
   if (format === "json") {
     const { level: _, event, ...fields } = record;
@@ -150,6 +168,14 @@ export function formatRecord(record: LogEvent, timestampMs: number, format: LogF
     if (value !== undefined && key !== "level" && key !== "event") line += ` ${key}=${formatValue(value)}`;
   }
   return line + "\n";
+}
+
+let [isoMs, iso] = [NaN, ""];
+
+/** Records come in batches, many of one millisecond. */
+function isoTime(timestampMs: number): string {
+  if (timestampMs !== isoMs) [isoMs, iso] = [timestampMs, new Date(timestampMs).toISOString()];
+  return iso;
 }
 
 /** Plain where it can be read back unambiguously, else quoted as JSON: no value can forge a line or a field. */

@@ -4,7 +4,7 @@ import { type Address, formatAddress } from "../core/address.ts";
 import { CoarseClock, TICK_MS } from "../core/coarse_clock.ts";
 import { chunks } from "../core/connection.ts";
 import { reasonOf } from "../core/errors.ts";
-import type { Logger } from "../core/log.ts";
+import type { Log } from "../core/log.ts";
 import { resolveAddress } from "../core/resolve.ts";
 import type { Limiter, StreamSocket } from "../engine/contract.ts";
 import { RuntimeEngine } from "../engine/runtime/engine.ts";
@@ -22,7 +22,7 @@ export interface ServerOptions {
   readonly maxConnections: number;
   /** 0 is none. */
   readonly idleTimeoutMs: number;
-  readonly log: Logger;
+  readonly log: Omit<Log, "session">;
 }
 
 /** A server that runs. */

@@ -53,10 +53,10 @@ Deno.test("a record below the level is not written", async () => {
   for (const [i, level] of LOG_LEVELS.entries()) {
     const { write, lines } = writer();
     const running = startLog({ level, format: "json", write });
-    log.debug("debug");
-    log.info("info");
-    log.warn("warn");
-    log.error("error");
+    log.debug("debug", {});
+    log.info("info", {});
+    log.warn("warn", {});
+    log.error("error", {});
     await running.close();
     assert.deepEqual(lines().map((line) => JSON.parse(line).event), LOG_LEVELS.slice(i));
     assert.deepEqual(lines().map((line) => JSON.parse(line).level), LOG_LEVELS.slice(i));
@@ -67,7 +67,7 @@ Deno.test("a writer that takes a few bytes at a time gets every byte", async () 
   const { write, lines } = writer(undefined, 7);
   const running = startLog({ level: "info", format: "json", write });
   log.info("first", { value: "äöü€😀".repeat(10) });
-  log.info("second");
+  log.info("second", {});
   await running.close();
   assert.deepEqual(lines().map((line) => JSON.parse(line).event), ["first", "second"]);
   assert.equal(JSON.parse(lines()[0] ?? "").value, "äöü€😀".repeat(10));
@@ -107,7 +107,7 @@ Deno.test("after a stall records flow again and are not counted twice", async ()
   for (let n = 0; n < 2_000; n++) log.info("record", { filler: "x".repeat(1_000) });
   reader.resolve();
   await nextTurn();
-  log.info("afterwards");
+  log.info("afterwards", {});
   await running.close();
   assert.equal(lines().filter(isDropRecord).length, 1);
   assert.equal(JSON.parse(lines().at(-1) ?? "").event, "afterwards");
@@ -117,7 +117,7 @@ Deno.test("a record that is larger than the whole buffer is dropped and counted"
   const { write, lines } = writer();
   const running = startLog({ level: "info", format: "json", write });
   log.info("giant", { filler: "x".repeat(MIB) });
-  log.info("small");
+  log.info("small", {});
   await running.close();
   assert.deepEqual(lines().map((line) => JSON.parse(line).event).sort(), ["log_records_dropped", "small"]);
 });
@@ -133,7 +133,7 @@ Deno.test("a writer that fails is tried again until it works: nothing is lost, a
       failures-- > 0 ? Promise.reject(new Error("No space left (os error 28)")) : working.write(bytes),
   });
   for (const event of ["one", "two", "three"]) {
-    log.info(event);
+    log.info(event, {});
     await nextTurn();
   }
   while (!working.lines().some((line) => line.includes("log_works_again"))) await nextTurn();
@@ -162,9 +162,9 @@ function withSessions(
 Deno.test("a session log that fails or stalls keeps no other record waiting", async () => {
   for (const writeSessions of [() => Promise.reject(new Error("EIO")), () => new Promise<number>(() => {})]) {
     const running = withSessions(writeSessions);
-    log.info("session", { id: 1 });
+    log.session("info", { id: 1 });
     await nextTurn();
-    log.info("ready");
+    log.info("ready", {});
     while (!running.ordinary.lines().some((line) => line.includes('"ready"'))) await nextTurn();
     await running.close();
   }
@@ -180,9 +180,9 @@ Deno.test("an ordinary log that fails or stalls keeps no record of a session wai
       writeSessions: sessions.write,
       retryMs: 1,
     });
-    log.info("ready");
+    log.info("ready", {});
     await nextTurn();
-    log.info("session", { id: 1 });
+    log.session("info", { id: 1 });
     while (sessions.lines().length === 0) await nextTurn();
     await running.close();
     assert.equal(JSON.parse(sessions.lines()[0] ?? "").id, 1);
@@ -191,7 +191,7 @@ Deno.test("an ordinary log that fails or stalls keeps no record of a session wai
 
 Deno.test("records of sessions that are lost at the end are counted in the ordinary log", async () => {
   const running = withSessions(() => Promise.reject(new Error("No space left on device")));
-  for (let id = 0; id < 7; id++) log.info("session", { id });
+  for (let id = 0; id < 7; id++) log.session("info", { id });
   await running.close();
   const lost = running.ordinary.lines().map((line) => JSON.parse(line))
     .find(({ event }) => event === "log_records_lost");
@@ -204,7 +204,7 @@ Deno.test("what does not fit into memory while the session log fails is counted,
   const running = withSessions((bytes) => {
     return isFull ? Promise.reject(new Error("No space left on device")) : working.write(bytes);
   });
-  for (let id = 0; id < 4_000; id++) log.info("session", { id, filler: "x".repeat(1_000) });
+  for (let id = 0; id < 4_000; id++) log.session("info", { id, filler: "x".repeat(1_000) });
   await nextTurn();
   assert.ok(running.dropped > 0);
   isFull = false;
@@ -227,7 +227,7 @@ Deno.test("what the log says about itself goes to the recorder that asked for it
     return failures-- > 0 ? Promise.reject(new Error("EIO")) : Promise.resolve(bytes.length);
   });
   running.reportTo({ warn: (event, fields) => void heard.push(`${event} ${fields.log}`) });
-  log.info("session", { id: 1 });
+  log.session("info", { id: 1 });
   while (heard.length < 2) await nextTurn();
   await running.close();
   assert.deepEqual(heard, ["log_failing /var/log/s.log", "log_works_again /var/log/s.log"]);
@@ -237,7 +237,7 @@ Deno.test("closing may be said twice, and needs no record", async () => {
   const { write, lines } = writer();
   const running = startLog({ level: "info", format: "text", write });
   await running.close();
-  log.info("one");
+  log.info("one", {});
   await running.close();
   await running.close();
   assert.equal(lines().length, 1);
@@ -245,7 +245,7 @@ Deno.test("closing may be said twice, and needs no record", async () => {
 
 Deno.test("closing waits at most a second for a writer that never returns", async () => {
   const running = startLog({ level: "info", format: "text", write: () => new Promise(() => {}) });
-  log.info("nobody reads this");
+  log.info("nobody reads this", {});
   const begunMs = performance.now();
   await running.close();
   const tookMs = performance.now() - begunMs;
@@ -256,7 +256,7 @@ Deno.test("a log that is started anew writes to its own writer only", async () =
   const [first, second] = [writer(), writer()];
   const one = startLog({ level: "info", format: "text", write: first.write });
   const two = startLog({ level: "info", format: "text", write: second.write });
-  log.info("hello");
+  log.info("hello", {});
   await Promise.all([one.close(), two.close()]);
   assert.deepEqual([first.lines().length, second.lines().length], [0, 1]);
 });

@@ -1,7 +1,6 @@
 /** A log that a test can read. */
 
-import { configureSync, getConfig, getLogger, type LogRecord } from "@logtape/logtape";
-import type { Logger } from "../../lib/core/log.ts";
+import type { Log } from "../../lib/core/log.ts";
 
 export interface LoggedEvent {
   readonly level: string;
@@ -10,36 +9,28 @@ export interface LoggedEvent {
 }
 
 export interface MemoryLog {
-  readonly log: Logger;
+  readonly log: Log;
   readonly events: LoggedEvent[];
   /** Resolves with the first event of this name that fits, logged before or after the call. */
   waitFor(event: string, fits?: (fields: Record<string, unknown>) => boolean): Promise<LoggedEvent>;
 }
 
-const listeners = new Map<string, (record: LogRecord) => void>();
-let count = 0;
-
 export function memoryLog(): MemoryLog {
-  if (getConfig() === null) {
-    const sink = (record: LogRecord): void => listeners.get(record.category.at(-1) ?? "")?.(record);
-    configureSync({
-      sinks: { sink },
-      loggers: [
-        { category: "test", sinks: ["sink"], lowestLevel: "debug" },
-        { category: ["logtape", "meta"], sinks: [], lowestLevel: "fatal" },
-      ],
-    });
-  }
-  const id = String(++count);
   const events: LoggedEvent[] = [];
   const waiting = new Set<(event: LoggedEvent) => void>();
-  listeners.set(id, (record) => {
-    const event = { level: record.level, event: String(record.message[0]), fields: record.properties };
-    events.push(event);
-    for (const tell of waiting) tell(event);
-  });
+  const note = (level: string, event: string, fields: object): void => {
+    const noted = { level, event, fields: { ...fields } };
+    events.push(noted);
+    for (const tell of waiting) tell(noted);
+  };
   return {
-    log: getLogger(["test", id]),
+    log: {
+      debug: (event, fields) => note("debug", event, fields),
+      info: (event, fields) => note("info", event, fields),
+      warn: (event, fields) => note("warning", event, fields),
+      error: (event, fields) => note("error", event, fields),
+      session: (level, record) => note(level === "warn" ? "warning" : level, "session", record),
+    },
     events,
     waitFor: (name, fits = () => true) => {
       const isIt = (event: LoggedEvent): boolean => event.event === name && fits(event.fields);
