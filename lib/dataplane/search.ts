@@ -1,35 +1,19 @@
+/**
+ * How a session comes to a backend: picks one, waits in line where none is free, dials, and tries again elsewhere. It is over when a
+ * backend is connected, when there is none to be had, or when the session ends.
+ *
+ * Pick and slot are one step; the slot is given back when the dial fails.
+ */
+
+import type { CoarseClock } from "../core/coarse_clock.ts";
+import type { ClientSocket, DialEvents, Engine, Socket } from "../engine/contract.ts";
+import { describeDialFault, isDescriptorShortage, shortageOf } from "../engine/dial_fault.ts";
 import type { Backend } from "../pool/backend.ts";
-
-/** What a session needs only until it has a backend. */
-export class Search {
-  /** Backends that were dialled without success. */
-  readonly tried: Backend[] = [];
-  /** The backend at which it has a slot. */
-  picked: Backend | undefined;
-  firstDialMs = 0;
-  lastDialMs = 0;
-  /** When the dial that is under way has taken too long. */
-  deadlineMs = Infinity;
-  /** Since when this machine lacks something for a dial. */
-  shortSinceMs: number | undefined;
-  /** Ends what is under way: a dial, a rest, or the wait in line. */
-  cancel: (() => void) | undefined;
-
-  /** @param timeoutMs 0 is none. */
-  dialBegins(backend: Backend, nowMs: number, timeoutMs: number, isFirst: boolean): void {
-    this.picked = backend;
-    this.lastDialMs = nowMs;
-    if (isFirst) this.firstDialMs = nowMs;
-    this.deadlineMs = timeoutMs === 0 ? Infinity : nowMs + timeoutMs;
-  }
-
-  /** @return How long all dials have taken, with what lay between them. */
-  dialEnds(nowMs: number): number {
-    this.cancel = undefined;
-    this.deadlineMs = Infinity;
-    return nowMs - this.firstDialMs;
-  }
-}
+import type { Pool } from "../pool/pool.ts";
+import type { QueueOutcome } from "../pool/queue.ts";
+import type { Phase } from "./phase.ts";
+import type { EndReason } from "./record.ts";
+import { restBeforeSameMs, shortageRestMs } from "./rests.ts";
 
 /** An attempt to reach a backend, and why it failed, in a few plain words. */
 export interface FailedDial {
@@ -39,26 +23,244 @@ export interface FailedDial {
   readonly isBackends: boolean;
 }
 
-/** Before the first dial of a backend that was dialled without success; doubles with each one that follows, three times. */
-const RETRY_PAUSE_MS = 500;
-
-/** Pause before a backend is dialled again, after `dials` unsuccessful dials, when there is no other. */
-export function restBeforeSameMs(dials: number): number {
-  return RETRY_PAUSE_MS * 2 ** Math.min(dials - 1, 3);
+/** The session for which a backend is searched, and what the search notes in it: a search is forgotten when it is over. */
+export interface Seeker {
+  readonly client: ClientSocket;
+  readonly pool: Pool;
+  phase: Phase;
+  /** Backends dialled. */
+  attempts: number;
+  failedDials: FailedDial[] | undefined;
+  /** In line, in ms; undefined when it did not wait. */
+  queuedMs: number | undefined;
+  /** The dial that reached the backend, alone, in ms; 0 when none did. */
+  dialMs: number;
+  /** All dials together, with what lay between them, in ms. */
+  diallingMs: number;
+  /** A backend is connected. Its slot and the socket are the session's from here on. */
+  found(backend: Backend, socket: Socket, nowMs: number): void;
+  /** There is no backend to be had. */
+  end(reason: EndReason): void;
+  /** A dial failed for want of something of this machine, in plain words; told once a search. */
+  shortOf(backend: Backend, what: string): void;
+  clientGone(): void;
+  fault(fault: unknown): void;
 }
 
-/** As long as a dial may take by default; for pools whose dials may take as long as the system wants. */
-const SHORTAGE_PATIENCE_MS = 5_000;
+export class Search implements DialEvents {
+  readonly #seeker: Seeker;
+  readonly #engine: Engine;
+  readonly #clock: CoarseClock;
+  /** What `maglev` picks by; 0 for the other algorithms. */
+  readonly #key: number;
+  /** Backends that were dialled without success. */
+  readonly #tried: Backend[] = [];
+  /** The backend at which it has a slot. */
+  #picked: Backend | undefined;
+  #firstDialMs = 0;
+  #lastDialMs = 0;
+  /** When the dial that is under way has taken too long. */
+  #deadlineMs = Infinity;
+  /** Since when this machine lacks something for a dial. */
+  #shortSinceMs: number | undefined;
+  /** Ends what is under way: a dial, a rest, or the wait in line. */
+  #cancel: (() => void) | undefined;
 
-/** Each dial without a local port makes the system look through all of them, so there are only a few. */
-const SHORTAGE_PAUSE_MS = 100;
-const MAX_SHORTAGE_PAUSE_MS = 1_000;
+  constructor(seeker: Seeker, engine: Engine, clock: CoarseClock, key: number) {
+    this.#seeker = seeker;
+    this.#engine = engine;
+    this.#clock = clock;
+    this.#key = key;
+  }
 
-/**
- * How long a session rests that has found no local port, for which it waits as long as a dial may take; undefined when it has
- * waited for that long. Each rest is as long as all those before.
- */
-export function shortageRestMs(waitedMs: number, dialTimeoutMs: number): number | undefined {
-  if (waitedMs >= (dialTimeoutMs || SHORTAGE_PATIENCE_MS)) return undefined;
-  return Math.min(Math.max(waitedMs, SHORTAGE_PAUSE_MS), MAX_SHORTAGE_PAUSE_MS);
+  /** Picks a backend; where none is free, waits for one, if there is something to wait for. */
+  pick(): void {
+    const { pool } = this.#seeker;
+    const tried = this.#tried;
+    if (tried.length > pool.options.tuning.retries) return this.#seeker.end("dial_failed");
+    // A session that comes for the first time gets in line behind those that wait.
+    const mayPass = tried.length > 0 || pool.queue === undefined || pool.queue.isEmpty;
+    const picked = mayPass ? pool.take(tried, this.#key) : undefined;
+    if (picked !== undefined) this.#dial(picked);
+    else if (tried.length > 0 && !pool.hasOther(tried)) this.#restBeforeSame(tried.length);
+    else this.#queue();
+  }
+
+  #queue(): void {
+    const seeker = this.#seeker;
+    const { pool, client } = seeker;
+    const { queue } = pool;
+    if (queue === undefined || !pool.hasOther(this.#tried)) return this.#unserved("no_backend");
+    const joinedMs = this.#clock.exactMs();
+    const queued = queue.join(this.#tried, this.#key, joinedMs);
+    if (queued === undefined) return this.#unserved("queue_full");
+    seeker.phase = "queued";
+    this.#cancel = () => {
+      seeker.queuedMs = (seeker.queuedMs ?? 0) + this.#clock.exactMs() - joinedMs;
+      this.#cancel = undefined;
+      queue.leave(queued);
+    };
+    void queued.outcome.then((outcome) => this.#guard(() => this.#waited(outcome)));
+    client.hasEnded(() => seeker.phase === "queued").then(
+      (hasEnded) => hasEnded && this.#guard(() => queue.halfClosed(queued)),
+      () => seeker.clientGone(),
+    );
+  }
+
+  /** The wait in line is over: with a slot at a backend, or without one. */
+  #waited(how: QueueOutcome): void {
+    const seeker = this.#seeker;
+    // It left just when its turn came. Its end has a reason already.
+    if (seeker.phase !== "queued") return typeof how === "object" ? seeker.pool.release(how) : undefined;
+    this.#cancel?.();
+    seeker.phase = "routed";
+    if (typeof how === "object") this.#dial(how);
+    else this.#unserved(how ?? "internal_error");
+  }
+
+  #unserved(reason: EndReason): void {
+    this.#seeker.end(this.#tried.length > 0 ? "dial_failed" : reason);
+  }
+
+  /**
+   * All backends have been tried: after a pause the same may be dialled again, as one that restarts. The session holds no slot
+   * meanwhile, and takes another backend if one has come by then.
+   */
+  #restBeforeSame(dials: number): void {
+    const { pool } = this.#seeker;
+    this.#seeker.phase = "routed";
+    this.#rest(restBeforeSameMs(dials), () => {
+      const picked = pool.take(this.#tried, this.#key) ?? pool.take([], this.#key);
+      if (picked !== undefined) this.#dial(picked);
+      else if (dials < pool.options.tuning.retries) this.#restBeforeSame(dials + 1);
+      else this.#seeker.end("dial_failed");
+    });
+  }
+
+  #rest(ms: number, then: () => void): void {
+    this.#cancel = this.#engine.later(ms, () => {
+      this.#cancel = undefined;
+      this.#guard(then);
+    });
+  }
+
+  #dial(backend: Backend): void {
+    const seeker = this.#seeker;
+    const { dialTimeoutMs } = seeker.pool.options.tuning;
+    const nowMs = this.#clock.exactMs();
+    seeker.phase = "dialling";
+    this.#picked = backend;
+    this.#lastDialMs = nowMs;
+    if (seeker.attempts++ === 0) this.#firstDialMs = nowMs;
+    this.#deadlineMs = dialTimeoutMs === 0 ? Infinity : nowMs + dialTimeoutMs;
+    const { address, otherAddresses = [] } = backend;
+    this.#cancel = this.#engine.dial([address, ...otherAddresses], this, seeker.pool.nextSource);
+  }
+
+  connected(socket: Socket): void {
+    const picked = this.#mustPicked();
+    const nowMs = this.#endDial();
+    this.#seeker.dialMs = nowMs - this.#lastDialMs;
+    this.#picked = undefined;
+    this.#seeker.found(picked, socket, nowMs);
+  }
+
+  /** No byte has been relayed yet, so another backend may be tried. */
+  dialFailed(error: unknown): void {
+    const { address } = this.#mustPicked();
+    const shortage = shortageOf(error, address);
+    if (shortage !== undefined && this.#waitForMeans(error, shortage)) return;
+    this.#tryNext(describeDialFault(error, address), shortage === undefined);
+  }
+
+  fault(fault: unknown): void {
+    this.#seeker.fault(fault);
+  }
+
+  /** Gives a dial up that has taken too long, and tries the next. */
+  onTick(nowMs: number): void {
+    if (nowMs < this.#deadlineMs) return;
+    this.#cancel?.();
+    this.#tryNext("timed out", true);
+  }
+
+  #tryNext(failure: string, isBackends: boolean): void {
+    const picked = this.#mustPicked();
+    this.#giveUp({ backend: picked, failure, isBackends });
+    this.#tried.push(picked);
+    this.pick();
+  }
+
+  /** The session has ended: ends what is under way, and gives the slot back. */
+  abandon(): void {
+    this.#cancel?.();
+    const backend = this.#picked;
+    if (backend !== undefined) this.#giveUp({ backend, failure: "the session ended", isBackends: false });
+  }
+
+  #giveUp(failed: FailedDial): void {
+    const { pool } = this.#seeker;
+    this.#endDial();
+    this.#picked = undefined;
+    (this.#seeker.failedDials ??= []).push(failed);
+    if (failed.isBackends) pool.failed(failed.backend);
+    pool.release(failed.backend);
+  }
+
+  /**
+   * This machine lacked something for a dial. A session that was let in is not lost for want of a descriptor: it dials again as soon
+   * as there is one. A local port is not missing towards another backend; if there is none, the session waits for it for as long as
+   * a dial may take.
+   *
+   * @return Whether the last backend is dialled again, after a wait. The slot at it stays taken.
+   */
+  #waitForMeans(error: unknown, what: string): boolean {
+    const seeker = this.#seeker;
+    const picked = this.#mustPicked();
+    if (this.#shortSinceMs === undefined) seeker.shortOf(picked, what);
+    this.#shortSinceMs ??= this.#clock.exactMs();
+    const again = (): void => this.#dial(picked);
+    if (isDescriptorShortage(error)) {
+      this.#postponeDial();
+      this.#cancel = this.#engine.whenDescriptor(() => this.#guard(again));
+      return true;
+    }
+    const { retries, dialTimeoutMs } = seeker.pool.options.tuning;
+    const waitedMs = this.#clock.exactMs() - this.#shortSinceMs;
+    const hasOther = this.#tried.length < retries && seeker.pool.hasOther([...this.#tried, picked]);
+    const restMs = hasOther ? undefined : shortageRestMs(waitedMs, dialTimeoutMs);
+    if (restMs === undefined) return false;
+    this.#postponeDial();
+    this.#rest(restMs, again);
+    return true;
+  }
+
+  /** The dial could not even begin, and does not count. */
+  #postponeDial(): void {
+    this.#seeker.attempts--;
+    this.#endDial();
+  }
+
+  /** @return The time, which is read once for all that want it. */
+  #endDial(): number {
+    const nowMs = this.#clock.exactMs();
+    this.#cancel = undefined;
+    this.#deadlineMs = Infinity;
+    this.#seeker.diallingMs = nowMs - this.#firstDialMs;
+    return nowMs;
+  }
+
+  #mustPicked(): Backend {
+    if (this.#picked === undefined) throw new TypeError("Cannot tell of a dial: none is under way");
+    return this.#picked;
+  }
+
+  /** What the engine does not guard itself would end the thread. */
+  #guard(event: () => void): void {
+    try {
+      event();
+    } catch (fault) {
+      this.#seeker.fault(fault);
+    }
+  }
 }
