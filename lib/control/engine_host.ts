@@ -26,6 +26,8 @@ export interface EngineHost {
   readonly whyNoEpoll: string | undefined;
   /** Call it after each message to a worker, which may be asleep where it hears none. */
   readonly ring: () => void;
+  /** Whose workers serve a listener: this one's, or those of another engine, where it needs what this one cannot do. */
+  hostOf(listener: ListenerOptions): EngineHost;
   /** The sockets of the listeners of a generation. */
   sockets(listeners: readonly ListenerOptions[]): GenerationSockets;
   holdPorts(): PortHold;
@@ -77,10 +79,11 @@ function libraries(path: string | undefined): readonly string[] | "all" {
 }
 
 function runtimeHost(whyNoEpoll: string | undefined): EngineHost {
-  return {
+  const host: EngineHost = {
     name: "runtime",
     whyNoEpoll,
     ring: () => {},
+    hostOf: () => host,
     sockets: (listeners) => new UnixSockets(listeners),
     holdPorts: () => new HeldByRuntime(),
     forWorker: () => ({ options: { kind: "runtime" }, reclaim: () => {} }),
@@ -89,6 +92,7 @@ function runtimeHost(whyNoEpoll: string | undefined): EngineHost {
     openFiles: () => undefined,
     close: () => Promise.resolve(),
   };
+  return host;
 }
 
 class EpollEngineHost implements EngineHost {
@@ -97,6 +101,8 @@ class EpollEngineHost implements EngineHost {
   readonly ring: () => void;
   readonly #host: EpollHost;
   readonly #book: SocketBook;
+  /** For what is beyond epoll. */
+  readonly #runtime = runtimeHost(undefined);
 
   constructor() {
     const missing = whyNoEngine("epoll");
@@ -104,6 +110,11 @@ class EpollEngineHost implements EngineHost {
     this.#host = new EpollHost();
     this.#book = new SocketBook(this.#host);
     this.ring = this.#host.ring;
+  }
+
+  /** TLS is the runtime's. */
+  hostOf({ opensTls }: ListenerOptions): EngineHost {
+    return opensTls === true ? this.#runtime : this;
   }
 
   sockets(listeners: readonly ListenerOptions[]): GenerationSockets {

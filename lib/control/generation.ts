@@ -11,8 +11,8 @@ import type { EndReason } from "../dataplane/record.ts";
 import type { Confinement } from "../engine/confinement.ts";
 import type { PoolChange } from "../pool/pool.ts";
 import type { BackendRow } from "../pool/row.ts";
-import type { GenerationSockets } from "./generation_sockets.ts";
-import { KeptWorker, type WorkerDeps } from "./kept_worker.ts";
+import { type Crew, type CrewDeps, crewsOf } from "./crew.ts";
+import type { KeptWorker } from "./kept_worker.ts";
 import { changesBetween } from "./parts.ts";
 import { waitForAnswer } from "./patience.ts";
 import type { Permitted } from "./permissions.ts";
@@ -20,10 +20,7 @@ import { permittedBy, type Plan } from "./plan.ts";
 import { closeWorker } from "./worker_patience.ts";
 
 /** What is the same for every generation, and what its configuration asks of workers. */
-export type GenerationDeps = Omit<
-  WorkerDeps,
-  "plan" | "permitted" | "sockets" | "draining"
->;
+export type GenerationDeps = Omit<CrewDeps, "plan" | "draining">;
 
 export interface GenerationOptions {
   /** Counts generations, from 1. */
@@ -60,12 +57,11 @@ export class Generation {
   /** What confines its workers, of each; they are told the same when they are restarted. */
   confinement: readonly Confinement[] = [];
   readonly #options: GenerationOptions;
-  readonly #sockets: GenerationSockets;
-  readonly #workers: KeptWorker[] = [];
+  readonly #crews: readonly Crew[];
   #plan: Plan;
   readonly #draining = new AbortController();
   /** Resolves when nothing of it listens any more. */
-  #left = Promise.resolve();
+  #left: Promise<unknown> = Promise.resolve();
   /** When the sessions that are left are ended; Infinity is never. */
   #deadlineMs = Infinity;
   #deadlines: ReturnType<typeof setTimeout>[] = [];
@@ -80,8 +76,7 @@ export class Generation {
     try {
       await generation.#begin();
     } catch (error) {
-      for (const worker of generation.#workers) worker.discard();
-      await generation.#sockets.withdraw(generation.#workers[0]?.worker.hasListened === true);
+      await Promise.all(generation.#crews.map((crew) => crew.withdraw()));
       throw isNotAllowed(error) ? new RunError(NOT_ALLOWED, { cause: error }) : error;
     }
     for (const worker of generation.#workers) void worker.keepAlive();
@@ -93,7 +88,11 @@ export class Generation {
     this.permitted = permittedBy(options.plan);
     this.#options = options;
     this.#plan = options.plan;
-    this.#sockets = options.deps.engine.sockets(options.plan.listeners);
+    this.#crews = crewsOf(options.deps.engine, options.plan);
+  }
+
+  get #workers(): readonly KeptWorker[] {
+    return this.#crews.flatMap(({ workers }) => workers);
   }
 
   get plan(): Plan {
@@ -112,7 +111,9 @@ export class Generation {
     const listeners = next?.listeners ?? [];
     const isReplaced = next !== undefined;
     this.#left = Promise.all(this.#workers.map(({ worker }) => worker.closed))
-      .then(() => this.#sockets.remove(listeners));
+      .then(() =>
+        Promise.all(this.#crews.map((crew) => crew.sockets.remove(crew.listenersAmong(listeners))))
+      );
     await Promise.all([
       waitForAnswer(this.#left, patience.closeMs, stop),
       ...this.#workers.map(({ index, worker }) => {
@@ -195,19 +196,16 @@ export class Generation {
 
   async #begin(): Promise<void> {
     const { plan, before, workers, beforeAccept, stop, deps } = this.#options;
-    await this.#sockets.prepare(before?.listeners ?? []);
+    for (const crew of this.#crews) {
+      // deno-lint-ignore no-await-in-loop -- one after the other, so that a fault leaves none behind
+      await crew.sockets.prepare(crew.listenersAmong(before?.listeners ?? []));
+    }
     if (stop.aborted) throw new RunError(STOPPING);
-    deps.openFiles.check(workers, plan.listeners.length);
-    const all = {
-      ...deps,
-      plan: () => this.#plan,
-      permitted: this.permitted,
-      sockets: this.#sockets,
-      draining: this.#draining.signal,
-    };
-    for (let index = 0; index < workers; index++) this.#workers.push(new KeptWorker(index, all));
+    deps.openFiles.check(workers * this.#crews.length, plan.listeners.length);
+    const all = { ...deps, plan: () => this.#plan, draining: this.#draining.signal };
+    this.#crews.forEach((crew, i) => crew.start(workers, i * workers, all));
     await this.#allListen();
-    await this.#sockets.takeOverPaths();
+    await Promise.all(this.#crews.map((crew) => crew.sockets.takeOverPaths()));
     beforeAccept();
     // Not before: a generation that cannot begin has no sessions that it could take along.
     for (const { worker } of this.#workers) worker.accept();

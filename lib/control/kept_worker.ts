@@ -34,6 +34,8 @@ export interface WorkerDeps {
   /** Whether workers tell what sessions add up to. */
   readonly tallySessions: boolean;
   readonly sockets: GenerationSockets;
+  /** The index of the first of those that share `sockets`. */
+  readonly firstIndex: number;
   readonly engine: EngineHost;
   /** Whether a worker is not to start where the kernel lacks a part of its confinement. */
   readonly isConfinementRequired: boolean;
@@ -117,6 +119,7 @@ export class KeptWorker {
       engine,
       isConfinementRequired,
       sockets,
+      firstIndex,
       events,
       log,
     } = this.#deps;
@@ -131,7 +134,9 @@ export class KeptWorker {
         plane: {
           worker: number,
           sessionIdPrefix: numbers.sessionIdPrefix(),
-          listeners: listeners.flatMap((listener) => sockets.forWorker(listener, this.index) ?? []),
+          listeners: listeners.flatMap((listener) =>
+            sockets.forWorker(listener, this.index - firstIndex) ?? []
+          ),
           engine: engineOfWorker.options,
           pools,
           scoreboard: scoreboard.buffer,
@@ -177,7 +182,7 @@ export class KeptWorker {
 
   /** Waits for a restarted worker. One that does not come to accept is ended, so that another one is started. */
   async #admit(worker: DataWorker): Promise<void> {
-    const { patience: { listenMs }, draining, sockets, journal } = this.#deps;
+    const { patience: { listenMs }, draining, sockets, firstIndex, journal } = this.#deps;
     const answer = await waitForAnswer(worker.listening, listenMs, draining);
     if (answer === "late") {
       worker.terminate(`did not come to listen within ${formatDuration(listenMs)}`);
@@ -185,7 +190,7 @@ export class KeptWorker {
     // Another generation may have stepped in by now.
     if (answer !== "answered" || worker.end !== undefined || draining.aborted) return;
     try {
-      if (this.index === 0) await sockets.takeOverPaths();
+      if (this.index === firstIndex) await sockets.takeOverPaths();
       worker.accept();
       journal.info("worker_restarted", { worker: this.index });
     } catch (error) {

@@ -25,6 +25,8 @@ export interface ListenerOptions {
   readonly sockets?: readonly number[];
   /** The row of its pool. */
   readonly pool: PoolRow;
+  /** Whether TLS is opened on either side of its sessions, which needs an engine that can. */
+  readonly opensTls?: boolean;
   /** Over all workers; 0 is no limit. */
   readonly maxConnections: number;
   readonly backlog: number;

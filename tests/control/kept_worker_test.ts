@@ -29,6 +29,7 @@ class Setting extends Workshop {
       plan: () => this.plan,
       permitted: permittedBy(plan),
       sockets: this.engine.sockets(plan.listeners),
+      firstIndex: 0,
       draining: this.draining.signal,
     });
   }

@@ -1,0 +1,65 @@
+/**
+ * The workers of a generation that have one engine, with the listeners that they serve. All of a generation, unless some listeners need
+ * what its engine cannot do: those are served by workers of another one beside them.
+ */
+
+import type { ListenerOptions } from "../dataplane/messages.ts";
+import type { EngineHost } from "./engine_host.ts";
+import type { GenerationSockets } from "./generation_sockets.ts";
+import { KeptWorker, type WorkerDeps } from "./kept_worker.ts";
+import { permittedBy, type Plan } from "./plan.ts";
+
+/** What the crews of a generation share. */
+export type CrewDeps = Omit<WorkerDeps, "permitted" | "sockets" | "firstIndex">;
+
+export class Crew {
+  readonly workers: KeptWorker[] = [];
+  readonly sockets: GenerationSockets;
+  readonly #host: EngineHost;
+
+  /** @param plan What the generation starts with; of its listeners, those of `host` are served. */
+  constructor(host: EngineHost, plan: Plan) {
+    this.#host = host;
+    this.sockets = host.sockets(this.#part(plan).listeners);
+  }
+
+  /** Of some listeners those that are served by this crew, or were by one like it. */
+  listenersAmong(listeners: readonly ListenerOptions[]): ListenerOptions[] {
+    return listeners.filter((it) => this.#host.hostOf(it) === this.#host);
+  }
+
+  /**
+   * Starts so many workers.
+   *
+   * @param firstIndex Of the first of them in the generation.
+   * @throws {RunError} when the runtime does not permit one; those that were started are in `workers`.
+   */
+  start(count: number, firstIndex: number, deps: CrewDeps): void {
+    const all = {
+      ...deps,
+      engine: this.#host,
+      plan: () => this.#part(deps.plan()),
+      permitted: permittedBy(this.#part(deps.plan())),
+      sockets: this.sockets,
+      firstIndex,
+    };
+    for (let i = 0; i < count; i++) this.workers.push(new KeptWorker(firstIndex + i, all));
+  }
+
+  /** Ends what was started, before it has accepted. */
+  async withdraw(): Promise<void> {
+    for (const worker of this.workers) worker.discard();
+    await this.sockets.withdraw(this.workers[0]?.worker.hasListened === true);
+  }
+
+  /** A plan as the workers of this crew see it. */
+  #part(plan: Plan): Plan {
+    return { ...plan, listeners: this.listenersAmong(plan.listeners) };
+  }
+}
+
+/** The crews that a plan needs, one for each engine. */
+export function crewsOf(host: EngineHost, plan: Plan): Crew[] {
+  const hosts = new Set(plan.listeners.map((it) => host.hostOf(it)));
+  return [...hosts].map((it) => new Crew(it, plan));
+}
