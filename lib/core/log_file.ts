@@ -2,6 +2,7 @@
 
 import { dirname } from "node:path";
 import { RunError } from "./errors.ts";
+import { joined } from "./joined.ts";
 
 const NEWLINE = 0x0a;
 
@@ -91,13 +92,6 @@ export class LogFile {
     this.#replacement = undefined;
     this.#owed = this.#begun;
   }
-}
-
-function joined(one: Uint8Array, other: Uint8Array): Uint8Array {
-  const both = new Uint8Array(one.length + other.length);
-  both.set(one);
-  both.set(other, one.length);
-  return both;
 }
 
 async function openToAppend(path: string): Promise<Deno.FsFile> {

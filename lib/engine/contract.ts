@@ -48,7 +48,10 @@ export interface Socket {
 /** One that can be read and written by hand, as those who are no relay do. */
 export interface StreamSocket extends Omit<Socket, "preface" | "unacknowledged" | "keepAlive">, Connection {}
 
-/** As much is read ahead of a client at most; what it sends beyond that waits in the kernel's buffer. */
+/**
+ * As much is read ahead of a client at most, unless {@linkcode ClientSocket.firstBytes} is given another bound; what it sends beyond
+ * that waits in the kernel's buffer.
+ */
 export const MAX_FIRST_BYTES: number = 8 * 1024;
 
 /** A connection that was accepted. */
@@ -56,7 +59,7 @@ export interface ClientSocket extends Socket {
   /**
    * Begins to read ahead, before there is a backend to pass anything on to; the relay takes over what was read.
    *
-   * @param on Told when the client turns out to have reset its connection, or the socket was closed.
+   * @param on Told when the client turns out to have reset its connection, until the relay begins or the socket is closed.
    */
   readAhead(on: Pick<RelayEvents, "clientGone">): void;
   /**
@@ -68,18 +71,30 @@ export interface ClientSocket extends Socket {
   hasEnded(isWaiting: () => boolean): Promise<boolean>;
   /**
    * Reads ahead until what the client has sent is enough; call it after {@linkcode readAhead}. All that was read is kept, and the
-   * relay begins with it.
+   * relay begins with it. Call it again, once it is answered, to look at more: it begins with what is there.
    *
-   * @param isEnough Asked whenever more has come, with all that came so far.
+   * @param isEnough Asked with all that came so far, whenever more has come.
+   * @param on Told from now on, in place of the one before, also of a client that resets its connection after it was enough.
+   * @param maxBytes So much is waited for at most.
    */
-  firstBytes(isEnough: (bytes: Uint8Array) => boolean, on: FirstBytesEvents): void;
+  firstBytes(isEnough: (bytes: Uint8Array) => boolean, on: FirstBytesEvents, maxBytes?: number): void;
+  /**
+   * Drops the first of the bytes that were read ahead, such as a header that is not for the backend: what is asked and relayed next
+   * begins after them. Call it once {@linkcode firstBytes} is answered, from within that call or later, and before the relay.
+   *
+   * @throws {RangeError} when less was read.
+   */
+  skip(bytes: number): void;
 }
 
-/** What becomes of waiting for first bytes; never told before `firstBytes` has returned. */
+/**
+ * What becomes of waiting for first bytes; never told before `firstBytes` has returned, and nothing once the socket is closed. The
+ * bytes are not to be changed.
+ */
 export interface FirstBytesEvents extends Pick<RelayEvents, "clientGone"> {
   /** All that came so far, which is enough. */
   enough(bytes: Uint8Array): void;
-  /** All that came, which is not enough: the client has ended its sending side, or sent more than is read ahead. */
+  /** All that came, which is not enough: the client has ended its sending side, or sent as much as is waited for. */
   tooFew(bytes: Uint8Array): void;
   /** One of these, or the question, has thrown. */
   fault(fault: unknown): void;

@@ -3,6 +3,8 @@
  * where each request ends (RFC 9112, 6), and what its answer has to look like. Pure: bytes in, facts out.
  */
 
+import { joined } from "../core/joined.ts";
+
 /** A request that has come in whole, with its body. */
 export interface HttpRequest {
   readonly isHead: boolean;
@@ -42,7 +44,7 @@ export class HttpRequestReader {
    * @throws {HttpSyntaxError} after the good requests; then the reader is of no more use.
    */
   *read(bytes: Uint8Array): Generator<HttpRequest, void> {
-    this.#pending = this.#pending.length === 0 ? bytes : concat(this.#pending, bytes);
+    this.#pending = this.#pending.length === 0 ? bytes : joined(this.#pending, bytes);
     const complete: HttpRequest[] = [];
     while (this.#step(complete)) {
       for (const request of complete.splice(0)) yield request;
@@ -174,11 +176,4 @@ function indexOf(bytes: Uint8Array, mark: string): number {
     if (j === mark.length) return i;
   }
   return -1;
-}
-
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(a.length + b.length);
-  joined.set(a);
-  joined.set(b, a.length);
-  return joined;
 }

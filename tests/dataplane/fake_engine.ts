@@ -52,6 +52,10 @@ export class FakeClient extends FakeSocket implements ClientSocket {
     assert.fail("a session does not look at its first bytes");
   }
 
+  skip(): never {
+    assert.fail("a session does not look at its first bytes");
+  }
+
   /** The client ends its sending side. */
   endSending(): void {
     this.#end.resolve(true);

@@ -6,260 +6,434 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect as connectSocket } from "node:net";
 import fc from "fast-check";
+import type { EngineName } from "../../lib/config/engine_names.ts";
 import { writeAll } from "../../lib/core/connection.ts";
-import { MAX_FIRST_BYTES } from "../../lib/engine/contract.ts";
-import type { Direction, RelayEvents } from "../../lib/engine/contract.ts";
-import { Buffers } from "../../lib/engine/runtime/buffers.ts";
-import { RuntimeEngine } from "../../lib/engine/runtime/engine.ts";
-import { RuntimeClient, RuntimeSocket } from "../../lib/engine/runtime/socket.ts";
-import { bytes, readAll, readExactly, text } from "../support/bytes.ts";
-import { pair } from "../support/pair.ts";
+import { type ClientSocket, type FirstBytesEvents, MAX_FIRST_BYTES } from "../../lib/engine/contract.ts";
+import { type Libc, openLibc } from "../../lib/engine/epoll/libc.ts";
+import { settleAddresses } from "../../lib/engine/runtime/settle.ts";
+import { bytes, pattern, readAll, readExactly, text } from "../support/bytes.ts";
+import { makeRigged, RigSession } from "../support/engine_rig.ts";
+import { onEachEngine } from "../support/engines.ts";
 
 const NEWLINE = 10;
 
-/** How waiting for first bytes ended. */
-interface First {
-  readonly how: "enough" | "too few" | "gone" | "fault";
-  readonly bytes?: Uint8Array;
-}
-
-/** Reads ahead until there is a line. */
-function firstLine(client: RuntimeClient, isEnough = hasLine): Promise<First> {
-  return new Promise((resolve) => {
-    const clientGone = (): void => resolve({ how: "gone" });
-    client.readAhead({ clientGone });
-    client.firstBytes(isEnough, {
-      clientGone,
-      enough: (bytes) => resolve({ how: "enough", bytes }),
-      tooFew: (bytes) => resolve({ how: "too few", bytes }),
-      fault: () => resolve({ how: "fault" }),
-    });
-  });
-}
+/** As much as a ClientHello may have. */
+const LARGE_BYTES = 20 * 1024;
 
 function hasLine(bytes: Uint8Array): boolean {
   return bytes.includes(NEWLINE);
 }
 
-interface Relay {
-  readonly counted: Record<Direction, number>;
-  readonly finished: Promise<void>;
+/** A client without a backend, and one that it may be given. */
+class Early implements FirstBytesEvents {
+  readonly client: ClientSocket;
+  /** What was told, in order. */
+  readonly told: string[] = [];
+  /** Told with what was told last. */
+  bytes: Uint8Array = new Uint8Array(0);
+  /** Called whenever something is told. */
+  onTold: (how: string) => void = () => {};
+  readonly #waiting: ((how: string) => void)[] = [];
+  #heard = 0;
+
+  constructor(client: ClientSocket) {
+    this.client = client;
+    client.readAhead(this);
+  }
+
+  /** Resolves with the first that is told and was not waited for yet. */
+  hear(): Promise<string> {
+    const how = this.told[this.#heard++];
+    return how === undefined ? new Promise((resolve) => this.#waiting.push(resolve)) : Promise.resolve(how);
+  }
+
+  /** Asks, and resolves with what is told. */
+  ask(isEnough = hasLine, maxBytes?: number): Promise<string> {
+    this.client.firstBytes(isEnough, this, maxBytes);
+    return this.hear();
+  }
+
+  enough(bytes: Uint8Array): void {
+    this.bytes = bytes;
+    this.#tell("enough");
+  }
+
+  tooFew(bytes: Uint8Array): void {
+    this.bytes = bytes;
+    this.#tell("too few");
+  }
+
+  clientGone(): void {
+    this.#tell("gone");
+  }
+
+  fault(fault: unknown): void {
+    this.#tell(`fault: ${fault}`);
+  }
+
+  #tell(how: string): void {
+    this.told.push(how);
+    this.#waiting.shift()?.(how);
+    this.onTold(how);
+  }
 }
 
-function relayTo(client: RuntimeClient, backend: RuntimeSocket): Relay {
-  const { promise: finished, resolve } = Promise.withResolvers<void>();
-  const counted = { in: 0, out: 0 };
-  const on: RelayEvents = {
-    writesPending: () => {},
-    moved: (direction, bytes) => void (counted[direction] += bytes),
-    directionEnded: () => {},
-    clientGone: () => {
-      client.close();
-      backend.close();
-    },
-    backendGone: () => {},
-    clientTold: () => {},
-    finished: resolve,
-    fault: (fault) => assert.fail(String(fault)),
-  };
-  new RuntimeEngine({ size: 1 }).relay(client, backend, on);
-  return { counted, finished };
+interface EarlyRig extends AsyncDisposable {
+  readonly port: number;
+  /** The next connection that comes in. */
+  accepted(): Promise<Early>;
+  /** Connects. */
+  connect(): Promise<{ readonly peer: Deno.TcpConn; readonly early: Early }>;
+  /** Relays to a backend; gives the other end of that, and the session. */
+  relay(client: ClientSocket, preface?: Uint8Array): Promise<{ back: Deno.TcpConn; session: RigSession }>;
 }
 
-Deno.test("first bytes are enough however they are cut, and all of them are relayed, with what follows", async () => {
-  const cut = fc.array(fc.integer({ min: 1, max: 1_500 }), { minLength: 1, maxLength: 12 });
-  await fc.assert(
-    fc.asyncProperty(fc.nat(3_000), fc.nat(3_000), cut, async (before, after, sizes) => {
-      const [front, back] = [await pair(), await pair()];
-      const client = new RuntimeClient(front.end, new Buffers());
-      const line = firstLine(client);
-      const message = bytes(`${"a".repeat(before)}\n${"b".repeat(after)}`);
-      const sending = (async () => {
-        front.peer.setNoDelay(true);
-        for (let sent = 0, i = 0; sent < message.length; i++) {
-          const size = sizes[i % sizes.length] ?? 1;
-          await writeAll(front.peer, message.subarray(sent, sent + size));
-          sent += size;
-        }
-        await front.peer.closeWrite();
-      })();
-      const first = await line;
-      assert.equal(first.how, "enough");
-      assert.ok(text(first.bytes ?? assert.fail()).startsWith(`${"a".repeat(before)}\n`));
-      const backend = new RuntimeSocket(back.end);
-      const relay = relayTo(client, backend);
-      const [got] = await Promise.all([readAll(back.peer), sending]);
-      assert.deepEqual(got, message);
-      back.peer.close();
-      await relay.finished;
-      assert.equal(relay.counted.in, message.length);
-      for (const socket of [client, backend, front.peer]) socket.close();
-    }),
-    { numRuns: 60 },
-  );
-});
-
-Deno.test("a client that ends before it has sent enough is told of, and its bytes and end are relayed all the same", async () => {
-  for (const message of ["", "no line", "x".repeat(1_024), "x".repeat(2_500)]) {
-    const [front, back] = [await pair(), await pair()];
-    const client = new RuntimeClient(front.end, new Buffers());
-    const line = firstLine(client);
-    await writeAll(front.peer, bytes(message));
-    await front.peer.closeWrite();
-    const first = await line;
-    assert.deepEqual([first.how, text(first.bytes ?? assert.fail())], ["too few", message]);
-    const backend = new RuntimeSocket(back.end);
-    const relay = relayTo(client, backend);
-    assert.equal(text(await readAll(back.peer)), message);
-    back.peer.close();
-    await relay.finished;
-    for (const socket of [client, backend, front.peer]) socket.close();
-  }
-});
-
-Deno.test("no more is read ahead than a few KiB, and what comes after that is relayed too", async () => {
-  const [front, back] = [await pair(), await pair()];
-  const client = new RuntimeClient(front.end, new Buffers());
-  const line = firstLine(client);
-  const message = bytes("x".repeat(100_000));
-  const sending = writeAll(front.peer, message).then(() => front.peer.closeWrite());
-  const first = await line;
-  assert.deepEqual([first.how, first.bytes?.length], ["too few", MAX_FIRST_BYTES]);
-  const backend = new RuntimeSocket(back.end);
-  const relay = relayTo(client, backend);
-  assert.deepEqual(await readAll(back.peer), message);
-  await sending;
-  back.peer.close();
-  await relay.finished;
-  for (const socket of [client, backend, front.peer]) socket.close();
-});
-
-Deno.test("a client that resets while its first bytes are waited for, or after them, is told of", async () => {
-  for (const sent of ["", "half", "whole\n"]) {
-    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const peer = connectSocket(listener.addr.port, "127.0.0.1");
-    const [end] = await Promise.all([listener.accept(), once(peer, "connect")]);
-    listener.close();
-    const client = new RuntimeClient(end, new Buffers());
-    const { promise: gone, resolve } = Promise.withResolvers<void>();
-    const heard = Promise.withResolvers<void>();
-    client.readAhead({ clientGone: resolve });
-    client.firstBytes(hasLine, {
-      clientGone: resolve,
-      enough: () => heard.resolve(),
-      tooFew: () => assert.fail("it has not ended"),
-      fault: (fault) => assert.fail(String(fault)),
-    });
-    if (sent !== "") {
-      await new Promise((resolve) => peer.write(sent, resolve));
-      if (sent.endsWith("\n")) await heard.promise;
-    }
-    const closed = once(peer, "close");
-    peer.resetAndDestroy();
-    await Promise.all([gone, closed]);
-    client.close();
-  }
-});
-
-Deno.test("a socket that was closed just after bytes came is told as gone, asks nothing and reads no more", async () => {
-  for (const filled of [6, null]) {
-    const first = Promise.withResolvers<number | null>();
-    let reads = 0;
-    const conn = {
-      read: () => ++reads === 1 ? first.promise : assert.fail("it is closed"),
-      close: () => {},
-    };
-    const client = new RuntimeClient(conn as unknown as Deno.Conn, new Buffers());
-    const line = firstLine(client, () => assert.fail("it is closed"));
-    first.resolve(filled);
-    client.close();
-    assert.equal((await line).how, "gone");
-    assert.equal(reads, 1);
-  }
-});
-
-Deno.test("a socket that is closed between the answer and its telling is told as gone", async () => {
-  const { peer, end } = await pair();
-  const client = new RuntimeClient(end, new Buffers());
-  const line = firstLine(client, (bytes) => {
-    queueMicrotask(() => client.close());
-    return hasLine(bytes);
+async function startEarly(name: EngineName, libc?: Libc): Promise<EarlyRig> {
+  const rigged = makeRigged(name, libc);
+  const { engine } = rigged;
+  const [[at = assert.fail()] = []] = settleAddresses([{ transport: "tcp", host: "127.0.0.1", port: 0 }]);
+  const { port } = at.transport === "tcp" ? at : assert.fail();
+  const listener = await rigged.listen(at);
+  const backends = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const stop = new AbortController();
+  let next = Promise.withResolvers<Early>();
+  const accepting = listener.accept({
+    limiter: { enter: () => true, leave: () => {}, freed: () => Promise.resolve() },
+    serve: (client) => next.resolve(new Early(client)),
+    stop: stop.signal,
+    onTrouble: () => {},
   });
-  await writeAll(peer, bytes("whole\n"));
-  assert.equal((await line).how, "gone");
+  const accepted = async (): Promise<Early> => {
+    const early = await next.promise;
+    next = Promise.withResolvers();
+    return early;
+  };
+  return {
+    port,
+    accepted,
+    connect: async () => {
+      const [peer, early] = await Promise.all([Deno.connect({ hostname: "127.0.0.1", port }), accepted()]);
+      peer.setNoDelay(true);
+      return { peer, early };
+    },
+    relay: async (client, preface) => {
+      const session = new RigSession(client);
+      const { port } = backends.addr;
+      const dialled = new Promise<void>((connected, fault) => {
+        engine.dial([{ transport: "tcp", host: "127.0.0.1", port }], {
+          connected: (backend) => {
+            session.backend = backend;
+            if (preface !== undefined) backend.preface(preface);
+            engine.relay(client, backend, session);
+            connected();
+          },
+          dialFailed: fault,
+          fault,
+        });
+      });
+      const [back] = await Promise.all([backends.accept(), dialled]);
+      return { back, session };
+    },
+    [Symbol.asyncDispose]: async () => {
+      stop.abort();
+      await accepting;
+      backends.close();
+      await rigged.close();
+    },
+  };
+}
+
+/** Everything that a backend is given of a client, until the end; the backend then ends as well. */
+async function relayed(rig: EarlyRig, early: Early): Promise<{ got: Uint8Array; counted: number }> {
+  const { back, session } = await rig.relay(early.client);
+  const got = await readAll(back);
+  back.close();
+  await session.finishedOnce;
+  return { got, counted: session.counted.in };
+}
+
+async function sendInPieces(
+  peer: Deno.TcpConn,
+  message: Uint8Array,
+  sizes: readonly number[],
+): Promise<void> {
+  for (let sent = 0, i = 0; sent < message.length; i++) {
+    const size = sizes[i % sizes.length] ?? 1;
+    await writeAll(peer, message.subarray(sent, sent + size));
+    sent += size;
+  }
+  await peer.closeWrite();
+}
+
+onEachEngine(
+  "first bytes are enough however they are cut, and all of them are relayed, with what follows",
+  async (engine) => {
+    await using rig = await startEarly(engine);
+    const cut = fc.array(fc.integer({ min: 1, max: 1_500 }), { minLength: 1, maxLength: 12 });
+    await fc.assert(
+      fc.asyncProperty(fc.nat(3_000), fc.nat(3_000), cut, async (before, after, sizes) => {
+        const { peer, early } = await rig.connect();
+        const asked = early.ask();
+        const message = bytes(`${"a".repeat(before)}\n${"b".repeat(after)}`);
+        const sending = sendInPieces(peer, message, sizes);
+        assert.equal(await asked, "enough");
+        assert.ok(text(early.bytes).startsWith(`${"a".repeat(before)}\n`));
+        const [{ got, counted }] = await Promise.all([relayed(rig, early), sending]);
+        assert.deepEqual(got, message);
+        assert.equal(counted, message.length);
+        peer.close();
+      }),
+      { numRuns: 60 },
+    );
+  },
+);
+
+onEachEngine(
+  "a header is skipped, what follows is asked for, and the relay begins after the header, however all is cut",
+  async (engine) => {
+    await using rig = await startEarly(engine);
+    const cut = fc.array(fc.integer({ min: 1, max: 9_000 }), { minLength: 1, maxLength: 12 });
+    const property = fc.asyncProperty(fc.nat(600), fc.nat(18_000), fc.nat(3_000), cut, async (...it) => {
+      const [head, hello, rest, sizes] = it;
+      const { peer, early } = await rig.connect();
+      const header = `${"h".repeat(head)}\n`;
+      const payload = `${"a".repeat(hello)}\n${"b".repeat(rest)}`;
+      const asked = early.ask();
+      const sending = sendInPieces(peer, bytes(header + payload), sizes);
+      assert.equal(await asked, "enough");
+      early.client.skip(header.length);
+      assert.equal(await early.ask(hasLine, LARGE_BYTES), "enough");
+      assert.ok(payload.startsWith(text(early.bytes)));
+      const [{ got, counted }] = await Promise.all([relayed(rig, early), sending]);
+      assert.equal(text(got), payload);
+      assert.equal(counted, payload.length);
+      peer.close();
+    });
+    // The last two: byte by byte, and all in one segment.
+    const examples: [number, number, number, number[]][] = [[40, 400, 20, [1]], [40, 400, 20, [9_000]]];
+    await fc.assert(property, { numRuns: 40, examples });
+  },
+);
+
+onEachEngine("what follows a header may be asked for from within the answer", async (engine) => {
+  await using rig = await startEarly(engine);
+  for (const message of ["header\nhello\nmore", "header\n"]) {
+    const { peer, early } = await rig.connect();
+    early.onTold = (how) => {
+      if (how !== "enough" || early.told.length > 1) return;
+      early.client.skip("header\n".length);
+      early.client.firstBytes(hasLine, early);
+    };
+    const first = early.ask();
+    await writeAll(peer, bytes(message));
+    assert.equal(await first, "enough");
+    if (message === "header\n") await writeAll(peer, bytes("hello\nmore"));
+    await peer.closeWrite();
+    assert.equal(await early.hear(), "enough");
+    assert.deepEqual(early.told, ["enough", "enough"]);
+    assert.ok("hello\nmore".startsWith(text(early.bytes)));
+    assert.equal(text((await relayed(rig, early)).got), "hello\nmore");
+    peer.close();
+  }
+});
+
+onEachEngine("a client may end right after its header, or within what follows it", async (engine) => {
+  await using rig = await startEarly(engine);
+  for (const rest of ["", "hel"]) {
+    const { peer, early } = await rig.connect();
+    const first = early.ask();
+    await writeAll(peer, bytes(`header\n${rest}`));
+    await peer.closeWrite();
+    assert.equal(await first, "enough");
+    early.client.skip("header\n".length);
+    assert.equal(await early.ask(), "too few");
+    assert.equal(text(early.bytes), rest);
+    assert.equal(text((await relayed(rig, early)).got), rest);
+    peer.close();
+  }
+});
+
+onEachEngine("no more can be skipped than was read", async (engine) => {
+  await using rig = await startEarly(engine);
+  const { peer, early } = await rig.connect();
+  assert.throws(() => early.client.skip(1), RangeError);
+  const asked = early.ask();
+  await writeAll(peer, bytes("line\n"));
+  assert.equal(await asked, "enough");
+  early.client.skip(3);
+  assert.throws(() => early.client.skip(3), /Cannot skip 3 bytes: 2 were read/);
+  early.client.skip(2);
+  early.client.close();
   peer.close();
 });
 
-Deno.test("a question that throws is a fault, and the client can be closed", async () => {
-  const { peer, end } = await pair();
-  const client = new RuntimeClient(end, new Buffers());
-  const line = firstLine(client, () => {
+onEachEngine(
+  "a client that ends before it has sent enough is told of, and its bytes and end are relayed all the same",
+  async (engine) => {
+    await using rig = await startEarly(engine);
+    for (const message of ["", "no line", "x".repeat(1_024), "x".repeat(2_500)]) {
+      const { peer, early } = await rig.connect();
+      const asked = early.ask();
+      await writeAll(peer, bytes(message));
+      await peer.closeWrite();
+      assert.equal(await asked, "too few");
+      assert.equal(text(early.bytes), message);
+      assert.equal(text((await relayed(rig, early)).got), message);
+      peer.close();
+    }
+  },
+);
+
+onEachEngine(
+  "no more is read ahead than was asked for, a few KiB or more, and what comes after that is relayed too",
+  async (engine) => {
+    await using rig = await startEarly(engine);
+    for (const maxBytes of [undefined, LARGE_BYTES, 5_000]) {
+      const { peer, early } = await rig.connect();
+      const asked = early.ask((bytes) => bytes.length > (maxBytes ?? MAX_FIRST_BYTES), maxBytes);
+      const message = pattern(100_000);
+      const sending = writeAll(peer, message).then(() => peer.closeWrite());
+      assert.equal(await asked, "too few");
+      assert.equal(early.bytes.length, maxBytes ?? MAX_FIRST_BYTES);
+      assert.deepEqual((await relayed(rig, early)).got, message);
+      await sending;
+      peer.close();
+    }
+  },
+);
+
+onEachEngine(
+  "a client that resets while its first bytes are waited for, or after them, is told of",
+  async (engine) => {
+    await using rig = await startEarly(engine);
+    for (const sent of ["", "half", "header\n", "header\nhalf", "header\nhello\n"]) {
+      const lines = sent.split("\n").length - 1;
+      const peer = connectSocket(rig.port, "127.0.0.1");
+      const [early] = await Promise.all([rig.accepted(), once(peer, "connect")]);
+      let how = early.ask();
+      if (sent !== "") await new Promise((resolve) => peer.write(sent, resolve));
+      if (lines > 0) {
+        assert.equal(await how, "enough");
+        early.client.skip("header\n".length);
+        how = early.ask();
+      }
+      if (lines > 1) {
+        assert.equal(await how, "enough");
+        how = early.hear();
+      }
+      const closed = once(peer, "close");
+      peer.resetAndDestroy();
+      assert.equal(await how, "gone");
+      await closed;
+      early.client.close();
+      assert.deepEqual(early.told, [...Array(lines).fill("enough"), "gone"]);
+    }
+  },
+);
+
+Deno.test("a reset in the same event as the bytes before it is told of after them, however often they are asked for (epoll)", async () => {
+  const libc = openLibc();
+  let isPaused = false;
+  const epoll_wait: Libc["epoll_wait"] = (...it) => isPaused ? 0 : libc.epoll_wait(...it);
+  {
+    await using rig = await startEarly("epoll", { ...libc, epoll_wait });
+    for (const asks of [1, 2, 3]) {
+      const peer = connectSocket(rig.port, "127.0.0.1");
+      const [early] = await Promise.all([rig.accepted(), once(peer, "connect")]);
+      early.onTold = () => {
+        if (early.told.length >= asks) return;
+        early.client.skip("header\n".length);
+        early.client.firstBytes(hasLine, early);
+      };
+      const first = early.ask();
+      isPaused = true;
+      await new Promise((resolve) => peer.write("header\nheader\nhello\n", resolve));
+      const closed = once(peer, "close");
+      peer.resetAndDestroy();
+      await closed;
+      isPaused = false;
+      assert.equal(await first, "enough");
+      for (let asked = 1; asked < asks; asked++) assert.equal(await early.hear(), "enough");
+      assert.equal(await early.hear(), "gone");
+      early.client.close();
+    }
+  }
+});
+
+onEachEngine("a socket that was closed asks and tells nothing more", async (engine) => {
+  await using rig = await startEarly(engine);
+  const { peer, early } = await rig.connect();
+  void early.ask(() => assert.fail("it is closed"));
+  await writeAll(peer, bytes("whole\n"));
+  early.client.close();
+  assert.equal(await peer.read(new Uint8Array(1)).catch(() => null), null);
+  peer.close();
+  // One that comes after it has been through all turns of the loop.
+  const other = await rig.connect();
+  const asked = other.early.ask();
+  await writeAll(other.peer, bytes("line\n"));
+  assert.equal(await asked, "enough");
+  assert.deepEqual(early.told, []);
+  other.early.client.close();
+  other.peer.close();
+});
+
+onEachEngine("a question that throws is a fault, and the client can be closed", async (engine) => {
+  await using rig = await startEarly(engine);
+  const { peer, early } = await rig.connect();
+  const asked = early.ask(() => {
     throw new Error("no");
   });
   await writeAll(peer, bytes("x"));
-  assert.equal((await line).how, "fault");
-  client.close();
+  assert.equal(await asked, "fault: Error: no");
+  early.client.close();
   assert.equal(await peer.read(new Uint8Array(1)), null);
   peer.close();
 });
 
-Deno.test("a preface is sent before what the client has sent, and is not counted", async () => {
-  const [front, back] = [await pair(), await pair()];
-  const client = new RuntimeClient(front.end, new Buffers());
-  await writeAll(front.peer, bytes("hello"));
-  client.readAhead({ clientGone: () => assert.fail("it has not gone") });
-  const backend = new RuntimeSocket(back.end);
-  backend.preface(bytes("PREFACE "));
-  const relay = relayTo(client, backend);
-  assert.equal(text(await readExactly(back.peer, 13)), "PREFACE hello");
-  await writeAll(back.peer, bytes("answer"));
-  assert.equal(text(await readExactly(front.peer, 6)), "answer");
-  await front.peer.closeWrite();
-  assert.equal(text(await readAll(back.peer)), "");
-  back.peer.close();
-  await relay.finished;
-  assert.deepEqual(relay.counted, { in: 5, out: 6 });
-  for (const socket of [client, backend, front.peer]) socket.close();
+onEachEngine("a preface is sent before what the client has sent, and is not counted", async (engine) => {
+  await using rig = await startEarly(engine);
+  const { peer, early } = await rig.connect();
+  await writeAll(peer, bytes("hello"));
+  const { back, session } = await rig.relay(early.client, bytes("PREFACE "));
+  assert.equal(text(await readExactly(back, 13)), "PREFACE hello");
+  await writeAll(back, bytes("answer"));
+  assert.equal(text(await readExactly(peer, 6)), "answer");
+  await peer.closeWrite();
+  assert.equal(text(await readAll(back)), "");
+  back.close();
+  await session.finishedOnce;
+  assert.deepEqual(session.counted, { in: 5, out: 6 });
+  peer.close();
 });
 
-Deno.test("a preface switches Nagle's algorithm off, so that the first bytes of the client do not wait behind it", async () => {
-  const [front, back] = [await pair(), await pair()];
-  const client = new RuntimeClient(front.end, new Buffers());
-  client.readAhead({ clientGone: () => assert.fail("it has not gone") });
-  const steps: string[] = [];
-  const { write, setNoDelay } = back.end;
-  back.end.write = (chunk) => {
-    steps.push(text(chunk));
-    return write.call(back.end, chunk);
-  };
-  back.end.setNoDelay = (isOn) => {
-    steps.push(`no delay: ${isOn}`);
-    setNoDelay.call(back.end, isOn);
-  };
-  const backend = new RuntimeSocket(back.end);
-  backend.preface(bytes("PREFACE "));
-  const relay = relayTo(client, backend);
-  await writeAll(front.peer, bytes("hello"));
-  await front.peer.closeWrite();
-  assert.equal(text(await readAll(back.peer)), "PREFACE hello");
-  assert.deepEqual(steps, ["no delay: true", "PREFACE ", "hello"]);
-  back.peer.close();
-  await relay.finished;
-  for (const socket of [client, backend, front.peer]) socket.close();
-});
+onEachEngine(
+  "a preface comes before first bytes that were read, and after a header that was skipped",
+  async (engine) => {
+    await using rig = await startEarly(engine);
+    const { peer, early } = await rig.connect();
+    const asked = early.ask();
+    await writeAll(peer, bytes("header\nhello"));
+    await peer.closeWrite();
+    assert.equal(await asked, "enough");
+    early.client.skip("header\n".length);
+    const { back, session } = await rig.relay(early.client, bytes("PREFACE "));
+    assert.equal(text(await readAll(back)), "PREFACE hello");
+    back.close();
+    await session.finishedOnce;
+    assert.equal(session.counted.in, 5);
+    peer.close();
+  },
+);
 
-Deno.test("a client that says nothing gets the answer to the preface", async () => {
-  const [front, back] = [await pair(), await pair()];
-  const client = new RuntimeClient(front.end, new Buffers());
-  client.readAhead({ clientGone: () => {} });
-  const backend = new RuntimeSocket(back.end);
-  backend.preface(bytes("HELLO"));
-  const relay = relayTo(client, backend);
-  assert.equal(text(await readExactly(back.peer, 5)), "HELLO");
-  await writeAll(back.peer, bytes("welcome"));
-  back.peer.close();
-  assert.equal(text(await readAll(front.peer)), "welcome");
-  front.peer.close();
-  await relay.finished;
-  for (const socket of [client, backend]) socket.close();
+onEachEngine("a client that says nothing gets the answer to the preface", async (engine) => {
+  await using rig = await startEarly(engine);
+  const { peer, early } = await rig.connect();
+  const { back, session } = await rig.relay(early.client, bytes("HELLO"));
+  assert.equal(text(await readExactly(back, 5)), "HELLO");
+  await writeAll(back, bytes("welcome"));
+  back.close();
+  assert.equal(text(await readAll(peer)), "welcome");
+  peer.close();
+  await session.finishedOnce;
 });

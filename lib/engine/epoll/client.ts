@@ -1,6 +1,9 @@
+import { joined } from "../../core/joined.ts";
 import { type ClientSocket, type FirstBytesEvents, MAX_FIRST_BYTES, type RelayEvents } from "../contract.ts";
 import type { EngineTools } from "./tools.ts";
 import { EpollSocket, GONE, type SocketOwner } from "./socket.ts";
+
+const NOTHING = new Uint8Array(0);
 
 /** A connection that was accepted. */
 export class EpollClient extends EpollSocket implements ClientSocket {
@@ -32,13 +35,23 @@ export class EpollClient extends EpollSocket implements ClientSocket {
     return new Promise((resolve) => owner.onEnded = () => resolve(true));
   }
 
-  firstBytes(isEnough: (bytes: Uint8Array) => boolean, on: FirstBytesEvents): void {
+  firstBytes(
+    isEnough: (bytes: Uint8Array) => boolean,
+    on: FirstBytesEvents,
+    maxBytes: number = MAX_FIRST_BYTES,
+  ): void {
     if (!(this.owner instanceof Greeting)) {
       throw new TypeError("Cannot read first bytes: nothing is read ahead");
     }
-    const greeting = new FirstBytes(this, isEnough, on);
-    this.owner = greeting;
-    this.tools.loop.soon(() => this.owner === greeting && greeting.look());
+    const asking = new FirstBytes(this, isEnough, on, maxBytes);
+    this.owner = asking;
+    this.tools.loop.soon(() => this.owner === asking && asking.begin());
+  }
+
+  skip(bytes: number): void {
+    const { early = NOTHING } = this;
+    if (bytes > early.length) throw new RangeError(`Cannot skip ${bytes} bytes: ${early.length} were read`);
+    this.early = early.subarray(bytes);
   }
 }
 
@@ -53,8 +66,11 @@ class Greeting implements SocketOwner {
   }
 
   onReady(socket: EpollSocket): void {
-    if (socket.hasPeerGone) return this.#on.clientGone();
-    if (socket.hasPeerEnded) this.onEnded?.();
+    if (socket.hasPeerGone) {
+      // Told once, whatever events follow.
+      socket.owner = undefined;
+      this.#on.clientGone();
+    } else if (socket.hasPeerEnded) this.onEnded?.();
   }
 
   onClosed(): void {}
@@ -65,27 +81,23 @@ class FirstBytes implements SocketOwner {
   readonly #socket: EpollClient;
   readonly #isEnough: (bytes: Uint8Array) => boolean;
   readonly #on: FirstBytesEvents;
-  readonly #bytes = new Uint8Array(new ArrayBuffer(MAX_FIRST_BYTES));
-  #length = 0;
+  readonly #maxBytes: number;
+  #bytes: Uint8Array<ArrayBuffer>;
 
-  constructor(socket: EpollClient, isEnough: (bytes: Uint8Array) => boolean, on: FirstBytesEvents) {
+  constructor(
+    socket: EpollClient,
+    isEnough: (bytes: Uint8Array) => boolean,
+    on: FirstBytesEvents,
+    maxBytes: number,
+  ) {
     this.#socket = socket;
     this.#isEnough = isEnough;
     this.#on = on;
-    const { early } = socket;
-    if (early === undefined) return;
-    this.#bytes.set(early);
-    this.#length = early.length;
+    this.#maxBytes = maxBytes;
+    this.#bytes = socket.early ?? NOTHING;
   }
 
   onReady(): void {
-    this.look();
-  }
-
-  onClosed(): void {}
-
-  /** Receives what there is, and tells if that decides it. */
-  look(): void {
     try {
       this.#receive();
     } catch (fault) {
@@ -93,24 +105,49 @@ class FirstBytes implements SocketOwner {
     }
   }
 
+  onClosed(): void {}
+
+  /** Looks at what is there already, then at what there is to receive. */
+  begin(): void {
+    try {
+      if ((this.#bytes.length === 0 && !this.#socket.isAtEnd) || !this.#isDecided()) this.#receive();
+    } catch (fault) {
+      this.#on.fault(fault);
+    }
+  }
+
+  /** Receives what there is, and tells if that decides it. */
   #receive(): void {
     const socket = this.#socket;
-    while (!this.#isDecided() && socket.isReadable) {
-      const got = socket.receive(this.#bytes.subarray(this.#length));
-      if (got === GONE) return this.#on.clientGone();
-      this.#length += got;
+    while (socket.isReadable) {
+      const { current } = socket.tools.buffers;
+      const got = socket.receive(current.subarray(0, this.#maxBytes - this.#bytes.length));
+      if (got === GONE) {
+        socket.owner = undefined;
+        return this.#on.clientGone();
+      }
+      if (got > 0) this.#bytes = joined(this.#bytes, current.subarray(0, got));
+      if ((got > 0 || socket.isAtEnd) && this.#isDecided()) return;
     }
   }
 
   /** Whether it is decided, which was told then. */
   #isDecided(): boolean {
-    const bytes = this.#bytes.subarray(0, this.#length);
-    const isEnough = this.#isEnough(bytes);
-    if (!isEnough && !this.#socket.isAtEnd && this.#length < MAX_FIRST_BYTES) return false;
-    this.#socket.early = bytes;
-    this.#socket.owner = new Greeting(this.#on);
+    const socket = this.#socket;
+    const bytes = this.#bytes;
+    const isEnough = bytes.length > 0 && this.#isEnough(bytes);
+    // The one who was asked may have closed it.
+    if (socket.owner !== this) return true;
+    if (!isEnough && !socket.isAtEnd && bytes.length < this.#maxBytes) return false;
+    socket.early = bytes;
+    const greeting = new Greeting(this.#on);
+    socket.owner = greeting;
     if (isEnough) this.#on.enough(bytes);
     else this.#on.tooFew(bytes);
+    // The event that brought these bytes may have told that it has gone as well; there will be no other.
+    if (socket.hasPeerGone) {
+      socket.tools.loop.soon(() => socket.owner === greeting && greeting.onReady(socket));
+    }
     return true;
   }
 }

@@ -17,7 +17,7 @@ export const MEDIUM_BUFFER_BYTES = 8 * 1024;
 export const LARGE_BUFFER_BYTES = 64 * 1024;
 
 /** Buffers are cut from slabs: small ones would otherwise cost the system and the garbage collector as much again. */
-const SLAB_BYTES = 64 * 1024;
+const SLAB_BYTES = LARGE_BUFFER_BYTES;
 
 /** Unused large buffers kept for the next busy direction; more than these are left to the garbage collector. */
 const MAX_SPARE_LARGE = 32;
@@ -39,8 +39,12 @@ export class Buffers {
     return this.#large.pop() ?? new Uint8Array(LARGE_BUFFER_BYTES);
   }
 
-  /** Takes a buffer back; the caller uses it no more, and no read or write on it is pending. */
+  /**
+   * Takes a buffer back; the caller uses it no more, and no read or write on it is pending. One that was made elsewhere is left to
+   * the garbage collector.
+   */
   giveBack(buffer: Buffer): void {
+    if (buffer.buffer.byteLength !== SLAB_BYTES) return;
     if (buffer.length === SMALL_BUFFER_BYTES) this.#small.push(buffer);
     else if (buffer.length === MEDIUM_BUFFER_BYTES) this.#medium.push(buffer);
     else if (this.#large.length < MAX_SPARE_LARGE) this.#large.push(buffer);

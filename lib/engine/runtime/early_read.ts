@@ -4,6 +4,7 @@
  * The runtime has no readiness call, so noticing means reading. The relay takes over what was read.
  */
 
+import { joined } from "../../core/joined.ts";
 import { MAX_FIRST_BYTES } from "../contract.ts";
 import { type Buffers, SMALL_BUFFER_BYTES } from "./buffers.ts";
 
@@ -16,89 +17,78 @@ export interface EarlyRead {
   next: EarlyRead | undefined;
 }
 
-const MAX_EARLY_READS = MAX_FIRST_BYTES / SMALL_BUFFER_BYTES;
-
 /** Begins to read. Who takes the read over, the relay or {@linkcode releaseEarlyReads}, gives its buffer back. */
 export function beginEarlyRead(client: Deno.Conn, buffers: Buffers): EarlyRead {
   const buffer = buffers.small();
   return { buffer, filled: client.read(buffer), next: undefined };
 }
 
-/** Reads until the client has ended its sending side, or `isWaiting` gives false, or there is no room for more. */
+/**
+ * Reads until the client has ended its sending side, or `isWaiting` gives false, or there is no room for more.
+ *
+ * @param before As many bytes were read before, and are kept.
+ */
 export async function readUntilEnd(
   first: EarlyRead,
   client: Deno.Conn,
   buffers: Buffers,
+  before: number,
   isWaiting: () => boolean,
 ): Promise<"ended" | "stopped"> {
   let read = first;
-  for (let reads = 1;; reads++) {
+  for (let kept = before + SMALL_BUFFER_BYTES;; kept += SMALL_BUFFER_BYTES) {
     // deno-lint-ignore no-await-in-loop -- a stream is read in order
     if (await read.filled === null) return "ended";
-    if (!isWaiting() || reads === MAX_EARLY_READS) return "stopped";
+    if (!isWaiting() || kept >= MAX_FIRST_BYTES) return "stopped";
     read = read.next ??= beginEarlyRead(client, buffers);
   }
 }
 
 export interface FirstBytes {
   readonly isEnough: boolean;
-  readonly bytes: Uint8Array;
-  readonly next: EarlyRead | undefined;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+export interface Collecting {
+  /** What was read before, and is the beginning. */
+  readonly before: Uint8Array<ArrayBuffer>;
+  readonly isEnough: (bytes: Uint8Array) => boolean;
+  readonly maxBytes: number;
+  /** Asked after each wait: once the connection is closed, its buffer may serve others. */
+  readonly isOpen: () => boolean;
 }
 
 /**
- * Reads until the bytes are enough. Each buffer is filled before the next one is taken: a client may send byte by byte.
+ * Reads until the bytes are enough, or as many as are waited for, or the client has ended its sending side. It copies them out of the
+ * buffer, which every read uses again: a client may send byte by byte.
  *
- * @return All bytes so far. When they are enough, another read has begun after them, so that a client that is gone is noticed. "gone"
- * when the client has reset its connection, or the connection was closed.
- * @param isOpen Asked after each wait: once the connection is closed, its buffers may serve others.
+ * @param read The read that is under way. Afterwards it is the one that comes after all bytes, so that a client that is gone is
+ * noticed; or it has found the end.
+ * @return "gone" when the client has reset its connection, or the connection was closed.
  * @throws What `isEnough` throws.
  */
 export async function collectFirstBytes(
-  first: EarlyRead,
+  read: EarlyRead,
   client: Deno.Conn,
-  buffers: Buffers,
-  isEnough: (bytes: Uint8Array) => boolean,
-  isOpen: () => boolean,
+  { before, isEnough, maxBytes, isOpen }: Collecting,
 ): Promise<FirstBytes | "gone"> {
-  let bytes: Uint8Array = new Uint8Array(0);
-  // How much of the buffer of `read` is in `bytes`.
-  let [read, used] = [first, 0];
-  for (;;) {
+  let bytes = before;
+  // Nothing is told before the one who asks has been given this promise.
+  await undefined;
+  if (!isOpen()) return "gone";
+  if (bytes.length > 0 && isEnough(bytes)) return { isEnough: true, bytes };
+  while (bytes.length < maxBytes) {
     // deno-lint-ignore no-await-in-loop -- a stream is read in order
     const filled = await read.filled.catch(() => "gone" as const);
     if (filled === "gone" || !isOpen()) return "gone";
-    const more = filled === null ? 0 : filled - used;
-    if (more === 0) return { isEnough: false, bytes, next: undefined };
-    bytes = joined(bytes, read.buffer.subarray(used, used + more));
-    if (isEnough(bytes)) {
-      return { isEnough: true, bytes, next: read.next ??= beginEarlyRead(client, buffers) };
-    }
-    if (bytes.length === MAX_FIRST_BYTES) return { isEnough: false, bytes, next: undefined };
-    used += more;
-    if (used === read.buffer.length) {
-      used = 0;
-      read = read.next ??= beginEarlyRead(client, buffers);
-    } else {
-      readIntoRest(read, used, client, buffers);
-    }
+    if (filled === null) break;
+    bytes = joined(bytes, read.buffer.subarray(0, filled));
+    const isDone = isEnough(bytes);
+    const room = maxBytes - bytes.length;
+    read.filled = client.read(isDone || room <= 0 ? read.buffer : read.buffer.subarray(0, room));
+    if (isDone) return { isEnough: true, bytes };
   }
-}
-
-/** Reads into the rest of a buffer. At the end of the stream it adds a next read, which is the one that finds the end. */
-function readIntoRest(read: EarlyRead, used: number, client: Deno.Conn, buffers: Buffers): void {
-  read.filled = client.read(read.buffer.subarray(used)).then((more) => {
-    if (more !== null) return used + more;
-    read.next = { buffer: buffers.small(), filled: Promise.resolve(null), next: undefined };
-    return used;
-  });
-}
-
-function joined(one: Uint8Array, other: Uint8Array): Uint8Array<ArrayBuffer> {
-  const both = new Uint8Array(one.length + other.length);
-  both.set(one);
-  both.set(other, one.length);
-  return both;
+  return { isEnough: false, bytes };
 }
 
 /** Gives back the buffers of early reads that no relay takes over. Their connection is closed before. */

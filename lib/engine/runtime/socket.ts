@@ -1,11 +1,12 @@
 import type { Endpoint } from "../../core/endpoint.ts";
-import type {
-  ClientSocket,
-  FirstBytesEvents,
-  Keepalive,
-  RelayEvents,
-  Socket,
-  StreamSocket,
+import {
+  type ClientSocket,
+  type FirstBytesEvents,
+  type Keepalive,
+  MAX_FIRST_BYTES,
+  type RelayEvents,
+  type Socket,
+  type StreamSocket,
 } from "../contract.ts";
 import type { Buffers } from "./buffers.ts";
 import {
@@ -79,10 +80,17 @@ export class RuntimeSocket implements Socket, StreamSocket {
   }
 }
 
+const NOTHING = new Uint8Array(0);
+
 /** One that was accepted. */
 export class RuntimeClient extends RuntimeSocket implements ClientSocket {
   readonly #buffers: Buffers;
+  /** The read that is under way, until the relay takes it over. */
   #early: EarlyRead | undefined;
+  /** First bytes, which come before that. */
+  #first: Uint8Array<ArrayBuffer> = NOTHING;
+  /** Told, once, when the client has gone. */
+  #on: Pick<RelayEvents, "clientGone"> | undefined;
 
   constructor(conn: Deno.Conn, buffers: Buffers) {
     super(conn);
@@ -90,37 +98,66 @@ export class RuntimeClient extends RuntimeSocket implements ClientSocket {
   }
 
   readAhead(on: Pick<RelayEvents, "clientGone">): void {
+    this.#on = on;
     this.#early = beginEarlyRead(this.conn, this.#buffers);
-    this.#early.filled.catch(() => on.clientGone());
+    this.#watch(this.#early);
   }
 
   async hasEnded(isWaiting: () => boolean): Promise<boolean> {
-    if (this.#early === undefined) return false;
-    return await readUntilEnd(this.#early, this.conn, this.#buffers, isWaiting) === "ended";
+    const early = this.#early;
+    if (early === undefined) return false;
+    return await readUntilEnd(early, this.conn, this.#buffers, this.#first.length, isWaiting) === "ended";
   }
 
-  firstBytes(isEnough: (bytes: Uint8Array) => boolean, on: FirstBytesEvents): void {
+  firstBytes(
+    isEnough: (bytes: Uint8Array) => boolean,
+    on: FirstBytesEvents,
+    maxBytes: number = MAX_FIRST_BYTES,
+  ): void {
     const early = this.#early;
     if (early === undefined) throw new TypeError("Cannot read first bytes: nothing is read ahead");
+    this.#on = on;
     const isOpen = (): boolean => this.#early === early;
-    collectFirstBytes(early, this.conn, this.#buffers, isEnough, isOpen).then((found) => {
-      if (found === "gone" || !isOpen()) return on.clientGone();
-      found.next?.filled.catch(() => on.clientGone());
+    collectFirstBytes(early, this.conn, { before: this.#first, isEnough, maxBytes, isOpen }).then((found) => {
+      if (found === "gone" || !isOpen()) return this.#gone();
+      this.#first = found.bytes;
+      this.#watch(early);
       if (found.isEnough) on.enough(found.bytes);
       else on.tooFew(found.bytes);
     }).catch((fault) => on.fault(fault));
   }
 
+  skip(bytes: number): void {
+    if (bytes > this.#first.length) {
+      throw new RangeError(`Cannot skip ${bytes} bytes: ${this.#first.length} were read`);
+    }
+    this.#first = this.#first.subarray(bytes);
+  }
+
   /** Hands over what was read ahead, with its buffers. */
   takeEarly(): EarlyRead | undefined {
+    const first = this.#first;
     const early = this.#early;
     this.#early = undefined;
-    return early;
+    if (first.length === 0 || early === undefined) return early;
+    return { buffer: first, filled: Promise.resolve(first.length), next: early };
+  }
+
+  #watch(early: EarlyRead): void {
+    early.filled.catch(() => this.#gone());
+  }
+
+  #gone(): void {
+    const on = this.#on;
+    this.#on = undefined;
+    // Otherwise it was closed here, or the relay finds out.
+    if (this.#early !== undefined) on?.clientGone();
   }
 
   override close(): void {
     super.close();
-    const early = this.takeEarly();
+    const early = this.#early;
+    this.#early = undefined;
     if (early !== undefined) void releaseEarlyReads(early, this.#buffers);
   }
 }
