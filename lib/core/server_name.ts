@@ -1,4 +1,9 @@
-/** Names of servers as TLS clients send them (SNI, RFC 6066, 3), and patterns for them: `*.example.com`. Pure. */
+/**
+ * Names of servers as TLS clients send them (SNI, RFC 6066, 3), and patterns for them: a name, or `*.` and a name. Pure.
+ *
+ * `*` stands for exactly one label, as in certificates (RFC 6125, 6.4.3): `*.example.com` matches `www.example.com`, but neither
+ * `example.com` nor `a.b.example.com`.
+ */
 
 import { isIP } from "node:net";
 
@@ -45,6 +50,21 @@ export function whyNoServerName(text: string, { wildcard }: ServerNameForm): str
 /** The one form of a name or a pattern: small letters, no final dot. Any text has one, also one that is no name. */
 export function canonicalServerName(text: string): string {
   return withoutDot(text).toLowerCase();
+}
+
+/** What clients are known to send: labels may also begin or end with a hyphen, or be numbers. */
+const SENT_NAME = /^[a-z\d_-]{1,63}(?:\.[a-z\d_-]{1,63})*$/i;
+
+/** The name that a client has sent, in its one form; undefined when it is none. */
+export function sentServerName(text: string): string | undefined {
+  const name = withoutDot(text);
+  return name.length <= MAX_CHARS && SENT_NAME.test(name) ? name.toLowerCase() : undefined;
+}
+
+/** The one pattern with `*` that matches this name: `*.example.com` for `www.example.com`. */
+export function wildcardOf(serverName: string): string | undefined {
+  const dot = serverName.indexOf(".");
+  return dot === -1 ? undefined : `*${serverName.slice(dot)}`;
 }
 
 function withoutDot(text: string): string {

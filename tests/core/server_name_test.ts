@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { canonicalServerName, whyNoServerName } from "../../lib/core/server_name.ts";
+import { canonicalServerName, sentServerName, whyNoServerName, wildcardOf } from "../../lib/core/server_name.ts";
 
 const NAME = { wildcard: false };
 const PATTERN = { wildcard: true };
@@ -56,4 +56,21 @@ Deno.test("any text is a server name or is told why not, in one line", () => {
     assert.ok(why === undefined || /^[^\n]+; write [^\n]+$/.test(why), why);
     if (why === undefined) assert.equal(whyNoServerName(canonicalServerName(it), { wildcard }), undefined);
   }));
+});
+
+Deno.test("a name that a client sends has labels of 63 and altogether 253 characters at most", () => {
+  assert.equal(sentServerName(`${"a".repeat(63)}.B.`), `${"a".repeat(63)}.b`);
+  assert.equal(sentServerName("a".repeat(64)), undefined);
+  assert.equal(sentServerName(`${"a.".repeat(126)}a.`)?.length, 253);
+  assert.equal(sentServerName("a.".repeat(127) + "a"), undefined);
+  // The Kelvin sign is k in small letters.
+  for (const text of ["", ".", "a..b", "a b", "a\n", "*.a", "ü", "\u212a"]) {
+    assert.equal(sentServerName(text), undefined);
+  }
+});
+
+Deno.test("the * of a pattern stands for exactly one label", () => {
+  assert.equal(wildcardOf("www.example.com"), "*.example.com");
+  assert.equal(wildcardOf("a.b.example.com"), "*.b.example.com");
+  assert.equal(wildcardOf("localhost"), undefined);
 });

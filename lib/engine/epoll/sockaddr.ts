@@ -2,6 +2,7 @@
 
 import { type Address, UNIX_PATH_MAX_BYTES } from "../../core/address.ts";
 import type { Endpoint } from "../../core/endpoint.ts";
+import { ipText, ipv6Bytes } from "../../core/ip_bytes.ts";
 import { withoutZone } from "../../core/zone.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "./linux.ts";
 
@@ -28,7 +29,7 @@ export function encodeAddress(address: Address, zone = 0): SocketAddress {
   }
   const bytes = new Uint8Array(28);
   start(bytes, AF_INET6, port);
-  bytes.set(ipv6Bytes(withoutZone(host)), 8);
+  if (host !== "") bytes.set(ipv6Bytes(withoutZone(host)), 8);
   new DataView(bytes.buffer).setUint32(24, zone, true);
   return { family: AF_INET6, bytes };
 }
@@ -39,11 +40,8 @@ export function decodeEndpoint(bytes: Uint8Array<ArrayBuffer>): Endpoint {
   const family = view.getUint16(0, true);
   if (family !== AF_INET && family !== AF_INET6) return { transport: "unix" };
   const port = view.getUint16(2);
-  if (family === AF_INET) return { transport: "tcp", host: bytes.subarray(4, 8).join("."), port };
-  const groups = Array.from({ length: 8 }, (_, i) => view.getUint16(8 + 2 * i));
-  const isMapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
-  if (isMapped) return { transport: "tcp", host: bytes.subarray(20, 24).join("."), port };
-  return { transport: "tcp", host: shortIPv6(groups), port };
+  const host = ipText(family === AF_INET ? bytes.subarray(4, 8) : bytes.subarray(8, 24));
+  return { transport: "tcp", host, port };
 }
 
 function start(bytes: Uint8Array<ArrayBuffer>, family: number, port: number): void {
@@ -58,20 +56,4 @@ function encodePath(path: string): SocketAddress {
   new DataView(bytes.buffer).setUint16(0, AF_UNIX, true);
   bytes.set(text, 2);
   return { family: AF_UNIX, bytes };
-}
-
-function ipv6Bytes(host: string): number[] {
-  if (host === "") return new Array(16).fill(0);
-  // URLs know every way to write one, and give eight groups at most, with one gap.
-  const [left = "", right] = new URL(`http://[${host}]`).hostname.slice(1, -1).split("::");
-  const groupsOf = (text: string): number[] =>
-    text === "" ? [] : text.split(":").map((it) => parseInt(it, 16));
-  const [head, tail] = [groupsOf(left), groupsOf(right ?? "")];
-  const groups = [...head, ...new Array(8 - head.length - tail.length).fill(0), ...tail];
-  return groups.flatMap((group) => [group >> 8, group & 0xff]);
-}
-
-/** In the short form of RFC 5952. */
-function shortIPv6(groups: readonly number[]): string {
-  return new URL(`http://[${groups.map((it) => it.toString(16)).join(":")}]`).hostname.slice(1, -1);
 }
