@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { canonicalServerName, sentServerName, whyNoServerName, wildcardOf } from "../../lib/core/server_name.ts";
+import {
+  canonicalServerName,
+  sentServerName,
+  whyNoServerName,
+  wildcardOf,
+} from "../../lib/core/server_name.ts";
 
 const NAME = { wildcard: false };
 const PATTERN = { wildcard: true };
