@@ -56,8 +56,11 @@ ${sample}\`\`\`
 
 - **Durations** are \`250ms\`, \`30s\`, \`1m30s\` or \`2h\`, at most \`596h\`; a number without a unit is a fault.
 - **Addresses** are \`127.0.0.1:8001\`, \`example.com:80\`, \`"[::1]:80"\` (in quotes, because of the brackets) or
-  \`unix:/run/web.sock\`. A listener may leave the host out: \`:80\` is all addresses. The relative path of a socket is
-  relative to the file.
+  \`unix:/run/web.sock\`. A listener may leave the host out: \`:80\` is all addresses. The relative path of a socket or
+  of a file is relative to the configuration.
+- **Ranges of IP addresses** are \`10.0.0.0/8\`, \`"2001:db8::/32"\` or one address.
+- **Server names** are \`www.example.com\`, in any case; where a pattern may stand, \`"*.example.com"\` (in quotes, because of the
+  star) are the names below it.
 - **Names** have letters, digits and \`. _ - : /\`, at most 128, and begin with a letter or digit.
 - **YAML** is used plainly: one document, maps, lists and values, without anchors, aliases, tags or keys that stand twice.
 
@@ -70,8 +73,9 @@ balancer.yaml:9:16 pools.web.algorithm: unknown algorithm "fastest"; use round_r
 balancer.yaml:12:26 pools.web.health_check.timeout: 5 is not a duration; add the unit, as 5s or 5ms
 \`\`\`
 
-Among the faults are those that only the files of the machine can tell: a token that is missing or too short, a file of sessions
-or a Unix socket in a folder that is missing or may not be written. A start and a reload check the same.
+Among the faults are those that only the files of the machine can tell: a token that is missing or too short, a certificate that
+has expired or does not belong to its key, a file of sessions or a Unix socket in a folder that is missing or may not be written. A
+start and a reload check the same. A certificate that expires within 14 days, and a private key that others may read, are noted.
 
 A note is about something that is allowed, but probably not meant:
 
@@ -110,28 +114,43 @@ pools:
 - \`random_two\`: of two that are drawn by lot, the one with fewer sessions for its weight.
 - \`random\`: drawn by lot, by weight.
 - \`first\`: the first of the list that has room; so the others are used when its \`max_connections\` are reached.
-- \`maglev\`: by the client's address: the same client has the same backend, and few clients change theirs when a backend
-  comes or goes.
+- \`maglev\`: by the client's address, or by the server name that it asks for: the same client has the same backend, and few
+  clients change theirs when a backend comes or goes.
 `;
 
 /** The reference as Markdown, in the form that \`deno fmt\` gives it. */
 export function configurationReference(): string {
-  return INTRODUCTION + sections([], configJsonSchema()).join("");
+  return INTRODUCTION + sections([], configJsonSchema(), new Map()).join("");
 }
 
-/** The table of a map, and after it those of the maps in it; nothing for a value that is none. */
-function sections(path: readonly string[], schema: Schema): string[] {
+/**
+ * The table of a map, and after it those of the maps in it; nothing for a value that is none.
+ *
+ * @param headings How often each heading has stood before: its link has that number.
+ */
+function sections(path: readonly string[], schema: Schema, headings: Map<string, number>): string[] {
   if (schema.properties === undefined) return [];
   const entries = Object.entries(schema.properties);
-  const rows = entries.map(([key, it]) => [
-    code(key),
-    mapOf(it) === undefined ? kind(it) : `[${kind(it)}](#${key})`,
-    schema.required?.includes(key) ? "needed" : written(it.default),
-    (it.description ?? "").replaceAll("|", "\\|"),
-  ]);
+  const inner: string[] = [];
+  const rows = entries.map(([key, it]) => {
+    const type = mapOf(it) === undefined ? kind(it) : `[${kind(it)}](#${linkTo(key, headings)})`;
+    inner.push(...sections([...path, key], mapOf(it) ?? {}, headings));
+    return [
+      code(key),
+      type,
+      schema.required?.includes(key) ? "needed" : written(it.default),
+      (it.description ?? "").replaceAll("|", "\\|"),
+    ];
+  });
   const heading = `${"#".repeat(Math.max(path.length, 1) + 1)} ${path.at(-1) ?? "The whole file"}`;
-  const own = `\n${heading}\n\n${markdownTable([["Key", "Type", "Default", "Meaning"], ...rows])}`;
-  return [own, ...entries.flatMap(([key, it]) => sections([...path, key], mapOf(it) ?? {}))];
+  return [`\n${heading}\n\n${markdownTable([["Key", "Type", "Default", "Meaning"], ...rows])}`, ...inner];
+}
+
+/** Where a heading is that stands next: the second of the same text is `tls-1`. */
+function linkTo(heading: string, headings: Map<string, number>): string {
+  const before = headings.get(heading) ?? 0;
+  headings.set(heading, before + 1);
+  return before === 0 ? heading : `${heading}-${before}`;
 }
 
 /** The map with fixed keys that a value is, or that its items or its entries are. */

@@ -14,18 +14,12 @@ import {
 } from "../core/address.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Path } from "./document.ts";
+import type { PathFault } from "./findings.ts";
 import { CHECK_TYPES, EXPECT_FORMS, typeOfCheckKey } from "./health_check_schema.ts";
-import { asList, asMap, parsedAddress } from "./loose.ts";
+import { asList, asMap, isMap, parsedAddress } from "./loose.ts";
 import { absolute, overlap } from "./overlaps.ts";
 import { ALGORITHMS } from "./pool_schema.ts";
-
-/** A fault whose place is still to be looked up. */
-export interface PathFault {
-  readonly path: Path;
-  readonly message: string;
-  /** True: the key is wrong where it is, whatever its value. */
-  readonly atKey?: boolean;
-}
+import { listenerTlsFaults, poolTlsFaults } from "./tls_checks.ts";
 
 /** @param folder What relative paths are relative to. */
 export function crossChecks(document: unknown, folder: string): PathFault[] {
@@ -33,16 +27,13 @@ export function crossChecks(document: unknown, folder: string): PathFault[] {
   const pools = asMap(asMap(document).pools);
   const faults: PathFault[] = [];
 
-  const poolNames = Object.keys(pools);
   listeners.forEach((listener, i) => {
-    const pool = asMap(listener).pool;
-    if (typeof pool !== "string" || poolNames.length === 0 || poolNames.includes(pool)) return;
-    const near = nearest(pool, poolNames);
-    const hint = near === undefined ? `use ${poolNames.join(", ")}` : `did you mean ${near}?`;
-    faults.push({
-      path: ["listeners", i, "pool"],
-      message: `there is no pool ${JSON.stringify(pool)}; ${hint}`,
-    });
+    // What is no map is a fault of its own.
+    if (!isMap(listener)) return;
+    faults.push(
+      ...poolNameFaults(listener, Object.keys(pools), ["listeners", i]),
+      ...listenerTlsFaults(listener, ["listeners", i]),
+    );
   });
 
   const admin = asMap(asMap(document).admin);
@@ -59,8 +50,33 @@ export function crossChecks(document: unknown, folder: string): PathFault[] {
       ...repeatedUses(backends.map((it, i) => useOf(it, "address", [...path, i], parseDialAddress))),
       ...hashKeyFaults(asMap(pool), ["pools", name]),
       ...initialFaults(asMap(pool), ["pools", name]),
+      ...poolTlsFaults(asMap(pool), ["pools", name]),
       ...checkTypeFaults(asMap(asMap(pool).health_check), ["pools", name, "health_check"]),
     );
+  }
+  return faults;
+}
+
+/** The pools that a listener and its routes name have to be there; and it needs one at all. */
+function poolNameFaults(
+  listener: Record<string, unknown>,
+  poolNames: readonly string[],
+  path: Path,
+): PathFault[] {
+  const { pool, routes } = listener;
+  const uses = [
+    { at: [...path, "pool"], pool },
+    ...asList(routes).map((route, i) => ({ at: [...path, "routes", i, "pool"], pool: asMap(route).pool })),
+  ];
+  const faults = uses.flatMap(({ at, pool }): PathFault[] => {
+    if (typeof pool !== "string" || poolNames.length === 0 || poolNames.includes(pool)) return [];
+    const near = nearest(pool, poolNames);
+    const hint = near === undefined ? `use ${poolNames.join(", ")}` : `did you mean ${near}?`;
+    return [{ path: at, message: `there is no pool ${JSON.stringify(pool)}; ${hint}` }];
+  });
+  const hasNoRoutes = routes === undefined || (Array.isArray(routes) && routes.length === 0);
+  if (pool === undefined && hasNoRoutes) {
+    faults.push({ path: [...path, "pool"], message: "missing; name one of the pools" });
   }
   return faults;
 }

@@ -1,6 +1,6 @@
 /** What of a configuration an engine cannot do. Pure. */
 
-import type { PathFault } from "./cross_checks.ts";
+import type { PathFault } from "./findings.ts";
 import { type EngineChoice, type EngineName, ENGINES } from "./engine_names.ts";
 import { DEFAULT_KEEPALIVE } from "./keepalive_schema.ts";
 import { asList, asMap } from "./loose.ts";

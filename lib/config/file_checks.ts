@@ -1,6 +1,6 @@
 /**
  * What only the files of this machine can tell about a configuration, looked at without starting anything: the token, the file
- * of session records, the folders and paths of Unix sockets.
+ * of session records, certificates and keys, the folders and paths of Unix sockets.
  *
  * Works on the plain document, as cross_checks.ts does, so that these faults are reported together with all others. What
  * cannot be tried because the program has not the permission is passed over.
@@ -11,8 +11,9 @@ import { parseDialAddress, parseListenAddress, UNIX_PATH_MAX_BYTES } from "../co
 import { RunError } from "../core/errors.ts";
 import { whyNoLogFile, whyNoNewFile } from "../core/log_file.ts";
 import { standardStreamOf } from "../core/standard_stream.ts";
-import type { PathFault } from "./cross_checks.ts";
+import type { Findings, PathFault } from "./findings.ts";
 import type { Path } from "./document.ts";
+import { type KeyFiles, readKeyFiles } from "./key_files.ts";
 import { asList, asMap, parsedAddress } from "./loose.ts";
 import { readToken } from "./token_file.ts";
 
@@ -20,16 +21,16 @@ import { readToken } from "./token_file.ts";
 const STEP_IN_BYTES = 4;
 
 /**
- * The faults of a document.
+ * The faults and notes of a document.
  *
  * @param folder What its relative paths are relative to.
  * @param file Its own path; undefined when it is no file.
  */
-export async function fileFaults(
+export async function fileFindings(
   document: unknown,
   folder: string,
   file: string | undefined,
-): Promise<PathFault[]> {
+): Promise<Findings> {
   const { admin, log, listeners, pools } = asMap(document);
   const { token_file: tokenFile, listen: adminListen } = asMap(admin);
   const checks: Promise<PathFault[]>[] = [
@@ -48,7 +49,41 @@ export async function fileFaults(
       })
     ),
   ];
-  return (await Promise.all(checks)).flat();
+  const nowMs = Date.now();
+  const keys = await Promise.all(keyFilesIn(document, folder).map((it) => readKeyFiles(it, nowMs)));
+  return {
+    faults: [...(await Promise.all(checks)).flat(), ...keys.flatMap(({ faults }) => faults)],
+    notes: keys.flatMap(({ notes }) => notes),
+  };
+}
+
+/** A pair of which one path is missing or none is a fault without looking at the other. */
+function keyFilesIn(document: unknown, folder: string): KeyFiles[] {
+  const { listeners, pools } = asMap(document);
+  const pairIn = (value: unknown, path: Path): KeyFiles["pairs"] => {
+    const { cert, key } = asMap(value);
+    return isPath(cert) && isPath(key)
+      ? [{ path, cert: resolve(folder, cert), key: resolve(folder, key) }]
+      : [];
+  };
+  const authoritiesIn = (ca: unknown, path: Path): KeyFiles["authorities"] => {
+    return isPath(ca) ? { path, ca: resolve(folder, ca) } : undefined;
+  };
+  return [
+    ...asList(listeners).map((listener, i): KeyFiles => {
+      const path = ["listeners", i, "tls"];
+      const { certificates, client_ca } = asMap(asMap(listener).tls);
+      return {
+        pairs: asList(certificates).flatMap((it, j) => pairIn(it, [...path, "certificates", j])),
+        authorities: authoritiesIn(client_ca, [...path, "client_ca"]),
+      };
+    }),
+    ...Object.entries(asMap(pools)).map(([name, pool]): KeyFiles => {
+      const path = ["pools", name, "tls"];
+      const { tls } = asMap(pool);
+      return { pairs: pairIn(tls, path), authorities: authoritiesIn(asMap(tls).ca, [...path, "ca"]) };
+    }),
+  ];
 }
 
 async function checked(path: Path, why: Promise<string | undefined>): Promise<PathFault[]> {

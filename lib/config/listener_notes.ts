@@ -1,8 +1,9 @@
 /** What a listener may say but probably does not get. */
 
-import type { PathFault } from "./cross_checks.ts";
+import type { PathFault } from "./findings.ts";
 import type { EngineName } from "./engine_names.ts";
-import { type Config, DEFAULT_BACKLOG } from "./schema.ts";
+import { DEFAULT_BACKLOG } from "./listener_schema.ts";
+import type { Config } from "./schema.ts";
 
 /** What Linux allows since 5.4 unless it is told otherwise; before it was 128. */
 const USUAL_SOMAXCONN = 4096;

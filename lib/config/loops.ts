@@ -1,7 +1,8 @@
 /** Backends that are this balancer itself: each session would come back to it, and back again. */
 
 import { absolute, arrivesAt } from "./overlaps.ts";
-import type { PathFault } from "./cross_checks.ts";
+import type { PathFault } from "./findings.ts";
+import { poolsOf } from "./listener_schema.ts";
 import type { CheckedConfig } from "./schema.ts";
 
 /**
@@ -24,14 +25,18 @@ export function loopNotes(
     if (seen.has(pool)) return false;
     seen.add(pool);
     return (pools[pool]?.backends ?? []).some((backend) => {
-      return listenersAt(backend).some((listener) => comesTo(listener.pool, target, seen));
+      return listenersAt(backend).some((listener) =>
+        poolsOf(listener).some((it) => comesTo(it, target, seen))
+      );
     });
   };
   return Object.entries(pools).flatMap(([name, { backends }]) =>
     backends.flatMap((backend, i) => {
-      const listener = listenersAt(backend).find(({ pool }) => comesTo(pool, name, new Set()));
+      const listener = listenersAt(backend).find((it) => {
+        return poolsOf(it).some((pool) => comesTo(pool, name, new Set()));
+      });
       if (listener === undefined) return [];
-      const message = listener.pool === name
+      const message = poolsOf(listener).includes(name)
         ? `this backend is the listener ${listener.name} itself; each of its sessions would come back, without end`
         : `this backend is the listener ${listener.name}, from where sessions come back to this pool, without end`;
       return [{ path: ["pools", name, "backends", i], message }];

@@ -2,10 +2,12 @@
 
 import type { Address } from "../core/address.ts";
 
+export function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 export function asMap(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? value as Record<string, unknown>
-    : {};
+  return isMap(value) ? value : {};
 }
 
 export function asList(value: unknown): unknown[] {

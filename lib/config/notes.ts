@@ -1,10 +1,11 @@
 /** What a configuration may say but probably does not mean. */
 
 import { formatDuration } from "../core/duration.ts";
-import type { PathFault } from "./cross_checks.ts";
+import type { PathFault } from "./findings.ts";
 import { loopNotes } from "./loops.ts";
 import type { PoolConfig } from "./pool_schema.ts";
 import type { CheckedConfig } from "./schema.ts";
+import { tlsNotes } from "./tls_notes.ts";
 
 /** More threads than this a core only wait for each other, and each holds memory and descriptors. */
 const SENSIBLE_WORKERS_A_CORE = 4;
@@ -20,6 +21,7 @@ export function notesOn(config: CheckedConfig, folder: string): PathFault[] {
   });
   return [
     ...onPools,
+    ...tlsNotes(config),
     ...loopNotes(config, folder),
     ...workerNotes(config.workers, navigator.hardwareConcurrency),
   ];

@@ -3,7 +3,8 @@
 import { dirname } from "node:path";
 import type { z } from "zod";
 import { InputError } from "../core/errors.ts";
-import { crossChecks, type PathFault } from "./cross_checks.ts";
+import { crossChecks } from "./cross_checks.ts";
+import type { Findings, PathFault } from "./findings.ts";
 import {
   type Fault,
   NO_VARIABLES,
@@ -29,6 +30,8 @@ export class ConfigError extends InputError {
   }
 }
 
+const NOTHING: Findings = { faults: [], notes: [] };
+
 /** A text that was read, before it is decided whether it is a configuration: other faults may be found elsewhere. */
 export interface Draft {
   /** The plain document, of whatever shape. */
@@ -40,7 +43,7 @@ export interface Draft {
    *
    * @throws {ConfigError} with every fault that was found, here and elsewhere.
    */
-  finish(more: readonly PathFault[], engineOf?: EngineOf): Config;
+  finish(more?: Findings, engineOf?: EngineOf): Config;
 }
 
 /**
@@ -50,7 +53,7 @@ export interface Draft {
  * @throws {ConfigError} with every fault that was found.
  */
 export function parseConfig(text: string, file: string): Config {
-  return draftConfig(text, file).finish([]);
+  return draftConfig(text, file).finish();
 }
 
 /**
@@ -75,7 +78,7 @@ export function draftConfig(text: string, file: string): Draft {
   return {
     document: document.value,
     describe: (path, message) => formatFault(file, placed({ path, message }, document)),
-    finish: (more, engineOf = engineAsked) => {
+    finish: (more = NOTHING, engineOf = engineAsked) => {
       // What could not be read has no content to complain about.
       const isNewPlace = (fault: Fault): boolean =>
         !document.faults.some((it) => formatPlace(it) === formatPlace(fault));
@@ -83,7 +86,7 @@ export function draftConfig(text: string, file: string): Draft {
         ...document.faults,
         ...[
           ...found,
-          ...[...more, ...engineFaults(document.value, engineOf)].filter(({ path }) =>
+          ...[...more.faults, ...engineFaults(document.value, engineOf)].filter(({ path }) =>
             !areVariables.has(formatPath(path))
           ),
         ].map((fault) => placed(fault, document)).filter(isNewPlace),
@@ -96,6 +99,7 @@ export function draftConfig(text: string, file: string): Draft {
           ...notesOnListeners(data.listeners, engine),
           ...notesOn(data, dirname(file)),
           ...engineNotes(data, engine),
+          ...more.notes,
         ].map((note) => placed(note, document)),
       );
       return { ...data, notes: notes.map((note) => formatNote(file, note)) };

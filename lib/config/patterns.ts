@@ -52,5 +52,23 @@ export const IP_PATTERN = `^(?!0\\.0\\.0\\.0$|[0:]+$|${LINK_LOCAL})(?:${IPV4}|${
 /** As {@linkcode parseSubnet}, which alone knows whether it begins at its first address. */
 export const SUBNET_PATTERN = `^${IPV4}/(?:3[0-2]|[12]?\\d)(?::(?!0+$)${PORT})?$`;
 
+/** As {@linkcode parseIPRange}, which alone knows whether it begins at its first address and is no IPv4 written as IPv6. */
+export const IP_RANGE_PATTERN =
+  `^(?:${IPV4}(?:/(?:3[0-2]|[12]?\\d))?|${IPV6}(?:/(?:12[0-8]|1[01]\\d|[1-9]?\\d))?)$`;
+
+/** As {@linkcode whyNoServerName}: at most 253 characters, the last label no number. */
+function serverNamePattern(prefix: string): string {
+  const isNumber = "(?:[^.]*\\.)*(?:\\d+|0[xX][0-9a-fA-F]*)\\.?$";
+  return `^(?=.{1,253}\\.?$)(?!${isNumber})${prefix}${LABEL}(?:\\.${LABEL})*\\.?$`;
+}
+
+export const SERVER_NAME_PATTERN = serverNamePattern("");
+
+/** With `*` for the first label, too. */
+export const SERVER_NAMES_PATTERN = serverNamePattern("(?:\\*\\.)?");
+
+/** A name of ALPN, as far as it is printable. */
+export const PROTOCOL_PATTERN = "^[\\x21-\\x7e]{1,255}$";
+
 /** A range of HTTP statuses, as `200-399`. */
 export const STATUS_RANGE_PATTERN = "^[1-5]\\d{2}-[1-5]\\d{2}$";

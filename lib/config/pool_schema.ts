@@ -16,11 +16,12 @@ import {
   subnet,
 } from "./fields.ts";
 import { healthCheck } from "./health_check_schema.ts";
+import { poolTls, sendProxyProtocol } from "./tls_schema.ts";
 
 export { type AlgorithmName, ALGORITHMS } from "./algorithm_names.ts";
 
 /** What maglev can tell sessions apart by. */
-const HASH_KEYS = ["source_ip", "source_address"] as const;
+const HASH_KEYS = ["source_ip", "source_address", "sni"] as const;
 
 const address = dialAddress("Whom to dial: host:port, [v6]:port or unix:/path.");
 
@@ -81,7 +82,7 @@ export const pool = section("a pool", {
   hash_key: choice(
     "hash key",
     HASH_KEYS,
-    "Algorithm maglev: which sessions have the same backend: those of one IP address, or of one address and port.",
+    "Algorithm maglev: which sessions have the same backend: those of one IP address, of one address and port, or of one server name (SNI; without one, of one IP address).",
   ).prefault("source_ip"),
   backends: z.array(backend, refuse("a list", "list the backends, as - 127.0.0.1:8001"))
     .min(1, { error: "empty; list at least one backend, as - 127.0.0.1:8001" })
@@ -111,6 +112,13 @@ export const pool = section("a pool", {
       "Engine epoll: the local addresses of dials, in turn; a backend of the other family is dialled without. Empty: the system chooses.",
   }).prefault([]),
   queue: queue.meta({ description: "Where sessions wait while all backends are full." }).prefault({}),
+  send_proxy_protocol: sendProxyProtocol
+    .meta({
+      description:
+        "The header of the PROXY protocol that tells backends the address of the client; before TLS.",
+    }).prefault("none"),
+  tls: poolTls.meta({ description: "TLS to backends, health checks included; without it there is none." })
+    .optional(),
   initial: choice(
     "state",
     ["up", "down"],
@@ -142,6 +150,8 @@ export const pool = section("a pool", {
   retries: it.retries,
   source: it.source,
   queue: it.queue,
+  sendProxyProtocol: it.send_proxy_protocol,
+  tls: it.tls,
   initial: it.initial,
   healthCheck: it.health_check,
   outlierDetection: it.outlier_detection,

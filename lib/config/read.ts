@@ -1,14 +1,13 @@
 /** A configuration file from disk; whatever keeps it from being read is one plain sentence. */
 
-import { dirname, resolve } from "node:path";
-import { type Address, formatAddress } from "../core/address.ts";
+import { dirname } from "node:path";
 import { chunks } from "../core/connection.ts";
 import { InputError, reasonOf } from "../core/errors.ts";
 import { standardStreamOf } from "../core/standard_stream.ts";
+import { withPathsFrom } from "./based_paths.ts";
 import type { Path } from "./document.ts";
 import type { EngineOf } from "./engine_checks.ts";
-import { fileFaults } from "./file_checks.ts";
-import { isName } from "./fields.ts";
+import { fileFindings } from "./file_checks.ts";
 import { draftConfig } from "./parse.ts";
 import type { Config } from "./schema.ts";
 
@@ -51,7 +50,7 @@ export async function readPlacedConfig(
   const [folder, name] = isStdin ? [".", STDIN] : [dirname(path), path];
   const draft = draftConfig(await readText(path, name), name);
   const config = draft.finish(
-    checksFiles ? await fileFaults(draft.document, folder, isStdin ? undefined : path) : [],
+    checksFiles ? await fileFindings(draft.document, folder, isStdin ? undefined : path) : undefined,
     engineOf,
   );
   return { config: withPathsFrom(folder, config), describe: (at, message) => draft.describe(at, message) };
@@ -60,37 +59,6 @@ export async function readPlacedConfig(
 /** Whether this is how people say stdin. */
 export function readsStdin(path: string): boolean {
   return path === "-" || standardStreamOf(path) === "stdin";
-}
-
-/** Relative paths in a configuration are relative to its file, wherever the program was started. */
-function withPathsFrom(folder: string, config: Config): Config {
-  const based = (address: Address): Address => {
-    return address.transport === "unix" ? { ...address, path: resolve(folder, address.path) } : address;
-  };
-  // What has no name is called by its address. A relative path that could not be given as a name becomes absolute there too.
-  const nameOf = (name: string, address: Address): string => {
-    return isName(name) || name !== formatAddress(address) ? name : formatAddress(based(address));
-  };
-  const pools = Object.entries(config.pools).map(([poolName, pool]) => {
-    const backends = pool.backends.map(({ address, name, ...backend }) => {
-      return { ...backend, name: nameOf(name, address), address: based(address) };
-    });
-    return [poolName, { ...pool, backends }];
-  });
-  const listeners = config.listeners.map(({ listen, name, ...listener }) => {
-    return { ...listener, name: nameOf(name, listen), listen: based(listen) };
-  });
-  const { admin, log } = config;
-  return {
-    ...config,
-    listeners,
-    pools: Object.fromEntries(pools),
-    admin: admin === undefined ? undefined : {
-      listen: based(admin.listen),
-      tokenFile: admin.tokenFile === undefined ? undefined : resolve(folder, admin.tokenFile),
-    },
-    log: log.file === undefined ? log : { ...log, file: resolve(folder, log.file) },
-  };
 }
 
 async function readText(path: string, name: string): Promise<string> {

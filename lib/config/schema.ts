@@ -7,73 +7,14 @@
  */
 
 import { z } from "zod";
-import { formatAddress } from "../core/address.ts";
 import { zoneOf } from "../core/zone.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../core/log.ts";
-import {
-  choice,
-  count,
-  duration,
-  filePath,
-  listenAddress,
-  name,
-  refuse,
-  refuseTruth,
-  section,
-} from "./fields.ts";
-import { keepalive } from "./keepalive_schema.ts";
+import { choice, duration, filePath, listenAddress, name, refuse, refuseTruth, section } from "./fields.ts";
 import { CONFINEMENTS, ENGINES } from "./engine_names.ts";
+import { listener } from "./listener_schema.ts";
 import { pool } from "./pool_schema.ts";
 
 export { ALGORITHMS } from "./pool_schema.ts";
-
-/** Connections that wait to be accepted, where the configuration does not say. */
-export const DEFAULT_BACKLOG = 4096;
-
-const listener = section("a listener", {
-  name: name("How logs and metrics call it; by default its address.").optional(),
-  listen: listenAddress(
-    "Where to accept connections: host:port, [v6]:port, :port (all addresses) or unix:/path.",
-  ),
-  pool: z.string({
-    error: ({ input }) => {
-      if (typeof input === "number") {
-        return `${input} is not the name of a pool; write a name of digits in quotes`;
-      }
-      return refuse("the name of a pool", "name one of the pools").error({ input });
-    },
-  })
-    .meta({ title: "name of a pool", description: "The pool that its sessions go to." }),
-  max_connections: count(
-    0,
-    1_000_000,
-    "Sessions at once, over all workers; 0 is no limit. At the limit accepting pauses.",
-  )
-    .prefault(0),
-  backlog: count(
-    1,
-    65_535,
-    "Connections that the kernel keeps waiting until they are accepted. Linux cuts it to net.core.somaxconn; with the engine runtime a Unix socket has 1024.",
-  ).prefault(DEFAULT_BACKLOG),
-  keepalive,
-  idle_timeout: duration("Ends a session when no byte moved in either direction for so long; 0s is never.")
-    .prefault("10m"),
-  half_close_timeout: duration(
-    "Ends a session when one direction has ended and the other stays silent for so long; 0s is never.",
-  )
-    .prefault("1m"),
-  max_session_duration: duration("Ends a session this long after it began; 0s is never.").prefault("0s"),
-}).transform((it) => ({
-  name: it.name ?? formatAddress(it.listen),
-  listen: it.listen,
-  pool: it.pool,
-  maxConnections: it.max_connections,
-  backlog: it.backlog,
-  keepalive: it.keepalive,
-  idleTimeoutMs: it.idle_timeout,
-  halfCloseTimeoutMs: it.half_close_timeout,
-  maxSessionDurationMs: it.max_session_duration,
-}));
 
 const log = section("log", {
   level: choice("level", LOG_LEVELS, "The least level that is written.").prefault("info"),

@@ -125,7 +125,8 @@ function layOut(
       row: use({ kind: "pool", name }),
       name,
       algorithm: pool.algorithm,
-      hashKey: pool.hashKey,
+      // A session without a server name goes by its source; no session has one yet.
+      hashKey: pool.hashKey === "sni" ? "source_ip" : pool.hashKey,
       backends: pool.backends.map((backend): Backend => ({
         row: use(backendKey(name, backend.name)),
         name: backend.name,
@@ -173,8 +174,8 @@ export function backendKey(pool: string, backend: string): RowKey<"backend"> {
 }
 
 /** A configuration was checked: its listeners name pools that it has. */
-function rowOf(pool: string, rows: ReadonlyMap<string, PoolRow>): PoolRow {
-  const row = rows.get(pool);
+function rowOf(pool: string | undefined, rows: ReadonlyMap<string, PoolRow>): PoolRow {
+  const row = pool === undefined ? undefined : rows.get(pool);
   if (row === undefined) throw new RangeError(`Cannot lay out a listener: there is no pool ${pool}`);
   return row;
 }

@@ -5,22 +5,39 @@
  */
 
 import { isName } from "../config/fields.ts";
+import type { ListenerConfig } from "../config/listener_schema.ts";
 import type { PoolConfig } from "../config/pool_schema.ts";
 import type { Config } from "../config/schema.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import { formatDuration } from "../core/duration.ts";
+import { formatIPRange } from "../core/ip_range.ts";
 import { formatSubnet } from "../core/subnet.ts";
 
-/** What `GET /api/config` answers. It holds no secret: a token stands in a file of its own, of which only the path is shown. */
-export function shownConfig({ notes: _, pools, ...config }: Config): unknown {
+/** What `GET /api/config` answers. It holds no secret: tokens and private keys stand in files of their own, of which only the paths are shown. */
+export function shownConfig({ notes: _, listeners, pools, ...config }: Config): unknown {
   // The names of pools are the user's own.
   const shownPools = Object.entries(pools).map(([name, pool]) => [name, shownPool(pool)]);
-  return { ...shown(config) as Record<string, unknown>, pools: Object.fromEntries(shownPools) };
+  return {
+    listeners: listeners.map(shownListener),
+    pools: Object.fromEntries(shownPools),
+    ...shown(config) as Record<string, unknown>,
+  };
 }
 
-function shownPool({ hashKey, healthCheck, within, ...pool }: PoolConfig): unknown {
+function shownListener({ proxyProtocol, ...listener }: ListenerConfig): unknown {
+  const from = proxyProtocol?.from.map((source) => source === "unix" ? source : formatIPRange(source));
+  return {
+    ...shown(listener) as Record<string, unknown>,
+    proxy_protocol: from === undefined ? undefined : { from },
+  };
+}
+
+function shownPool({ hashKey, healthCheck, within, sendProxyProtocol, ...pool }: PoolConfig): unknown {
   return {
     ...shown(pool) as Record<string, unknown>,
+    send_proxy_protocol: sendProxyProtocol?.checksum
+      ? sendProxyProtocol
+      : sendProxyProtocol?.version ?? "none",
     within: within.map(formatSubnet),
     // The other algorithms have none, and a file may not say it.
     hash_key: pool.algorithm === "maglev" ? hashKey : undefined,

@@ -1,6 +1,7 @@
 /** What a configuration touches: the one statement from which permissions, and what is given up, are derived. Pure. */
 
 import type { EngineName } from "../config/engine_names.ts";
+import { keyFilesOf } from "../config/key_files.ts";
 import type { Config } from "../config/schema.ts";
 import { type Address, hasName } from "../core/address.ts";
 import type { Subnet } from "../core/subnet.ts";
@@ -62,7 +63,8 @@ export function touchedBy(
       return port === undefined ? within : within.flatMap((subnet) => [subnet, { ...subnet, port }]);
     }),
     // Whether the log ends in the middle of a line is looked at before it is written on.
-    reads: [file, admin?.tokenFile, ...logFiles].filter((path) => path !== undefined),
+    reads: [file, admin?.tokenFile, ...logFiles, ...keyFilesOf(listeners, Object.values(allPools))]
+      .filter((path) => path !== undefined),
     writes: logFiles,
   };
 }

@@ -12,9 +12,13 @@ Deno.test("a minimal file gives the documented defaults", () => {
       name: "127.0.0.1:5678",
       listen: { transport: "tcp", host: "127.0.0.1", port: 5678 },
       pool: "web",
+      routes: [],
+      tls: undefined,
+      proxyProtocol: undefined,
       maxConnections: 0,
       backlog: 4096,
       keepalive: { idleMs: 60_000, intervalMs: 10_000, count: 6 },
+      handshakeTimeoutMs: 5_000,
       idleTimeoutMs: 600_000,
       halfCloseTimeoutMs: 60_000,
       maxSessionDurationMs: 0,
@@ -34,6 +38,8 @@ Deno.test("a minimal file gives the documented defaults", () => {
         retries: 2,
         source: [],
         queue: { size: 0, timeoutMs: 5_000 },
+        sendProxyProtocol: undefined,
+        tls: undefined,
         healthCheck: undefined,
         outlierDetection: { consecutiveFailures: 0, ejectionTimeMs: 30_000, maxEjectedPercent: 50 },
         slowStartMs: 0,
@@ -60,7 +66,10 @@ Deno.test("a file that says everything otherwise gives what it says", () => {
     `listeners:
   - { name: in, listen: "unix:/run/in.sock", pool: p, max_connections: 7, backlog: 8, idle_timeout: 9s,
       keepalive: { idle: 0s, interval: 9h, count: 1 },
-      half_close_timeout: 10ms, max_session_duration: 11h }
+      half_close_timeout: 10ms, max_session_duration: 11h, handshake_timeout: 8s,
+      proxy_protocol: { from: [unix] }, routes: [{ sni: a.example, alpn: [h2], pool: p }] }
+  - { listen: ":443", pool: p, proxy_protocol: { from: [10.0.0.0/8, "::1"] },
+      tls: { certificates: [{ cert: a.pem, key: a.key }], client_ca: ca.pem, alpn: [h2], min_version: 1.3 } }
 pools:
   p:
     algorithm: maglev
@@ -71,6 +80,8 @@ pools:
     dial_timeout: 0s
     retries: 0
     queue: { size: 10, timeout: 0s }
+    send_proxy_protocol: { version: v2, checksum: true }
+    tls: { ca: ca.pem, server_name: DB.internal, cert: c.pem, key: c.key, alpn: [h2, http/1.1], verify: true }
     health_check: { interval: 100ms, timeout: 20ms, rise: 3, fall: 4, port: 81 }
     outlier_detection: { consecutive_failures: 5, ejection_time: 1m, max_ejected_percent: 100 }
     slow_start: 20s
@@ -94,12 +105,37 @@ reload_drain_timeout: 1m30s
       name: "in",
       listen: { transport: "unix", path: "/run/in.sock" },
       pool: "p",
+      routes: [{ sni: "a.example", alpn: ["h2"], pool: "p" }],
+      tls: undefined,
+      proxyProtocol: { from: ["unix"] },
       maxConnections: 7,
       backlog: 8,
       keepalive: { idleMs: 0, intervalMs: 32_400_000, count: 1 },
+      handshakeTimeoutMs: 8_000,
       idleTimeoutMs: 9_000,
       halfCloseTimeoutMs: 10,
       maxSessionDurationMs: 39_600_000,
+    }, {
+      name: ":443",
+      listen: { transport: "tcp", host: "", port: 443 },
+      pool: "p",
+      routes: [],
+      tls: {
+        certificates: [{ cert: "a.pem", key: "a.key" }],
+        clientCa: "ca.pem",
+        alpn: ["h2"],
+        minVersion: "1.3",
+      },
+      proxyProtocol: {
+        from: [{ network: "10.0.0.0", prefixBits: 8 }, { network: "::1", prefixBits: 128 }],
+      },
+      maxConnections: 0,
+      backlog: 4096,
+      keepalive: { idleMs: 60_000, intervalMs: 10_000, count: 6 },
+      handshakeTimeoutMs: 5_000,
+      idleTimeoutMs: 600_000,
+      halfCloseTimeoutMs: 60_000,
+      maxSessionDurationMs: 0,
     }],
     pools: {
       p: {
@@ -125,6 +161,15 @@ reload_drain_timeout: 1m30s
         retries: 0,
         source: [],
         queue: { size: 10, timeoutMs: 0 },
+        sendProxyProtocol: { version: "v2", checksum: true },
+        tls: {
+          ca: "ca.pem",
+          serverName: "db.internal",
+          cert: "c.pem",
+          key: "c.key",
+          alpn: ["h2", "http/1.1"],
+          verify: true,
+        },
         healthCheck: { type: "tcp", intervalMs: 100, timeoutMs: 20, rise: 3, fall: 4, port: 81 },
         outlierDetection: { consecutiveFailures: 5, ejectionTimeMs: 60_000, maxEjectedPercent: 100 },
         slowStartMs: 20_000,
@@ -145,7 +190,10 @@ reload_drain_timeout: 1m30s
     shutdownDelayMs: 15_000,
     shutdownTimeoutMs: 0,
     reloadDrainTimeoutMs: 90_000,
-    notes: [],
+    notes: [
+      "f:5:86 listeners[0].routes[0].pool: note: what is routed is TLS already, and the pool p has tls, " +
+      "which encrypts it a second time",
+    ],
   });
 });
 

@@ -6,13 +6,18 @@ import {
   DIAL_PATTERN,
   DURATION_PATTERN,
   IP_PATTERN,
+  IP_RANGE_PATTERN,
   LISTEN_PATTERN,
+  SERVER_NAME_PATTERN,
+  SERVER_NAMES_PATTERN,
   SUBNET_PATTERN,
 } from "../../lib/config/patterns.ts";
 import { configJsonSchema } from "../../lib/config/schema.ts";
 import { parseDialAddress, parseListenAddress } from "../../lib/core/address.ts";
 import { parseIPAddress } from "../../lib/core/ip_address.ts";
+import { parseIPRange } from "../../lib/core/ip_range.ts";
 import { parseDurationMs } from "../../lib/core/duration.ts";
+import { whyNoServerName } from "../../lib/core/server_name.ts";
 import { parseSubnet } from "../../lib/core/subnet.ts";
 
 function isParsed(parse: (text: string) => unknown, text: string): boolean {
@@ -30,7 +35,7 @@ function isTooMuch(parse: (text: string) => unknown, text: string): boolean {
     parse(text);
     return false;
   } catch (error) {
-    return /is too long; a duration is at most|has at most 107 bytes|does not begin at its first address/
+    return /is too long; a duration is at most|has at most 107 bytes|does not begin at its first address|is IPv4 written as IPv6/
       .test(String(error));
   }
 }
@@ -100,7 +105,47 @@ const ips = fc.oneof(
   text(["0", ":", "::", "0.0.0.0", "1", "fe80", "10.0.0.5", "%", "ffff", "."]),
 );
 
+const ranges = fc.tuple(
+  fc.oneof(ips, fc.constantFrom("10.0.0.0", "::", "2001:db8::", "::ffff:10.0.0.0")),
+  text(["/", "0", "8", "32", "33", "08", "128", "129", "99", "2", ":", "-"]),
+).map((it) => it.join(""));
+
+const names = fc.oneof(
+  fc.domain(),
+  fc.tuple(fc.constantFrom("*.", ".", "*", "https://"), fc.domain()).map((it) => it.join("")),
+  text([
+    "a",
+    "B-",
+    "_",
+    ".",
+    "0",
+    "1",
+    "0x",
+    "f",
+    "-",
+    "127",
+    "é",
+    "*",
+    "*.",
+    "x".repeat(60),
+    ":",
+    "/",
+    "::1",
+  ]),
+);
+
+/** As the schema reads a name. */
+function nameReader(wildcard: boolean): (name: string) => void {
+  return (name) => {
+    const why = whyNoServerName(name, { wildcard });
+    if (why !== undefined) throw new Error(why);
+  };
+}
+
 const CASES = [
+  ["range of IP addresses", IP_RANGE_PATTERN, parseIPRange, ranges],
+  ["server name", SERVER_NAME_PATTERN, nameReader(false), names],
+  ["server name, or of several", SERVER_NAMES_PATTERN, nameReader(true), names],
   ["IP address", IP_PATTERN, parseIPAddress, ips],
   ["duration", DURATION_PATTERN, parseDurationMs, durations],
   ["address to listen on", LISTEN_PATTERN, parseListenAddress, addresses],

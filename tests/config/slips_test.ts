@@ -68,9 +68,9 @@ Deno.test("a key of another program names the one that is meant", () => {
       ["ip_hash", "write algorithm: maglev"],
       ["leastconn", "write algorithm: least_connections"],
       ["mode", "sockbal relays the bytes of TCP and knows no other mode; leave it out"],
-      ["ssl", "sockbal does not speak TLS; its bytes are passed on as they come"],
-      ["send-proxy", "the PROXY protocol is not supported"],
-      ["acl", "sockbal does not look into what it relays, so it cannot decide by it"],
+      ["ssl", "did you mean tls?"],
+      ["send-proxy", "did you mean send_proxy_protocol?"],
+      ["acl", "sockbal decides by the server name and ALPN of TLS alone, with routes in a listener"],
       ["zzz", "use algorithm, hash_key, backends,"],
     ] as const
   ) {

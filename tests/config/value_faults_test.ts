@@ -12,6 +12,7 @@ import {
 const DURATIONS: [string, (line: string) => string, string][] = [
   ["idle_timeout", withListenerLine, "4:19 listeners[0].idle_timeout"],
   ["half_close_timeout", withListenerLine, "4:25 listeners[0].half_close_timeout"],
+  ["handshake_timeout", withListenerLine, "4:24 listeners[0].handshake_timeout"],
   ["max_session_duration", withListenerLine, "4:27 listeners[0].max_session_duration"],
   ["dial_timeout", withPoolLine, "8:19 pools.web.dial_timeout"],
   ["slow_start", withPoolLine, "8:17 pools.web.slow_start"],
@@ -124,9 +125,9 @@ Deno.test("a word that is not one of the choices is refused with all of them", (
     "8:16 pools.web.algorithm",
     "unknown algorithm 1; use round_robin",
   ]);
-  assertFaults(withPoolLine("algorithm: maglev\n    hash_key: sni"), [
+  assertFaults(withPoolLine("algorithm: maglev\n    hash_key: cookie"), [
     "9:15 pools.web.hash_key",
-    'unknown hash key "sni"; use source_ip, source_address',
+    'unknown hash key "cookie"; use source_ip, source_address, sni',
   ]);
   assertFaults(withPoolLine("when_all_down: pray"), [
     "8:20 pools.web.when_all_down",
@@ -315,7 +316,7 @@ Deno.test("an unknown key names the nearest, or all there are when none is near"
     [
       withPoolLine("xyzzy: 1"),
       "8:5 pools.web.xyzzy",
-      "use algorithm, hash_key, backends, within, dial_timeout, retries, source, queue, initial, health_check, outlier_detection, " +
+      "use algorithm, hash_key, backends, within, dial_timeout, retries, source, queue, send_proxy_protocol, tls, initial, health_check, outlier_detection, " +
       "slow_start, when_all_down, on_backend_down",
     ],
     [

@@ -31,6 +31,16 @@ log: { file: /var/log/sessions.log }
   );
 });
 
+Deno.test("certificates and keys are read, each once, whatever the engine", () => {
+  const text = `listeners:
+  - { listen: ":443", pool: p, tls: { certificates: [{ cert: /a.pem, key: /a.key }], client_ca: /ca.pem } }
+pools: { p: { backends: ["127.0.0.1:1"], tls: { ca: /ca.pem, cert: /both.pem, key: /both.pem } } }
+`;
+  const files = ["/etc/b.yaml", "/a.pem", "/a.key", "/ca.pem", "/both.pem"];
+  assert.deepEqual(touched(text).reads, files);
+  assert.deepEqual(touched(text, "epoll").reads, files);
+});
+
 Deno.test("a log that is a stream touches no file", () => {
   const { reads, writes } = touched(`listeners: [{ listen: ":80", pool: p }]
 pools: { p: { backends: ["127.0.0.1:1"] } }

@@ -1,0 +1,17 @@
+/** What is found about a configuration, by the paths of its keys. */
+
+import type { Path } from "./document.ts";
+
+/** A fault whose place is still to be looked up. */
+export interface PathFault {
+  readonly path: Path;
+  readonly message: string;
+  /** True: the key is wrong where it is, whatever its value. */
+  readonly atKey?: boolean;
+}
+
+/** What is wrong, and what is allowed but probably not meant. */
+export interface Findings {
+  readonly faults: readonly PathFault[];
+  readonly notes: readonly PathFault[];
+}

@@ -1,0 +1,100 @@
+/** A listener of the configuration: where it accepts connections, and which pool its sessions go to. */
+
+import { z } from "zod";
+import { formatAddress } from "../core/address.ts";
+import { count, duration, listenAddress, name, refuse, section } from "./fields.ts";
+import { keepalive } from "./keepalive_schema.ts";
+import { listenerTls, protocols, proxyProtocol, serverNames } from "./tls_schema.ts";
+
+/** Connections that wait to be accepted, where the configuration does not say. */
+export const DEFAULT_BACKLOG = 4096;
+
+function poolName(description: string): z.ZodType<string, string> {
+  return z.string({
+    error: ({ input }) => {
+      if (typeof input === "number") {
+        return `${input} is not the name of a pool; write a name of digits in quotes`;
+      }
+      return refuse("the name of a pool", "name one of the pools").error({ input });
+    },
+  }).meta({ title: "name of a pool", description });
+}
+
+/** What it needs beside its pool is in tls_checks.ts. */
+const route = section("a route", {
+  sni: serverNames(
+    "The server name that a client asks for: www.example.com, or *.example.com for the names below it.",
+  ).optional(),
+  alpn: protocols("Protocols of which a client offers at least one; without any, it may offer what it likes.")
+    .prefault([]),
+  pool: poolName("The pool that such sessions go to."),
+});
+
+/** One listener. */
+export const listener = section("a listener", {
+  name: name("How logs and metrics call it; by default its address.").optional(),
+  listen: listenAddress(
+    "Where to accept connections: host:port, [v6]:port, :port (all addresses) or unix:/path.",
+  ),
+  pool: poolName(
+    "The pool that its sessions go to; beside routes those that none of them matches, which are refused without it.",
+  ).optional(),
+  routes: z.array(route, refuse("a list", 'list routes, as - { sni: "*.example.com", pool: web }'))
+    .meta({
+      description:
+        "Which pool a session goes to by the first message of its TLS (ClientHello), which is passed on as it is: the first route that matches.",
+    }).prefault([]),
+  tls: listenerTls.meta({
+    description: "TLS that ends here; without it its bytes are passed on as they are.",
+  })
+    .optional(),
+  proxy_protocol: proxyProtocol
+    .meta({
+      description: "Takes the address of the client from a header of the PROXY protocol, version 1 or 2.",
+    }).optional(),
+  max_connections: count(
+    0,
+    1_000_000,
+    "Sessions at once, over all workers; 0 is no limit. At the limit accepting pauses.",
+  )
+    .prefault(0),
+  backlog: count(
+    1,
+    65_535,
+    "Connections that the kernel keeps waiting until they are accepted. Linux cuts it to net.core.somaxconn; with the engine runtime a Unix socket has 1024.",
+  ).prefault(DEFAULT_BACKLOG),
+  keepalive,
+  handshake_timeout: duration(
+    "How long a client may take for its PROXY header, its ClientHello and the handshake of TLS together; more than 0s.",
+    1,
+  ).prefault("5s"),
+  idle_timeout: duration("Ends a session when no byte moved in either direction for so long; 0s is never.")
+    .prefault("10m"),
+  half_close_timeout: duration(
+    "Ends a session when one direction has ended and the other stays silent for so long; 0s is never.",
+  )
+    .prefault("1m"),
+  max_session_duration: duration("Ends a session this long after it began; 0s is never.").prefault("0s"),
+}).transform((it) => ({
+  name: it.name ?? formatAddress(it.listen),
+  listen: it.listen,
+  pool: it.pool,
+  routes: it.routes,
+  tls: it.tls,
+  proxyProtocol: it.proxy_protocol,
+  maxConnections: it.max_connections,
+  backlog: it.backlog,
+  keepalive: it.keepalive,
+  handshakeTimeoutMs: it.handshake_timeout,
+  idleTimeoutMs: it.idle_timeout,
+  halfCloseTimeoutMs: it.half_close_timeout,
+  maxSessionDurationMs: it.max_session_duration,
+}));
+
+/** A listener that was checked. */
+export type ListenerConfig = z.output<typeof listener>;
+
+/** The pools that its sessions may go to. */
+export function poolsOf({ pool, routes }: Pick<ListenerConfig, "pool" | "routes">): string[] {
+  return [...new Set([...routes.map((it) => it.pool), ...(pool === undefined ? [] : [pool])])];
+}

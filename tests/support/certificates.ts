@@ -1,0 +1,65 @@
+/** Certificates for tests, made by openssl. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { runCommand } from "./command.ts";
+import { findProgram } from "./packages.ts";
+
+const found = await findProgram("openssl", "openssl");
+
+/** For `ignore` of a test, and for the end of its name. */
+export const noOpenssl = {
+  ignore: "missing" in found,
+  why: "missing" in found ? ` (skipped: ${found.missing})` : "",
+};
+
+/** Paths of a certificate and its key. */
+export interface CertificateFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface CertificateOptions {
+  /** Its subjectAltName; by default `NAME.example`. */
+  readonly names?: readonly string[];
+  /** As `/CN=a/O=b`; by default `/CN=NAME.example`. */
+  readonly subject?: string;
+  /** How long it is valid from now on. */
+  readonly days?: number;
+  /** Who signs it; by default itself. */
+  readonly issuer?: CertificateFiles;
+  /** Whether it may sign others. */
+  readonly isAuthority?: boolean;
+}
+
+/** Makes `NAME.pem` and `NAME.key` in a folder, the key for its owner alone. */
+export async function makeCertificate(
+  folder: string,
+  name: string,
+  options: CertificateOptions = {},
+): Promise<CertificateFiles> {
+  const {
+    names = [`${name}.example`],
+    subject = `/CN=${name}.example`,
+    days = 365,
+    issuer,
+    isAuthority = false,
+  } = options;
+  const files = { cert: join(folder, `${name}.pem`), key: join(folder, `${name}.key`) };
+  await openssl(
+    ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-utf8"],
+    ...["-keyout", files.key, "-out", files.cert, "-days", String(days), "-subj", subject],
+    ...["-addext", `basicConstraints=critical,CA:${isAuthority ? "TRUE" : "FALSE"}`],
+    ...(names.length === 0 ? [] : ["-addext", `subjectAltName=${names.map((it) => `DNS:${it}`).join(",")}`]),
+    ...(issuer === undefined ? [] : ["-CA", issuer.cert, "-CAkey", issuer.key]),
+  );
+  await Deno.chmod(files.key, 0o600);
+  return files;
+}
+
+/** Runs openssl, which has to succeed. */
+export async function openssl(...args: string[]): Promise<void> {
+  assert.ok("path" in found);
+  const { status, stderr } = await runCommand([found.path, ...args]);
+  assert.equal(status, 0, stderr);
+}
