@@ -117,7 +117,8 @@ export interface SessionStatus {
   /** That of its record. */
   readonly id: string;
   readonly listener: string;
-  readonly pool: string;
+  /** Null until it is routed. */
+  readonly pool: string | null;
   readonly client: string;
   /** Null while it waits or dials. */
   readonly backend: string | null;

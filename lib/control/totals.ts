@@ -2,6 +2,7 @@
 
 import { HISTOGRAM_CELLS, viewHistogram } from "../pool/histogram.ts";
 import * as tally from "../pool/tally.ts";
+import { NO_POOL } from "../dataplane/accounts.ts";
 import { END_REASONS, UNSERVED } from "../dataplane/record.ts";
 import type { Totals } from "../admin/operations.ts";
 import type { Departed } from "./leaving.ts";
@@ -38,7 +39,7 @@ export class TotalsBook {
    */
   keepOnly(plans: readonly Plan[], departures: readonly Departed[]): void {
     const listeners = new Set(plans.flatMap((plan) => plan.listeners.map(({ name }) => name)));
-    const pools = new Set(plans.flatMap((plan) => plan.pools.map(({ name }) => name)));
+    const pools = new Set([NO_POOL.name, ...plans.flatMap((plan) => plan.pools.map(({ name }) => name))]);
     const members = plans.flatMap((plan) =>
       plan.pools.flatMap((pool) => pool.backends.map((backend) => ({ pool, backend })))
     );

@@ -6,6 +6,9 @@ import * as tally from "../pool/tally.ts";
 import type { Session } from "./session.ts";
 import { END_REASONS } from "./record.ts";
 
+/** Stands for the pool of sessions that were refused before they had one; no name has parentheses. */
+export const NO_POOL = { name: "(none)" };
+
 export class Accounts {
   readonly #tally = new tally.Tally(END_REASONS.length);
 
@@ -49,7 +52,7 @@ export class Accounts {
   }
 
   #of(session: Session, backend: Backend | undefined): Float64Array {
-    return this.#tally.of(session.listener, session.pool, backend);
+    return this.#tally.of(session.listener, session.pool ?? NO_POOL, backend);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Keepalive } from "../engine/contract.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { ListenerRow, SessionsRow } from "../pool/row.ts";
+import type { GreetingPlan } from "./greeting.ts";
 import type { SessionLimits } from "./timeouts.ts";
 
 /** What all sessions of a listener share. */
@@ -11,7 +12,10 @@ export interface ListenerContext {
   readonly sessionsRow: SessionsRow;
   /** The listener's name. */
   readonly name: string;
-  readonly pool: Pool;
+  /** Where its sessions go that no route leads elsewhere; undefined refuses them. */
+  readonly pool: Pool | undefined;
+  /** Undefined where a session is routed at once. */
+  readonly greeting: GreetingPlan | undefined;
   readonly limits: SessionLimits;
   readonly keepalive: Keepalive;
 }

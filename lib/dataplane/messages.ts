@@ -6,6 +6,7 @@ import type { Keepalive } from "../engine/contract.ts";
 import type { PoolChange, PoolOptions } from "../pool/pool.ts";
 import type { BackendRow, FilesRow, ListenerRow, PoolRow, SessionsRow } from "../pool/row.ts";
 import type { TallyEntry } from "../pool/tally.ts";
+import type { GreetingOptions } from "./greeting_plan.ts";
 import type { ThreadShare } from "../engine/epoll/thread_share.ts";
 import type { EndReason, RecordedSessions, SessionRecord } from "./record.ts";
 import type { SessionLimits } from "./timeouts.ts";
@@ -23,8 +24,10 @@ export interface ListenerOptions {
   readonly alsoAt?: readonly Address[];
   /** Its listening descriptors, for an engine that is given them. */
   readonly sockets?: readonly number[];
-  /** The row of its pool. */
-  readonly pool: PoolRow;
+  /** The row of the pool of sessions that no route leads elsewhere; undefined refuses them. */
+  readonly pool: PoolRow | undefined;
+  /** What is asked of clients before they are routed; undefined where they are routed at once. */
+  readonly greeting?: GreetingOptions;
   /** Whether TLS is opened on either side of its sessions, which needs an engine that can. */
   readonly opensTls?: boolean;
   /** Over all workers; 0 is no limit. */
@@ -73,7 +76,8 @@ export interface PlaneOptions {
 export interface LiveSessionFacts {
   readonly id: string;
   readonly listener: string;
-  readonly pool: string;
+  /** Null until it is routed. */
+  readonly pool: string | null;
   readonly client: string;
   /** Null while it waits or dials. */
   readonly backend: string | null;

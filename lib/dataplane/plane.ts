@@ -7,6 +7,7 @@ import { Pool, type PoolChange } from "../pool/pool.ts";
 import type { BackendRow, PoolRow } from "../pool/row.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
 import { sharedLimiter } from "./limiter.ts";
+import { greetingPlan } from "./greeting_plan.ts";
 import type { ListenerContext } from "./listener_context.ts";
 import type { ThreadEngine } from "./make_engine.ts";
 import {
@@ -62,6 +63,7 @@ export class Plane implements Watched {
     this.#tools = {
       engine,
       clock: this.#clock,
+      sessionIdPrefix: options.sessionIdPrefix,
       onShortage: (session, backend, what) => this.#report.shortage(session, backend, what),
       onFault: (fault) => this.#report.fault(fault),
       onOver: (session) => this.#onOver(session),
@@ -76,7 +78,6 @@ export class Plane implements Watched {
     this.#report = new Report({
       recordSessions,
       tallySessions,
-      idOf: (session) => this.#idOf(session),
       tell,
     });
     const onFailing = ({ row }: { row: BackendRow }): void => tell({ type: "failing", backend: row });
@@ -156,7 +157,7 @@ export class Plane implements Watched {
     const sessions: LiveSessionFacts[] = [];
     for (const session of this.#sessions.all().sort((a, b) => a.activity.startedMs - b.activity.startedMs)) {
       if (sessions.length === limit) break;
-      const facts = factsOf(session, this.#idOf(session));
+      const facts = factsOf(session);
       if (fits(facts, filter)) sessions.push(facts);
     }
     this.#tell({ type: "live_sessions", request, sessions });
@@ -164,7 +165,7 @@ export class Plane implements Watched {
 
   /** Ends one session, and tells whether there was one. */
   endSession(request: number, id: string, reason: EndReason): void {
-    const session = this.#sessions.all().find((it) => this.#idOf(it) === id);
+    const session = this.#sessions.all().find((it) => it.id === id);
     session?.end(reason);
     this.#tell({ type: "session_ended", request, found: session !== undefined });
   }
@@ -190,12 +191,13 @@ export class Plane implements Watched {
   }
 
   #accept(options: ListenerOptions, listener: Listener): Promise<void> {
-    const pool = this.#pools.get(options.pool);
-    if (pool === undefined) {
-      throw new RangeError(`Cannot start listener ${options.name}: there is no pool in row ${options.pool}`);
-    }
     const { row, sessionsRow, name, limits, keepalive, maxConnections } = options;
-    const context = { row, sessionsRow, name, limits, keepalive, pool };
+    const poolAt = (at: PoolRow): Pool => this.#poolAt(at, name);
+    const context = {
+      ...{ row, sessionsRow, name, limits, keepalive },
+      pool: options.pool === undefined ? undefined : poolAt(options.pool),
+      greeting: options.greeting === undefined ? undefined : greetingPlan(options.greeting, poolAt),
+    };
     return listener.accept({
       limiter: sharedLimiter({
         scoreboard: this.#scoreboard,
@@ -212,6 +214,14 @@ export class Plane implements Watched {
     });
   }
 
+  #poolAt(row: PoolRow, listener: string): Pool {
+    const pool = this.#pools.get(row);
+    if (pool === undefined) {
+      throw new RangeError(`Cannot start listener ${listener}: there is no pool in row ${row}`);
+    }
+    return pool;
+  }
+
   #serve(client: ClientSocket, context: ListenerContext, leave: () => void): void {
     const session = new Session(client, context, leave, this.#tools, ++this.#sessionCount);
     this.#sessions.add(session);
@@ -224,10 +234,6 @@ export class Plane implements Watched {
     this.#ledger.giveBack(session.listener.sessionsRow);
     this.#report.over(session);
     if (this.#sessions.size === 0) this.#onIdle?.();
-  }
-
-  #idOf(session: Session): string {
-    return this.#options.sessionIdPrefix + session.number;
   }
 }
 

@@ -16,6 +16,16 @@ export const END_REASONS = [
   "queue_full",
   /** All backends stayed full for as long as the session could wait. */
   "queue_timeout",
+  /** Its peer is none of those from which a PROXY header is expected. */
+  "proxy_refused",
+  /** It did not begin with a PROXY header that is one. */
+  "proxy_invalid",
+  /** Its ClientHello was none, or did not come whole. */
+  "hello_invalid",
+  /** No route leads to a pool. */
+  "no_route",
+  /** The client took too long for its PROXY header, its ClientHello or its TLS. */
+  "handshake_timeout",
   "idle_timeout",
   "half_close_timeout",
   "max_duration",
@@ -51,7 +61,7 @@ export function isRecorded(
 export interface SessionRecord {
   readonly id: string;
   readonly listener: string;
-  /** `ip:port`, or `unix` for a client of a Unix socket. */
+  /** `ip:port`, or `unix` for a client of a Unix socket; the one that a PROXY header names. */
   readonly client: string;
   /** The name of the backend; undefined when none was reached. */
   readonly backend: string | undefined;
@@ -61,8 +71,8 @@ export interface SessionRecord {
   readonly bytes_in: number;
   /** Bytes relayed from backend to client. */
   readonly bytes_out: number;
-  /** The name of the pool. */
-  readonly pool: string;
+  /** The name of the pool; undefined when it was not routed. */
+  readonly pool: string | undefined;
   /** Waiting for a free backend; undefined when it did not wait. */
   readonly queue_ms: number | undefined;
   /** From the first dial until a backend was connected or given up, all attempts together. */
@@ -74,4 +84,12 @@ export interface SessionRecord {
   /** The attempts that failed, as `name: reason`; undefined when none did. */
   readonly failed: readonly string[] | undefined;
   readonly end: EndReason;
+  /** The proxy that sent a PROXY header, as `client`; this and all further fields are missing where there is nothing to say. */
+  readonly via?: string;
+  /** The server that the client asked for by TLS. */
+  readonly server_name?: string;
+  /** The protocol that was agreed upon, or those that the client offers. */
+  readonly alpn?: readonly string[];
+  /** Why it was refused before it was routed, in plain words. */
+  readonly why?: string;
 }

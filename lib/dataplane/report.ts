@@ -14,7 +14,6 @@ export interface ReportOptions {
   readonly recordSessions: RecordedSessions;
   /** Whether the control plane wants to know what sessions add up to. */
   readonly tallySessions: boolean;
-  readonly idOf: (session: Session) => string;
   /** Sends a message to the control plane. */
   readonly tell: (message: FromWorker) => void;
 }
@@ -52,9 +51,9 @@ export class Report {
   /** A session is over. */
   over(session: Session): void {
     this.#accounts?.countSession(session);
-    const { recordSessions, idOf } = this.#options;
+    const { recordSessions } = this.#options;
     if (recordSessions === false) return;
-    const record = recordOf(session, idOf(session));
+    const record = recordOf(session);
     if (isRecorded(record, recordSessions)) this.#records.push(record);
     if (this.#records.length >= MAX_RECORD_BATCH) this.#sendRecords();
   }
@@ -71,7 +70,7 @@ export class Report {
     if (this.#lastTickMs < this.#nextShortageMs) return;
     this.#nextShortageMs = this.#lastTickMs + TELL_AGAIN_MS;
     const address = formatAddress(backend.address);
-    const fields = { pool: session.pool.name, backend: backend.name, address, reason };
+    const fields = { pool: session.pool?.name, backend: backend.name, address, reason };
     this.warn("dials_short", { ...fields, dials: this.#shortDials });
     this.#shortDials = 0;
   }

@@ -26,7 +26,6 @@ export interface FailedDial {
 /** The session for which a backend is searched, and what the search notes in it: a search is forgotten when it is over. */
 export interface Seeker {
   readonly client: ClientSocket;
-  readonly pool: Pool;
   phase: Phase;
   /** Backends dialled. */
   attempts: number;
@@ -49,6 +48,7 @@ export interface Seeker {
 
 export class Search implements DialEvents {
   readonly #seeker: Seeker;
+  readonly #pool: Pool;
   readonly #engine: Engine;
   readonly #clock: CoarseClock;
   /** What `maglev` picks by; 0 for the other algorithms. */
@@ -66,8 +66,9 @@ export class Search implements DialEvents {
   /** Ends what is under way: a dial, a rest, or the wait in line. */
   #cancel: (() => void) | undefined;
 
-  constructor(seeker: Seeker, engine: Engine, clock: CoarseClock, key: number) {
+  constructor(seeker: Seeker, pool: Pool, engine: Engine, clock: CoarseClock, key: number) {
     this.#seeker = seeker;
+    this.#pool = pool;
     this.#engine = engine;
     this.#clock = clock;
     this.#key = key;
@@ -75,7 +76,7 @@ export class Search implements DialEvents {
 
   /** Picks a backend; where none is free, waits for one, if there is something to wait for. */
   pick(): void {
-    const { pool } = this.#seeker;
+    const pool = this.#pool;
     const tried = this.#tried;
     if (tried.length > pool.options.tuning.retries) return this.#seeker.end("dial_failed");
     // A session that comes for the first time gets in line behind those that wait.
@@ -88,9 +89,8 @@ export class Search implements DialEvents {
 
   #queue(): void {
     const seeker = this.#seeker;
-    const { pool, client } = seeker;
-    const { queue } = pool;
-    if (queue === undefined || !pool.hasOther(this.#tried)) return this.#unserved("no_backend");
+    const { queue } = this.#pool;
+    if (queue === undefined || !this.#pool.hasOther(this.#tried)) return this.#unserved("no_backend");
     const joinedMs = this.#clock.exactMs();
     const queued = queue.join(this.#tried, this.#key, joinedMs);
     if (queued === undefined) return this.#unserved("queue_full");
@@ -101,7 +101,7 @@ export class Search implements DialEvents {
       queue.leave(queued);
     };
     void queued.outcome.then((outcome) => this.#guard(() => this.#waited(outcome)));
-    client.hasEnded(() => seeker.phase === "queued").then(
+    seeker.client.hasEnded(() => seeker.phase === "queued").then(
       (hasEnded) => hasEnded && this.#guard(() => queue.halfClosed(queued)),
       () => seeker.clientGone(),
     );
@@ -111,7 +111,7 @@ export class Search implements DialEvents {
   #waited(how: QueueOutcome): void {
     const seeker = this.#seeker;
     // It left just when its turn came. Its end has a reason already.
-    if (seeker.phase !== "queued") return typeof how === "object" ? seeker.pool.release(how) : undefined;
+    if (seeker.phase !== "queued") return typeof how === "object" ? this.#pool.release(how) : undefined;
     this.#cancel?.();
     seeker.phase = "routed";
     if (typeof how === "object") this.#dial(how);
@@ -127,7 +127,7 @@ export class Search implements DialEvents {
    * meanwhile, and takes another backend if one has come by then.
    */
   #restBeforeSame(dials: number): void {
-    const { pool } = this.#seeker;
+    const pool = this.#pool;
     this.#seeker.phase = "routed";
     this.#rest(restBeforeSameMs(dials), () => {
       const picked = pool.take(this.#tried, this.#key) ?? pool.take([], this.#key);
@@ -146,7 +146,7 @@ export class Search implements DialEvents {
 
   #dial(backend: Backend): void {
     const seeker = this.#seeker;
-    const { dialTimeoutMs } = seeker.pool.options.tuning;
+    const { dialTimeoutMs } = this.#pool.options.tuning;
     const nowMs = this.#clock.exactMs();
     seeker.phase = "dialling";
     this.#picked = backend;
@@ -154,7 +154,7 @@ export class Search implements DialEvents {
     if (seeker.attempts++ === 0) this.#firstDialMs = nowMs;
     this.#deadlineMs = dialTimeoutMs === 0 ? Infinity : nowMs + dialTimeoutMs;
     const { address, otherAddresses = [] } = backend;
-    this.#cancel = this.#engine.dial([address, ...otherAddresses], this, seeker.pool.nextSource);
+    this.#cancel = this.#engine.dial([address, ...otherAddresses], this, this.#pool.nextSource);
   }
 
   connected(socket: Socket): void {
@@ -199,7 +199,7 @@ export class Search implements DialEvents {
   }
 
   #giveUp(failed: FailedDial): void {
-    const { pool } = this.#seeker;
+    const pool = this.#pool;
     this.#endDial();
     this.#picked = undefined;
     (this.#seeker.failedDials ??= []).push(failed);
@@ -225,9 +225,9 @@ export class Search implements DialEvents {
       this.#cancel = this.#engine.whenDescriptor(() => this.#guard(again));
       return true;
     }
-    const { retries, dialTimeoutMs } = seeker.pool.options.tuning;
+    const { retries, dialTimeoutMs } = this.#pool.options.tuning;
     const waitedMs = this.#clock.exactMs() - this.#shortSinceMs;
-    const hasOther = this.#tried.length < retries && seeker.pool.hasOther([...this.#tried, picked]);
+    const hasOther = this.#tried.length < retries && this.#pool.hasOther([...this.#tried, picked]);
     const restMs = hasOther ? undefined : shortageRestMs(waitedMs, dialTimeoutMs);
     if (restMs === undefined) return false;
     this.#postponeDial();

@@ -4,12 +4,15 @@
  */
 
 import type { CoarseClock } from "../core/coarse_clock.ts";
+import type { Endpoint } from "../core/endpoint.ts";
 import type { ClientSocket, Direction, Engine, RelayEvents, Socket } from "../engine/contract.ts";
 import type { Backend } from "../pool/backend.ts";
 import type { Pool } from "../pool/pool.ts";
 import { Activity } from "./activity.ts";
+import { type Greeted, Greeting } from "./greeting.ts";
 import type { ListenerContext } from "./listener_context.ts";
 import type { Phase } from "./phase.ts";
+import { prefaceOf } from "./preface.ts";
 import type { EndReason } from "./record.ts";
 import { type FailedDial, Search, type Seeker } from "./search.ts";
 import { overdue } from "./timeouts.ts";
@@ -18,6 +21,8 @@ import { overdue } from "./timeouts.ts";
 export interface SessionTools {
   readonly engine: Engine;
   readonly clock: CoarseClock;
+  /** Put before a session's number, makes its id. */
+  readonly sessionIdPrefix: string;
   /** A dial failed for want of something of this machine, in plain words; told once a session. */
   readonly onShortage: (session: Session, backend: Backend, what: string) => void;
   /** A fault of our own ends this session, and no other. */
@@ -27,7 +32,7 @@ export interface SessionTools {
 }
 
 /** Thousands of these rest in memory at once, so that what all sessions of a listener share is not in each of them. */
-export class Session implements Seeker, RelayEvents {
+export class Session implements Greeted, Seeker, RelayEvents {
   readonly client: ClientSocket;
   /** How it came in. */
   readonly listener: ListenerContext;
@@ -36,8 +41,12 @@ export class Session implements Seeker, RelayEvents {
   /** Counts the sessions of its worker. */
   readonly number: number;
   phase: Phase = "greeting";
-  /** Where it is routed. */
-  pool: Pool;
+  /** Where it is routed; undefined before that. */
+  pool: Pool | undefined;
+  /** What its client said before it was routed; undefined where the listener does not ask. */
+  greeting: Greeting | undefined;
+  /** Why it was refused, in plain words; undefined when it was not. */
+  why: string | undefined;
   /** Whom it is relayed to, and has a slot at; undefined before that. */
   backend: Backend | undefined;
   /** Its connection to {@linkcode backend}. */
@@ -71,27 +80,42 @@ export class Session implements Seeker, RelayEvents {
     this.listener = listener;
     this.leave = leave;
     this.number = number;
-    this.pool = listener.pool;
     this.#tools = tools;
     this.activity = new Activity(tools.clock.exactMs());
   }
 
-  /** Accepted: reads ahead, so that a client that leaves is noticed, and goes to its pool. */
+  /** Accepted: reads ahead, so that a client that leaves is noticed; greets the client where it is asked for, and goes to its pool. */
   begin(): void {
+    const { greeting, pool } = this.listener;
     try {
       this.client.readAhead(this);
-      this.#route(this.listener.pool);
+      if (greeting !== undefined) this.greeting = new Greeting(this, greeting);
+      if (this.greeting !== undefined) this.greeting.begin();
+      else if (pool !== undefined) this.route(pool);
     } catch (fault) {
       this.fault(fault);
     }
   }
 
-  #route(pool: Pool): void {
+  /** It is known where it goes. */
+  route(pool: Pool): void {
     this.phase = "routed";
     this.pool = pool;
     const { engine, clock } = this.#tools;
-    this.#search = new Search(this, engine, clock, pool.keyOf(this.client));
+    const key = pool.keyOf(this.source, this.greeting?.hello?.serverName);
+    this.#search = new Search(this, pool, engine, clock, key);
     this.#search.pick();
+  }
+
+  /** It is not served, for this reason, in plain words. */
+  refuse(reason: EndReason, why: string): void {
+    this.why = why;
+    this.end(reason);
+  }
+
+  /** Its client: the one that a PROXY header names, or the one that has connected. */
+  get source(): Endpoint {
+    return this.greeting?.source ?? this.client.peer;
   }
 
   /** The backend was reached: relays. */
@@ -101,6 +125,8 @@ export class Session implements Seeker, RelayEvents {
     this.backendSocket = socket;
     this.#search = undefined;
     this.phase = "relaying";
+    const introduction = this.pool?.options.introduction;
+    if (introduction !== undefined) socket.preface(prefaceOf(this, introduction));
     this.#tools.engine.relay(this.client, socket, this);
   }
 
@@ -114,7 +140,7 @@ export class Session implements Seeker, RelayEvents {
 
   moved(direction: Direction, bytes: number): void {
     const { activity, backend } = this;
-    if (direction === "out" && activity.bytesOut === 0 && backend !== undefined) this.pool.answered(backend);
+    if (direction === "out" && activity.bytesOut === 0 && backend !== undefined) this.pool?.answered(backend);
     activity.moved(direction, bytes);
   }
 
@@ -137,7 +163,7 @@ export class Session implements Seeker, RelayEvents {
   backendGone(): void {
     // What was closed here is no fault of the backend.
     if (this.phase === "ended") return;
-    if (this.activity.bytesOut === 0 && this.backend !== undefined) this.pool.failed(this.backend);
+    if (this.activity.bytesOut === 0 && this.backend !== undefined) this.pool?.failed(this.backend);
     this.#endReason ??= "backend_reset";
     this.activity.isBackendGone = true;
   }
@@ -167,6 +193,7 @@ export class Session implements Seeker, RelayEvents {
       }
       if (!this.#hasKeepalive && this.phase === "relaying") this.#keepAlive();
       this.#search?.onTick(nowMs);
+      if (this.phase === "greeting") this.greeting?.onTick(nowMs - this.activity.startedMs);
       const reason = overdue(this.activity, this.listener.limits, nowMs);
       if (reason !== undefined) this.end(reason);
     } catch (fault) {
@@ -180,6 +207,11 @@ export class Session implements Seeker, RelayEvents {
     const { keepalive } = this.listener;
     if (keepalive.idleMs === 0) return;
     for (const socket of [this.client, this.backendSocket]) socket?.keepAlive(keepalive);
+  }
+
+  /** Unlike that of any other session, also of other workers and other runs. */
+  get id(): string {
+    return this.#tools.sessionIdPrefix + this.number;
   }
 
   /** Since it was accepted. */
@@ -214,7 +246,7 @@ export class Session implements Seeker, RelayEvents {
 
   #over(): void {
     this.#search = undefined;
-    if (this.backend !== undefined) this.pool.release(this.backend);
+    if (this.backend !== undefined) this.pool?.release(this.backend);
     this.leave();
     this.#tools.onOver(this);
   }

@@ -1,17 +1,18 @@
 /** What is said about a session: while it lasts, and when it is over. */
 
 import { formatEndpoint } from "../core/endpoint.ts";
+import type { Greeting } from "./greeting.ts";
 import type { LiveSessionFacts } from "./messages.ts";
 import type { SessionRecord } from "./record.ts";
 import type { Session } from "./session.ts";
 
 /** What can be said about it while it lasts. */
-export function factsOf(session: Session, id: string): LiveSessionFacts {
+export function factsOf(session: Session): LiveSessionFacts {
   return {
-    id,
+    id: session.id,
     listener: session.listener.name,
-    pool: session.pool.name,
-    client: formatEndpoint(session.client.peer),
+    pool: session.pool?.name ?? null,
+    client: formatEndpoint(session.source),
     backend: session.backend?.name ?? null,
     age_ms: Math.round(session.ageMs),
     bytes_in: session.activity.bytesIn,
@@ -20,13 +21,13 @@ export function factsOf(session: Session, id: string): LiveSessionFacts {
 }
 
 /** What a session that is over leaves behind. */
-export function recordOf(session: Session, id: string): SessionRecord {
+export function recordOf(session: Session): SessionRecord {
   const local = session.backendSocket?.local;
-  return {
-    id,
+  const record: SessionRecord = {
+    id: session.id,
     listener: session.listener.name,
-    client: formatEndpoint(session.client.peer),
-    pool: session.pool.name,
+    client: formatEndpoint(session.source),
+    pool: session.pool?.name,
     backend: session.backend?.name,
     local: local?.transport === "tcp" ? formatEndpoint(local) : undefined,
     bytes_in: session.activity.bytesIn,
@@ -37,6 +38,17 @@ export function recordOf(session: Session, id: string): SessionRecord {
     attempts: session.attempts,
     failed: session.failedDials?.map(({ backend, failure }) => `${backend.name}: ${failure}`),
     end: session.endReason,
+  };
+  return session.greeting === undefined ? record : { ...record, ...greetingFacts(session, session.greeting) };
+}
+
+/** All of it but the reason is the client's word. */
+function greetingFacts({ why }: Session, { via, hello }: Greeting): Partial<SessionRecord> {
+  return {
+    ...(via === undefined ? {} : { via: formatEndpoint(via) }),
+    ...(hello?.serverName === undefined ? {} : { server_name: hello.serverName }),
+    ...(hello === undefined || hello.alpn.length === 0 ? {} : { alpn: hello.alpn }),
+    ...(why === undefined ? {} : { why }),
   };
 }
 

@@ -4,23 +4,28 @@ import type { AlgorithmName } from "../balance/algorithms.ts";
 import { hashText } from "../balance/hash.ts";
 import type { Endpoint } from "../core/endpoint.ts";
 
-export const HASH_KEYS = ["source_ip", "source_address"] as const;
+export const HASH_KEYS = ["source_ip", "source_address", "sni"] as const;
 export type HashKey = typeof HASH_KEYS[number];
 
 /** IPv4 as a socket for both families shows it (RFC 4291, 2.5.5.2): the same client as without the prefix. */
 const MAPPED_IPV4 = "::ffff:";
 
-/** A number that is the same for sessions that belong together; 0 for algorithms that do not ask. */
+/**
+ * A number that is the same for sessions that belong together; 0 for algorithms that do not ask.
+ *
+ * @param serverName That the client asked for. Without one, `sni` goes by the IP address.
+ */
 export function keyOf(
-  client: { readonly peer: Endpoint },
+  client: Endpoint,
   algorithm: AlgorithmName,
   hashKey: HashKey,
+  serverName?: string,
 ): number {
   if (algorithm !== "maglev") return 0;
-  const { peer } = client;
+  if (hashKey === "sni" && serverName !== undefined) return hashText(serverName);
   // All clients of a Unix socket are one: they have no address.
-  if (peer.transport === "unix") return 0;
-  const { host, port } = peer;
+  if (client.transport === "unix") return 0;
+  const { host, port } = client;
   const ip = host.startsWith(MAPPED_IPV4) ? host.slice(MAPPED_IPV4.length) : host;
-  return hashText(hashKey === "source_ip" ? ip : `${ip} ${port}`);
+  return hashText(hashKey === "source_address" ? `${ip} ${port}` : ip);
 }

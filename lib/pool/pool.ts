@@ -25,6 +25,13 @@ export interface PoolTuning {
   readonly consecutiveFailures: number;
 }
 
+/** How backends are told who the client is: by a header of the PROXY protocol. */
+export interface IntroductionOptions {
+  readonly version: 1 | 2;
+  /** Whether the header has a checksum, which version 2 alone can have. */
+  readonly checksum: boolean;
+}
+
 /** Fixed for as long as the pool is in use. */
 export interface PoolStructure {
   /** Its row on the scoreboard. */
@@ -34,6 +41,8 @@ export interface PoolStructure {
   readonly hashKey: HashKey;
   /** Undefined when sessions do not wait for a free backend. */
   readonly queue: QueueOptions | undefined;
+  /** Undefined tells backends nothing. */
+  readonly introduction?: IntroductionOptions;
 }
 
 export interface PoolOptions extends PoolStructure {
@@ -116,9 +125,9 @@ export class Pool {
       this.#takeFrom(this.#backups, turn, key, tried);
   }
 
-  /** What `maglev` picks by for a client. */
-  keyOf(client: { readonly peer: Endpoint }): number {
-    return keyOf(client, this.options.algorithm, this.options.hashKey);
+  /** What `maglev` picks by for a client, which may have asked for a server by name. */
+  keyOf(client: Endpoint, serverName?: string): number {
+    return keyOf(client, this.options.algorithm, this.options.hashKey, serverName);
   }
 
   release(backend: Backend): void {

@@ -17,7 +17,12 @@ export class FakeSocket implements Socket {
   readonly local: Endpoint = { transport: "tcp", host: "192.0.2.1", port: 80 };
   isClosed = false;
 
-  preface(): void {}
+  /** What it sends before anything that is relayed to it. */
+  prefaced: Uint8Array | undefined;
+
+  preface(bytes: Uint8Array): void {
+    this.prefaced = bytes;
+  }
 
   /** Asked for signs of life, so often. */
   kept = 0;
@@ -192,12 +197,14 @@ export class FakeWorld {
       sessionsRow: asRow(1),
       name: "web",
       pool,
+      greeting: undefined,
       limits: { ...NO_LIMITS, ...limits },
       keepalive: { idleMs, intervalMs: 1_000, count: 3 },
     };
     this.session = new Session(this.client, context, () => void this.told.left++, {
       engine: this.engine,
       clock: new CoarseClock(() => this.nowMs),
+      sessionIdPrefix: "id-",
       onShortage: (_, { name }, what) => this.told.shortages.push(`${name}: ${what}`),
       onFault: (fault) => this.told.faults.push(fault),
       onOver: () => void this.told.over++,

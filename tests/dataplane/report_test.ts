@@ -20,7 +20,6 @@ function reporting(options: Partial<ReportOptions> = {}): Reporting {
   const report = new Report({
     recordSessions: true,
     tallySessions: false,
-    idOf: ({ number }) => `w-${number}`,
     tell: (message) => told.push(message),
     ...options,
   });
@@ -49,7 +48,7 @@ Deno.test("records wait for the tick, and go together", () => {
   assert.deepEqual(batches(told), [2]);
   const [first] = told;
   assert.ok(first?.type === "sessions");
-  assert.deepEqual(first.records.map((it) => [it.id, it.bytes_in]), [["w-7", 1], ["w-7", 2]]);
+  assert.deepEqual(first.records.map((it) => [it.id, it.bytes_in]), [["id-7", 1], ["id-7", 2]]);
   report.onTick(100);
   assert.equal(told.length, 1, "none is told twice");
 });

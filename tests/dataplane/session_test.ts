@@ -62,7 +62,6 @@ Deno.test("a session reads ahead, takes a slot, dials and relays; when the relay
   assert.deepEqual(world.active(), [0]);
   const { id, listener, pool, backend, bytes_in, bytes_out, dial_ms, duration_ms, attempts, end } = recordOf(
     session,
-    "id-7",
   );
   assert.deepEqual(
     { id, listener, pool, backend, bytes_in, bytes_out, dial_ms, duration_ms, attempts, end },
@@ -79,7 +78,7 @@ Deno.test("a client that goes while its backend is dialled ends the dial, and is
   assertOver(world, "client_reset");
   assert.deepEqual(world.active(), [0]);
   assert.deepEqual(world.reported, []);
-  assert.deepEqual(recordOf(world.session, "").failed, ["a: the session ended"]);
+  assert.deepEqual(recordOf(world.session).failed, ["a: the session ended"]);
 });
 
 Deno.test("after a dial that failed another backend is dialled, and the failure counts against the first alone", () => {
@@ -91,7 +90,7 @@ Deno.test("after a dial that failed another backend is dialled, and the failure 
   assert.equal(world.session.backend?.name, "b");
   world.engine.relaying.finished();
   assertOver(world, "done");
-  const { attempts, failed } = recordOf(world.session, "");
+  const { attempts, failed } = recordOf(world.session);
   assert.deepEqual([attempts, failed], [2, ["a: connection refused"]]);
 });
 
@@ -104,7 +103,7 @@ Deno.test("a dial that takes too long is given up, as one that failed", () => {
   assert.deepEqual(world.active(), [0, 1]);
   world.engine.dialling.connect();
   assert.equal(world.session.diallingMs, 500);
-  assert.deepEqual(recordOf(world.session, "").failed, ["a: timed out"]);
+  assert.deepEqual(recordOf(world.session).failed, ["a: timed out"]);
 });
 
 Deno.test("when all were dialled in vain, the same is dialled again after pauses that double, without a slot meanwhile", () => {
@@ -174,7 +173,7 @@ Deno.test("a session that waits too long is refused, and so is one that finds th
   world.one.queue?.onTick(world.nowMs);
   await settled();
   assertOver(world, "queue_timeout");
-  assert.equal(recordOf(world.session, "").queue_ms, 5_000);
+  assert.equal(recordOf(world.session).queue_ms, 5_000);
 });
 
 Deno.test("a client that goes while it waits leaves its place to another", async () => {
@@ -207,7 +206,7 @@ Deno.test("without a descriptor the same backend is dialled as soon as there is 
   world.engine.dialling.connect();
   assert.equal(world.session.backend?.name, "a");
   assert.deepEqual(world.told.shortages, ["a: no open file left"]);
-  assert.deepEqual([world.session.attempts, world.reported, recordOf(world.session, "").failed], [
+  assert.deepEqual([world.session.attempts, world.reported, recordOf(world.session).failed], [
     1,
     [],
     undefined,

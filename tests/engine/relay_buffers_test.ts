@@ -101,6 +101,7 @@ async function startRelay(
     sessionsRow: asRow<"sessions">(3),
     name: "web",
     pool: poolOfOne(),
+    greeting: undefined,
     limits: none,
     keepalive: { idleMs: 0, intervalMs: 0, count: 0 },
   };
@@ -124,6 +125,7 @@ async function startRelay(
   const session = new Session(new RuntimeClient(client.end, buffers), context, () => {}, {
     engine,
     clock: new CoarseClock(),
+    sessionIdPrefix: "w-",
     onShortage: () => assert.fail(),
     onFault: (fault) => faults.push(fault),
     onOver: over.resolve,

@@ -3,15 +3,11 @@ import { type AlgorithmName, algorithms } from "../../lib/balance/algorithms.ts"
 import type { Endpoint } from "../../lib/core/endpoint.ts";
 import { HASH_KEYS, keyOf } from "../../lib/pool/hash_key.ts";
 
-interface Client {
-  readonly peer: Endpoint;
+function tcp(host: string, port = 40_000): Endpoint {
+  return { transport: "tcp", host, port };
 }
 
-function tcp(host: string, port = 40_000): Client {
-  return { peer: { transport: "tcp", host, port } };
-}
-
-const UNIX: Client = { peer: { transport: "unix" } };
+const UNIX: Endpoint = { transport: "unix" };
 
 Deno.test("sessions of one IP address have one key, whatever their port", () => {
   for (const ip of ["192.0.2.7", "2001:db8::7"]) {
@@ -67,4 +63,11 @@ Deno.test("an algorithm that does not ask for a key does not cost one", () => {
   for (const algorithm of others) {
     for (const hashKey of HASH_KEYS) assert.equal(keyOf(tcp("192.0.2.7"), algorithm, hashKey), 0, algorithm);
   }
+});
+
+Deno.test("sessions that ask for one server by name belong together, whoever asks; without a name one IP address does", () => {
+  const keyFor = (host: string, name?: string): number => keyOf(tcp(host), "maglev", "sni", name);
+  assert.equal(keyFor("192.0.2.1", "www.example.com"), keyFor("192.0.2.2", "www.example.com"));
+  assert.notEqual(keyFor("192.0.2.1", "www.example.com"), keyFor("192.0.2.1", "api.example.com"));
+  assert.equal(keyFor("192.0.2.1"), keyOf(tcp("192.0.2.1"), "maglev", "source_ip"));
 });

@@ -1,0 +1,148 @@
+/**
+ * What comes before a session is routed, where its listener asks for it: a PROXY header, which says who the client is; then the
+ * ClientHello of TLS, which says where the client wants to go.
+ *
+ * All of it has to be there within `handshake_timeout`, which the session watches. What is not whole by then, or is not what it should
+ * be, is refused: there is no laxer way for it.
+ */
+
+import type { Endpoint } from "../core/endpoint.ts";
+import type { ClientSocket, FirstBytesEvents } from "../engine/contract.ts";
+import type { Pool } from "../pool/pool.ts";
+import { type ClientHello, ClientHelloReader, MAX_CLIENT_HELLO_BYTES } from "../wire/client_hello.ts";
+import { Malformed } from "../wire/malformed.ts";
+import { MAX_PROXY_HEADER_BYTES, type ProxyHeader, type Tlv } from "../wire/proxy_header.ts";
+import { readProxyHeader } from "../wire/read_proxy_header.ts";
+import type { EndReason } from "./record.ts";
+
+/** What the clients of a listener are asked before they are routed. */
+export interface GreetingPlan {
+  /** For all of it together, in ms. */
+  readonly timeoutMs: number;
+  /** Whether a peer is a proxy, which sends a header; no other may connect. Undefined where no header is expected. */
+  readonly isProxy: ((peer: Endpoint) => boolean) | undefined;
+  /** Whether a ClientHello decides where the session goes. */
+  readonly looksAtHello: boolean;
+  /** The pool of the first route that matches; undefined when none does. */
+  readonly routeOf: (hello: Pick<ClientHello, "serverName" | "alpn">) => Pool | undefined;
+}
+
+/** The session that is greeted. */
+export interface Greeted {
+  readonly client: ClientSocket;
+  readonly listener: { readonly pool: Pool | undefined };
+  route(pool: Pool): void;
+  /** @param why In plain words, for its record. */
+  refuse(reason: EndReason, why: string): void;
+  clientGone(): void;
+  fault(fault: unknown): void;
+}
+
+export class Greeting {
+  /** The proxy that sent a header; undefined when none did. */
+  via: Endpoint | undefined;
+  /** The true client. */
+  source: Endpoint;
+  /** Where the true client connected to. */
+  destination: Endpoint;
+  /** Further facts of the header. */
+  tlvs: readonly Tlv[] = [];
+  /** What the client asked for; undefined when that was not looked at, or was not TLS. */
+  hello: Pick<ClientHello, "serverName" | "alpn"> | undefined;
+  readonly #session: Greeted;
+  readonly #plan: GreetingPlan;
+  /** What is waited for. */
+  #step: "its PROXY header" | "its ClientHello" = "its PROXY header";
+
+  constructor(session: Greeted, plan: GreetingPlan) {
+    this.#session = session;
+    this.#plan = plan;
+    this.source = session.client.peer;
+    this.destination = session.client.local;
+  }
+
+  begin(): void {
+    const { isProxy } = this.#plan;
+    if (isProxy === undefined) this.#greet();
+    else if (isProxy(this.source)) this.#readHeader();
+    else this.#session.refuse("proxy_refused", "it may not send a PROXY header here");
+  }
+
+  #readHeader(): void {
+    let answer: ReturnType<typeof readProxyHeader> = "incomplete";
+    this.#firstBytes(
+      MAX_PROXY_HEADER_BYTES,
+      (bytes) => (answer = readProxyHeader(bytes)) !== "incomplete",
+      () => {
+        if (answer === "incomplete") {
+          this.#session.refuse(
+            "proxy_invalid",
+            "the client ended before its PROXY header was whole",
+          );
+        } else if (answer instanceof Malformed) this.#session.refuse("proxy_invalid", answer.reason);
+        else this.#introduced(answer);
+      },
+    );
+  }
+
+  /** A proxy that speaks for itself, or does not know for whom, is the client. */
+  #introduced({ source, destination, tlvs, length }: ProxyHeader): void {
+    this.via = this.source;
+    this.source = source ?? this.source;
+    this.destination = destination ?? this.destination;
+    this.tlvs = tlvs;
+    this.#session.client.skip(length);
+    this.#greet();
+  }
+
+  #greet(): void {
+    this.#step = "its ClientHello";
+    if (this.#plan.looksAtHello) this.#readHello();
+    else this.#route();
+  }
+
+  #readHello(): void {
+    const reader = new ClientHelloReader();
+    let answer: ReturnType<ClientHelloReader["take"]> = "incomplete";
+    this.#firstBytes(
+      MAX_CLIENT_HELLO_BYTES,
+      (bytes) => (answer = reader.take(bytes)) !== "incomplete",
+      () => {
+        if (answer === "incomplete") {
+          this.#session.refuse(
+            "hello_invalid",
+            "the client ended before its ClientHello was whole",
+          );
+        } else if (answer instanceof Malformed) this.#session.refuse("hello_invalid", answer.reason);
+        else {
+          this.hello = answer === "not_tls" ? undefined : answer;
+          this.#route();
+        }
+      },
+    );
+  }
+
+  /** @param ageMs Since the client was accepted. */
+  onTick(ageMs: number): void {
+    if (ageMs < this.#plan.timeoutMs) return;
+    this.#session.refuse("handshake_timeout", `the client was not done with ${this.#step}`);
+  }
+
+  #route(): void {
+    const routed = (this.hello === undefined ? undefined : this.#plan.routeOf(this.hello)) ??
+      this.#session.listener.pool;
+    if (routed !== undefined) this.#session.route(routed);
+    else this.#session.refuse("no_route", this.hello === undefined ? "it is not TLS" : "no route matches");
+  }
+
+  /** @param then When it is decided, in whichever way. */
+  #firstBytes(maxBytes: number, isEnough: (bytes: Uint8Array) => boolean, then: () => void): void {
+    const on: FirstBytesEvents = {
+      enough: then,
+      tooFew: then,
+      clientGone: () => this.#session.clientGone(),
+      fault: (fault) => this.#session.fault(fault),
+    };
+    this.#session.client.firstBytes(isEnough, on, maxBytes);
+  }
+}

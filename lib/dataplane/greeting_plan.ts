@@ -1,0 +1,41 @@
+/** What a listener asks of its clients before they are routed, made ready for its sessions. */
+
+import type { Endpoint } from "../core/endpoint.ts";
+import { ipMatcher, type IPRange } from "../core/ip_range.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { PoolRow } from "../pool/row.ts";
+import { routeFinder, type TlsRoute } from "../wire/tls_routes.ts";
+import type { GreetingPlan } from "./greeting.ts";
+
+/** As a worker is told. */
+export interface GreetingOptions {
+  /** For all of it together, in ms; not 0. */
+  readonly timeoutMs: number;
+  /** Who sends a PROXY header, and nobody else may connect; undefined where no header is expected. */
+  readonly proxies: { readonly ranges: readonly IPRange[]; readonly unix: boolean } | undefined;
+  /** The first that matches decides. */
+  readonly routes: readonly (TlsRoute & { readonly pool: PoolRow })[];
+  /** Whether the name in a ClientHello matters to a pool, also where there are no routes. */
+  readonly looksAtHello: boolean;
+}
+
+/** @param poolAt Gives a pool by its row. */
+export function greetingPlan(
+  { timeoutMs, proxies, routes, looksAtHello }: GreetingOptions,
+  poolAt: (row: PoolRow) => Pool,
+): GreetingPlan {
+  const find = routeFinder(routes.map((route) => ({ ...route, pool: poolAt(route.pool) })));
+  return {
+    timeoutMs,
+    isProxy: proxies === undefined ? undefined : proxyMatcher(proxies),
+    looksAtHello,
+    routeOf: (hello) => find(hello)?.pool,
+  };
+}
+
+function proxyMatcher(
+  { ranges, unix }: NonNullable<GreetingOptions["proxies"]>,
+): (peer: Endpoint) => boolean {
+  const isIn = ipMatcher(ranges);
+  return (peer) => peer.transport === "unix" ? unix : isIn(peer.host);
+}
