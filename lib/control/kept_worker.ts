@@ -6,6 +6,7 @@ import type { Log } from "../core/log.ts";
 import { formatDuration } from "../core/duration.ts";
 import { reasonOf } from "../core/errors.ts";
 import { sleep } from "../core/sleep.ts";
+import { NO_TLS_KEYS } from "../dataplane/messages.ts";
 import type { RecordedSessions } from "../dataplane/record.ts";
 import { Ledger } from "../pool/ledger.ts";
 import type { Scoreboard } from "../pool/scoreboard.ts";
@@ -139,6 +140,7 @@ export class KeptWorker {
           ),
           engine: engineOfWorker.options,
           pools,
+          keys: NO_TLS_KEYS,
           scoreboard: scoreboard.buffer,
           ledger: ledger.buffer,
           filesRow: openFiles.row,

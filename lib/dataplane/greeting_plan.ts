@@ -2,6 +2,7 @@
 
 import type { Endpoint } from "../core/endpoint.ts";
 import { ipMatcher, type IPRange } from "../core/ip_range.ts";
+import type { TlsServerOptions } from "../core/tls_options.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { PoolRow } from "../pool/row.ts";
 import { routeFinder, type TlsRoute } from "../wire/tls_routes.ts";
@@ -13,6 +14,8 @@ export interface GreetingOptions {
   readonly timeoutMs: number;
   /** Who sends a PROXY header, and nobody else may connect; undefined where no header is expected. */
   readonly proxies: { readonly ranges: readonly IPRange[]; readonly unix: boolean } | undefined;
+  /** Opens TLS; undefined passes it on as it is. */
+  readonly tls: TlsServerOptions | undefined;
   /** The first that matches decides. */
   readonly routes: readonly (TlsRoute & { readonly pool: PoolRow })[];
   /** Whether the name in a ClientHello matters to a pool, also where there are no routes. */

@@ -2,7 +2,7 @@
 
 import type { Address } from "../core/address.ts";
 import type { Confinement, Reach } from "../engine/confinement.ts";
-import type { Keepalive } from "../engine/contract.ts";
+import type { Keepalive, TlsKeys } from "../engine/contract.ts";
 import type { PoolChange, PoolOptions } from "../pool/pool.ts";
 import type { BackendRow, FilesRow, ListenerRow, PoolRow, SessionsRow } from "../pool/row.ts";
 import type { TallyEntry } from "../pool/tally.ts";
@@ -54,6 +54,14 @@ export type EngineOptions =
     readonly isConfinementRequired: boolean;
   };
 
+/** Keys by the names of listeners and pools; those that have none are missing. */
+export interface AllTlsKeys {
+  readonly listeners: ReadonlyMap<string, TlsKeys>;
+  readonly pools: ReadonlyMap<string, TlsKeys>;
+}
+
+export const NO_TLS_KEYS: AllTlsKeys = { listeners: new Map(), pools: new Map() };
+
 /** All that a data-plane worker is told. */
 export interface PlaneOptions {
   /** The worker's number, which no other living one has. */
@@ -63,6 +71,7 @@ export interface PlaneOptions {
   readonly engine: EngineOptions;
   readonly listeners: readonly ListenerOptions[];
   readonly pools: readonly PoolOptions[];
+  readonly keys: AllTlsKeys;
   readonly scoreboard: SharedArrayBuffer;
   readonly ledger: SharedArrayBuffer;
   /** The row that counts the sessions of all listeners, and has the limit that open files set. */
@@ -106,6 +115,8 @@ export type ToWorker =
   | { readonly type: "close" }
   /** Apply these changes; `adjusted` answers. Other pools stay as they are. */
   | { readonly type: "adjust"; readonly request: number; readonly pools: readonly PoolChange[] }
+  /** Use these keys for the connections to come; `adjusted` answers. */
+  | { readonly type: "renew"; readonly request: number; readonly keys: AllTlsKeys }
   /** List active sessions, the oldest first, at most `limit`; `live_sessions` answers. */
   | {
     readonly type: "list_sessions";

@@ -11,6 +11,7 @@ import { greetingPlan } from "./greeting_plan.ts";
 import type { ListenerContext } from "./listener_context.ts";
 import type { ThreadEngine } from "./make_engine.ts";
 import {
+  type AllTlsKeys,
   type FromWorker,
   type ListenerOptions,
   type LiveSessionFacts,
@@ -149,6 +150,11 @@ export class Plane implements Watched {
   adjust(request: number, changes: readonly PoolChange[]): void {
     for (const change of changes) this.#pools.get(change.row)?.adjust(change);
     this.#report.flush();
+    this.#tell({ type: "adjusted", request });
+  }
+
+  /** Uses these keys for the connections to come. */
+  renew(request: number, _keys: AllTlsKeys): void {
     this.#tell({ type: "adjusted", request });
   }
 

@@ -42,6 +42,8 @@ async function handle(message: ToWorker): Promise<void> {
       return plane?.closeSessions();
     case "adjust":
       return plane?.adjust(message.request, message.pools);
+    case "renew":
+      return plane?.renew(message.request, message.keys);
     case "list_sessions":
       return plane?.listSessions(message.request, message.limit, message.filter);
     case "end_session":

@@ -100,6 +100,26 @@ export interface FirstBytesEvents extends Pick<RelayEvents, "clientGone"> {
   fault(fault: unknown): void;
 }
 
+/** The certificates and keys of one listener or pool, as PEM. Secret: they stand in no comparison, record or answer. */
+export interface TlsKeys {
+  /** Of a listener: which one is shown depends on the name that a client asks for; the first, for any other. Of a pool: at most one. */
+  readonly pairs: readonly { readonly cert: string; readonly key: string }[];
+  /** Whose certificates the peer must have. Undefined: of a listener, clients need none; of a pool, those that the system trusts. */
+  readonly authorities: string | undefined;
+}
+
+/** What is known of a connection when TLS is open on it. */
+export interface TlsFacts {
+  /** As OpenSSL calls it: `TLSv1.3`. */
+  readonly version: string;
+  /** The server that the client asked for, if any; its word. */
+  readonly serverName: string | undefined;
+  /** The protocol that both agreed upon, if any. */
+  readonly alpn: string | undefined;
+  /** Whom the peer's certificate names, where one was asked for and verified. */
+  readonly subject: string | undefined;
+}
+
 /** From the client to the backend, or back. */
 export type Direction = "in" | "out";
 

@@ -4,6 +4,7 @@ import { type AlgorithmName, algorithms } from "../balance/algorithms.ts";
 import type { Load, Picker } from "../balance/picker.ts";
 import type { Endpoint } from "../core/endpoint.ts";
 import type { NextSource } from "../core/next_source.ts";
+import type { TlsClientOptions } from "../core/tls_options.ts";
 import { availableOf, weightOf, type WhenAllDown } from "./availability.ts";
 import type { Backend } from "./backend.ts";
 import { type HashKey, keyOf } from "./hash_key.ts";
@@ -43,6 +44,8 @@ export interface PoolStructure {
   readonly queue: QueueOptions | undefined;
   /** Undefined tells backends nothing. */
   readonly introduction?: IntroductionOptions;
+  /** How backends are spoken to by TLS; undefined where they are not. */
+  readonly tls?: TlsClientOptions;
 }
 
 export interface PoolOptions extends PoolStructure {

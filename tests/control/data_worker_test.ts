@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { DataWorker } from "../../lib/control/data_worker.ts";
+import { NO_TLS_KEYS } from "../../lib/dataplane/messages.ts";
 import { Ledger } from "../../lib/pool/ledger.ts";
 import { Scoreboard } from "../../lib/pool/scoreboard.ts";
 import { memoryLog } from "../support/memory_log.ts";
@@ -18,6 +19,7 @@ async function startWorker(): Promise<DataWorker> {
       engine: { kind: "runtime" },
       listeners: [],
       pools: [],
+      keys: NO_TLS_KEYS,
       scoreboard: scoreboard.buffer,
       ledger: new Ledger(scoreboard).buffer,
       filesRow: asRow(0),

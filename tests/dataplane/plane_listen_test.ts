@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import type { Address } from "../../lib/core/address.ts";
 import { makeEngine } from "../../lib/dataplane/make_engine.ts";
-import type { FromWorker, ListenerOptions, PlaneOptions } from "../../lib/dataplane/messages.ts";
+import {
+  type FromWorker,
+  type ListenerOptions,
+  NO_TLS_KEYS,
+  type PlaneOptions,
+} from "../../lib/dataplane/messages.ts";
 import { Plane } from "../../lib/dataplane/plane.ts";
 import { Ledger } from "../../lib/pool/ledger.ts";
 import { Scoreboard } from "../../lib/pool/scoreboard.ts";
@@ -26,6 +31,7 @@ function planeAt(addresses: readonly Address[], told: FromWorker[]): Plane {
       limits: { idleTimeoutMs: 0, halfCloseTimeoutMs: 0, maxSessionDurationMs: 0 },
     })),
     pools: [],
+    keys: NO_TLS_KEYS,
     scoreboard: scoreboard.buffer,
     ledger: new Ledger(scoreboard).buffer,
     filesRow: asRow(0),

@@ -1,7 +1,12 @@
 /** The data plane of a worker, without sockets: connections come in, and its clock ticks, when the test says so. */
 
 import assert from "node:assert/strict";
-import type { FromWorker, ListenerOptions, PlaneOptions } from "../../lib/dataplane/messages.ts";
+import {
+  type FromWorker,
+  type ListenerOptions,
+  NO_TLS_KEYS,
+  type PlaneOptions,
+} from "../../lib/dataplane/messages.ts";
 import type { Confinement } from "../../lib/engine/confinement.ts";
 import { Plane } from "../../lib/dataplane/plane.ts";
 import type {
@@ -110,7 +115,13 @@ function make(
   const plane = new Plane(
     {
       ...{ worker: 0, sessionIdPrefix: "w-", engine: { kind: "runtime" }, listeners: [LISTENER] },
-      ...{ pools: [shared.one.options], filesRow: asRow(52), recordSessions: true, tallySessions: false },
+      ...{
+        pools: [shared.one.options],
+        keys: NO_TLS_KEYS,
+        filesRow: asRow(52),
+        recordSessions: true,
+        tallySessions: false,
+      },
       ...{ scoreboard: shared.board.buffer, ledger: new Ledger(shared.board).buffer },
       ...options,
     },
