@@ -184,13 +184,14 @@ function rowOf(pool: string | undefined, rows: ReadonlyMap<string, PoolRow>): Po
 function placeOf(
   address: Address,
   names: Pick<Names, "of">,
-): Pick<Backend, "address" | "otherAddresses" | "unresolved"> {
+): Pick<Backend, "address" | "host" | "otherAddresses" | "unresolved"> {
   if (address.transport === "unix") return { address: { ...address, path: resolve(address.path) } };
   if (!hasName(address)) return { address };
   const resolved = names.of(address);
   if ("reason" in resolved) return { address, unresolved: resolved.reason };
   const [first = address, ...others] = resolved.addresses;
-  return others.length === 0 ? { address: first } : { address: first, otherAddresses: others };
+  const { host } = address;
+  return others.length === 0 ? { address: first, host } : { address: first, host, otherAddresses: others };
 }
 
 function socketsFrom(

@@ -1,13 +1,13 @@
 /**
  * What comes before a session is routed, where its listener asks for it: a PROXY header, which says who the client is; then the
- * ClientHello of TLS, which says where the client wants to go.
+ * ClientHello of TLS, which says where the client wants to go; then TLS itself, where it is opened and not passed on.
  *
  * All of it has to be there within `handshake_timeout`, which the session watches. What is not whole by then, or is not what it should
  * be, is refused: there is no laxer way for it.
  */
 
 import type { Endpoint } from "../core/endpoint.ts";
-import type { ClientSocket, FirstBytesEvents } from "../engine/contract.ts";
+import type { ClientSocket, FirstBytesEvents, TlsEvents, TlsFacts, TlsServer } from "../engine/contract.ts";
 import type { Pool } from "../pool/pool.ts";
 import { type ClientHello, ClientHelloReader, MAX_CLIENT_HELLO_BYTES } from "../wire/client_hello.ts";
 import { Malformed } from "../wire/malformed.ts";
@@ -21,7 +21,9 @@ export interface GreetingPlan {
   readonly timeoutMs: number;
   /** Whether a peer is a proxy, which sends a header; no other may connect. Undefined where no header is expected. */
   readonly isProxy: ((peer: Endpoint) => boolean) | undefined;
-  /** Whether a ClientHello decides where the session goes. */
+  /** Opens TLS; undefined passes it on as it is. */
+  readonly tls: TlsServer | undefined;
+  /** Whether a ClientHello that is passed on decides where the session goes. */
   readonly looksAtHello: boolean;
   /** The pool of the first route that matches; undefined when none does. */
   readonly routeOf: (hello: Pick<ClientHello, "serverName" | "alpn">) => Pool | undefined;
@@ -38,7 +40,7 @@ export interface Greeted {
   fault(fault: unknown): void;
 }
 
-export class Greeting {
+export class Greeting implements TlsEvents {
   /** The proxy that sent a header; undefined when none did. */
   via: Endpoint | undefined;
   /** The true client. */
@@ -49,10 +51,12 @@ export class Greeting {
   tlvs: readonly Tlv[] = [];
   /** What the client asked for; undefined when that was not looked at, or was not TLS. */
   hello: Pick<ClientHello, "serverName" | "alpn"> | undefined;
+  /** How TLS was opened; undefined where it was not. */
+  tls: TlsFacts | undefined;
   readonly #session: Greeted;
   readonly #plan: GreetingPlan;
   /** What is waited for. */
-  #step: "its PROXY header" | "its ClientHello" = "its PROXY header";
+  #step: "its PROXY header" | "its ClientHello" | "TLS" = "its PROXY header";
 
   constructor(session: Greeted, plan: GreetingPlan) {
     this.#session = session;
@@ -97,7 +101,7 @@ export class Greeting {
 
   #greet(): void {
     this.#step = "its ClientHello";
-    if (this.#plan.looksAtHello) this.#readHello();
+    if (this.#plan.looksAtHello || this.#plan.tls !== undefined) this.#readHello();
     else this.#route();
   }
 
@@ -114,12 +118,32 @@ export class Greeting {
             "the client ended before its ClientHello was whole",
           );
         } else if (answer instanceof Malformed) this.#session.refuse("hello_invalid", answer.reason);
-        else {
-          this.hello = answer === "not_tls" ? undefined : answer;
-          this.#route();
-        }
+        else this.#helloRead(answer);
       },
     );
+  }
+
+  #helloRead(hello: ClientHello | "not_tls"): void {
+    const { tls } = this.#plan;
+    if (hello !== "not_tls") this.hello = hello;
+    if (tls === undefined) return this.#route();
+    if (hello === "not_tls") return this.#session.refuse("tls_failed", "it does not speak TLS");
+    this.#step = "TLS";
+    this.#session.client.openTls(tls, hello.serverName, this);
+  }
+
+  opened(facts: TlsFacts): void {
+    this.tls = facts;
+    this.hello = { serverName: facts.serverName, alpn: facts.alpn === undefined ? [] : [facts.alpn] };
+    this.#route();
+  }
+
+  tlsFailed(why: string): void {
+    this.#session.refuse("tls_failed", why);
+  }
+
+  fault(fault: unknown): void {
+    this.#session.fault(fault);
   }
 
   /** @param ageMs Since the client was accepted. */
@@ -141,7 +165,7 @@ export class Greeting {
       enough: then,
       tooFew: then,
       clientGone: () => this.#session.clientGone(),
-      fault: (fault) => this.#session.fault(fault),
+      fault: (fault) => this.fault(fault),
     };
     this.#session.client.firstBytes(isEnough, on, maxBytes);
   }

@@ -3,6 +3,7 @@
 import type { Endpoint } from "../core/endpoint.ts";
 import { ipMatcher, type IPRange } from "../core/ip_range.ts";
 import type { TlsServerOptions } from "../core/tls_options.ts";
+import type { TlsServer } from "../engine/contract.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { PoolRow } from "../pool/row.ts";
 import { routeFinder, type TlsRoute } from "../wire/tls_routes.ts";
@@ -22,15 +23,20 @@ export interface GreetingOptions {
   readonly looksAtHello: boolean;
 }
 
-/** @param poolAt Gives a pool by its row. */
+/**
+ * @param tls Opens TLS, where the listener does.
+ * @param poolAt Gives a pool by its row.
+ */
 export function greetingPlan(
   { timeoutMs, proxies, routes, looksAtHello }: GreetingOptions,
+  tls: TlsServer | undefined,
   poolAt: (row: PoolRow) => Pool,
 ): GreetingPlan {
   const find = routeFinder(routes.map((route) => ({ ...route, pool: poolAt(route.pool) })));
   return {
     timeoutMs,
     isProxy: proxies === undefined ? undefined : proxyMatcher(proxies),
+    tls,
     looksAtHello,
     routeOf: (hello) => find(hello)?.pool,
   };

@@ -24,6 +24,7 @@ import { Report } from "./report.ts";
 import { Roster } from "./roster.ts";
 import { Session, type SessionTools } from "./session.ts";
 import { factsOf } from "./session_facts.ts";
+import { TlsEnds } from "./tls_ends.ts";
 
 export class Plane implements Watched {
   readonly #options: PlaneOptions;
@@ -35,6 +36,7 @@ export class Plane implements Watched {
   readonly #sessions = new Roster<Session>();
   readonly #engine: Engine;
   readonly #confine: ThreadEngine["confine"];
+  readonly #tls: TlsEnds;
   readonly #report: Report;
   readonly #tools: SessionTools;
   readonly #stop = new AbortController();
@@ -61,9 +63,11 @@ export class Plane implements Watched {
     const { engine, ring, confine } = makeEngine(this.#sessions);
     this.#engine = engine;
     this.#confine = confine;
+    this.#tls = new TlsEnds(options, engine);
     this.#tools = {
       engine,
       clock: this.#clock,
+      tls: this.#tls,
       sessionIdPrefix: options.sessionIdPrefix,
       onShortage: (session, backend, what) => this.#report.shortage(session, backend, what),
       onFault: (fault) => this.#report.fault(fault),
@@ -154,7 +158,8 @@ export class Plane implements Watched {
   }
 
   /** Uses these keys for the connections to come. */
-  renew(request: number, _keys: AllTlsKeys): void {
+  renew(request: number, keys: AllTlsKeys): void {
+    this.#tls.renew(keys, (refused) => this.#report.warn("keys_refused", refused));
     this.#tell({ type: "adjusted", request });
   }
 
@@ -202,7 +207,9 @@ export class Plane implements Watched {
     const context = {
       ...{ row, sessionsRow, name, limits, keepalive },
       pool: options.pool === undefined ? undefined : poolAt(options.pool),
-      greeting: options.greeting === undefined ? undefined : greetingPlan(options.greeting, poolAt),
+      greeting: options.greeting === undefined
+        ? undefined
+        : greetingPlan(options.greeting, this.#tls.ofListener(name), poolAt),
     };
     return listener.accept({
       limiter: sharedLimiter({

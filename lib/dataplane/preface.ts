@@ -2,7 +2,7 @@
 
 import type { Endpoint } from "../core/endpoint.ts";
 import type { IntroductionOptions } from "../pool/pool.ts";
-import { alpnTlv, authorityTlv, uniqueIdTlv } from "../wire/proxy_tlvs.ts";
+import { alpnTlv, authorityTlv, tlsTlv, uniqueIdTlv } from "../wire/proxy_tlvs.ts";
 import { type Tlv, TLV_TYPE } from "../wire/proxy_header.ts";
 import { writeProxyV1, writeProxyV2 } from "../wire/write_proxy_header.ts";
 import type { Greeting } from "./greeting.ts";
@@ -31,6 +31,7 @@ function factsOf({ id, greeting }: Introduced): Tlv[] {
   if (serverName !== undefined) own.push(authorityTlv(serverName));
   // Of several that a client offers it is not known which one is taken.
   if (alpn !== undefined && others.length === 0) own.push(alpnTlv(alpn));
+  if (greeting?.tls !== undefined) own.push(tlsTlv(greeting.tls.version, greeting.tls.subject !== undefined));
   const known = new Set<number>([TLV_TYPE.crc32c, ...own.map(({ type }) => type)]);
   return [...own, ...greeting?.tlvs.filter(({ type }) => !known.has(type)) ?? []];
 }

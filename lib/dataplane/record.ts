@@ -22,6 +22,8 @@ export const END_REASONS = [
   "proxy_invalid",
   /** Its ClientHello was none, or did not come whole. */
   "hello_invalid",
+  /** TLS with the client could not be opened. */
+  "tls_failed",
   /** No route leads to a pool. */
   "no_route",
   /** The client took too long for its PROXY header, its ClientHello or its TLS. */
@@ -90,6 +92,10 @@ export interface SessionRecord {
   readonly server_name?: string;
   /** The protocol that was agreed upon, or those that the client offers. */
   readonly alpn?: readonly string[];
+  /** With which version TLS was opened, as `TLSv1.3`. */
+  readonly tls?: string;
+  /** Whom the client's certificate names, which was verified. */
+  readonly subject?: string;
   /** Why it was refused before it was routed, in plain words. */
   readonly why?: string;
 }

@@ -14,6 +14,8 @@ import type { QueueOutcome } from "../pool/queue.ts";
 import type { Phase } from "./phase.ts";
 import type { EndReason } from "./record.ts";
 import { restBeforeSameMs, shortageRestMs } from "./rests.ts";
+import { TlsDial, TlsDialFailure } from "./tls_dial.ts";
+import type { TlsEnds } from "./tls_ends.ts";
 
 /** An attempt to reach a backend, and why it failed, in a few plain words. */
 export interface FailedDial {
@@ -36,7 +38,9 @@ export interface Seeker {
   dialMs: number;
   /** All dials together, with what lay between them, in ms. */
   diallingMs: number;
-  /** A backend is connected. Its slot and the socket are the session's from here on. */
+  /** A backend is connected: gives it what it is sent first. */
+  introduce(socket: Socket): void;
+  /** A backend is reached. Its slot and the socket are the session's from here on. */
   found(backend: Backend, socket: Socket, nowMs: number): void;
   /** There is no backend to be had. */
   end(reason: EndReason): void;
@@ -46,11 +50,17 @@ export interface Seeker {
   fault(fault: unknown): void;
 }
 
+/** What searches of one worker share. */
+export interface SearchTools {
+  readonly engine: Engine;
+  readonly clock: CoarseClock;
+  readonly tls: Pick<TlsEnds, "ofPool">;
+}
+
 export class Search implements DialEvents {
   readonly #seeker: Seeker;
   readonly #pool: Pool;
-  readonly #engine: Engine;
-  readonly #clock: CoarseClock;
+  readonly #tools: SearchTools;
   /** What `maglev` picks by; 0 for the other algorithms. */
   readonly #key: number;
   /** Backends that were dialled without success. */
@@ -66,11 +76,10 @@ export class Search implements DialEvents {
   /** Ends what is under way: a dial, a rest, or the wait in line. */
   #cancel: (() => void) | undefined;
 
-  constructor(seeker: Seeker, pool: Pool, engine: Engine, clock: CoarseClock, key: number) {
+  constructor(seeker: Seeker, pool: Pool, tools: SearchTools, key: number) {
     this.#seeker = seeker;
     this.#pool = pool;
-    this.#engine = engine;
-    this.#clock = clock;
+    this.#tools = tools;
     this.#key = key;
   }
 
@@ -91,12 +100,12 @@ export class Search implements DialEvents {
     const seeker = this.#seeker;
     const { queue } = this.#pool;
     if (queue === undefined || !this.#pool.hasOther(this.#tried)) return this.#unserved("no_backend");
-    const joinedMs = this.#clock.exactMs();
+    const joinedMs = this.#tools.clock.exactMs();
     const queued = queue.join(this.#tried, this.#key, joinedMs);
     if (queued === undefined) return this.#unserved("queue_full");
     seeker.phase = "queued";
     this.#cancel = () => {
-      seeker.queuedMs = (seeker.queuedMs ?? 0) + this.#clock.exactMs() - joinedMs;
+      seeker.queuedMs = (seeker.queuedMs ?? 0) + this.#tools.clock.exactMs() - joinedMs;
       this.#cancel = undefined;
       queue.leave(queued);
     };
@@ -138,7 +147,7 @@ export class Search implements DialEvents {
   }
 
   #rest(ms: number, then: () => void): void {
-    this.#cancel = this.#engine.later(ms, () => {
+    this.#cancel = this.#tools.engine.later(ms, () => {
       this.#cancel = undefined;
       this.#guard(then);
     });
@@ -147,18 +156,36 @@ export class Search implements DialEvents {
   #dial(backend: Backend): void {
     const seeker = this.#seeker;
     const { dialTimeoutMs } = this.#pool.options.tuning;
-    const nowMs = this.#clock.exactMs();
+    const nowMs = this.#tools.clock.exactMs();
     seeker.phase = "dialling";
     this.#picked = backend;
     this.#lastDialMs = nowMs;
     if (seeker.attempts++ === 0) this.#firstDialMs = nowMs;
     this.#deadlineMs = dialTimeoutMs === 0 ? Infinity : nowMs + dialTimeoutMs;
-    const { address, otherAddresses = [] } = backend;
-    this.#cancel = this.#engine.dial([address, ...otherAddresses], this, this.#pool.nextSource);
+    this.#cancel = this.#pool.options.tls === undefined ? this.#dialFor(this) : this.#dialWithTls(backend);
+  }
+
+  #dialFor(on: DialEvents): () => void {
+    const { address, otherAddresses = [] } = this.#mustPicked();
+    return this.#tools.engine.dial([address, ...otherAddresses], on, this.#pool.nextSource);
+  }
+
+  #dialWithTls({ address, host }: Backend): () => void {
+    const dial = new TlsDial({
+      tls: this.#tools.tls.ofPool(this.#pool.name),
+      host: host ?? (address.transport === "tcp" ? address.host : undefined),
+      introduce: (socket) => this.#seeker.introduce(socket),
+    }, this);
+    const cancel = this.#dialFor(dial);
+    return () => {
+      cancel();
+      dial.giveUp();
+    };
   }
 
   connected(socket: Socket): void {
     const picked = this.#mustPicked();
+    if (this.#pool.options.tls === undefined) this.#seeker.introduce(socket);
     const nowMs = this.#endDial();
     this.#seeker.dialMs = nowMs - this.#lastDialMs;
     this.#picked = undefined;
@@ -170,7 +197,8 @@ export class Search implements DialEvents {
     const { address } = this.#mustPicked();
     const shortage = shortageOf(error, address);
     if (shortage !== undefined && this.#waitForMeans(error, shortage)) return;
-    this.#tryNext(describeDialFault(error, address), shortage === undefined);
+    const failure = error instanceof TlsDialFailure ? error.message : describeDialFault(error, address);
+    this.#tryNext(failure, shortage === undefined);
   }
 
   fault(fault: unknown): void {
@@ -218,15 +246,15 @@ export class Search implements DialEvents {
     const seeker = this.#seeker;
     const picked = this.#mustPicked();
     if (this.#shortSinceMs === undefined) seeker.shortOf(picked, what);
-    this.#shortSinceMs ??= this.#clock.exactMs();
+    this.#shortSinceMs ??= this.#tools.clock.exactMs();
     const again = (): void => this.#dial(picked);
     if (isDescriptorShortage(error)) {
       this.#postponeDial();
-      this.#cancel = this.#engine.whenDescriptor(() => this.#guard(again));
+      this.#cancel = this.#tools.engine.whenDescriptor(() => this.#guard(again));
       return true;
     }
     const { retries, dialTimeoutMs } = this.#pool.options.tuning;
-    const waitedMs = this.#clock.exactMs() - this.#shortSinceMs;
+    const waitedMs = this.#tools.clock.exactMs() - this.#shortSinceMs;
     const hasOther = this.#tried.length < retries && this.#pool.hasOther([...this.#tried, picked]);
     const restMs = hasOther ? undefined : shortageRestMs(waitedMs, dialTimeoutMs);
     if (restMs === undefined) return false;
@@ -243,7 +271,7 @@ export class Search implements DialEvents {
 
   /** @return The time, which is read once for all that want it. */
   #endDial(): number {
-    const nowMs = this.#clock.exactMs();
+    const nowMs = this.#tools.clock.exactMs();
     this.#cancel = undefined;
     this.#deadlineMs = Infinity;
     this.#seeker.diallingMs = nowMs - this.#firstDialMs;

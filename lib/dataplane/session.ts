@@ -3,9 +3,8 @@
  * event loop in which it is noticed; nothing here waits.
  */
 
-import type { CoarseClock } from "../core/coarse_clock.ts";
 import type { Endpoint } from "../core/endpoint.ts";
-import type { ClientSocket, Direction, Engine, RelayEvents, Socket } from "../engine/contract.ts";
+import type { ClientSocket, Direction, RelayEvents, Socket } from "../engine/contract.ts";
 import type { Backend } from "../pool/backend.ts";
 import type { Pool } from "../pool/pool.ts";
 import { Activity } from "./activity.ts";
@@ -14,13 +13,11 @@ import type { ListenerContext } from "./listener_context.ts";
 import type { Phase } from "./phase.ts";
 import { prefaceOf } from "./preface.ts";
 import type { EndReason } from "./record.ts";
-import { type FailedDial, Search, type Seeker } from "./search.ts";
+import { type FailedDial, Search, type SearchTools, type Seeker } from "./search.ts";
 import { overdue } from "./timeouts.ts";
 
 /** What sessions of one worker share. */
-export interface SessionTools {
-  readonly engine: Engine;
-  readonly clock: CoarseClock;
+export interface SessionTools extends SearchTools {
   /** Put before a session's number, makes its id. */
   readonly sessionIdPrefix: string;
   /** A dial failed for want of something of this machine, in plain words; told once a session. */
@@ -101,9 +98,8 @@ export class Session implements Greeted, Seeker, RelayEvents {
   route(pool: Pool): void {
     this.phase = "routed";
     this.pool = pool;
-    const { engine, clock } = this.#tools;
     const key = pool.keyOf(this.source, this.greeting?.hello?.serverName);
-    this.#search = new Search(this, pool, engine, clock, key);
+    this.#search = new Search(this, pool, this.#tools, key);
     this.#search.pick();
   }
 
@@ -118,6 +114,11 @@ export class Session implements Greeted, Seeker, RelayEvents {
     return this.greeting?.source ?? this.client.peer;
   }
 
+  introduce(socket: Socket): void {
+    const introduction = this.pool?.options.introduction;
+    if (introduction !== undefined) socket.preface(prefaceOf(this, introduction));
+  }
+
   /** The backend was reached: relays. */
   found(backend: Backend, socket: Socket, nowMs: number): void {
     this.activity.lastActiveMs = nowMs;
@@ -125,8 +126,6 @@ export class Session implements Greeted, Seeker, RelayEvents {
     this.backendSocket = socket;
     this.#search = undefined;
     this.phase = "relaying";
-    const introduction = this.pool?.options.introduction;
-    if (introduction !== undefined) socket.preface(prefaceOf(this, introduction));
     this.#tools.engine.relay(this.client, socket, this);
   }
 

@@ -42,12 +42,14 @@ export function recordOf(session: Session): SessionRecord {
   return session.greeting === undefined ? record : { ...record, ...greetingFacts(session, session.greeting) };
 }
 
-/** All of it but the reason is the client's word. */
-function greetingFacts({ why }: Session, { via, hello }: Greeting): Partial<SessionRecord> {
+/** The names are the client's word, but for a subject, which was verified. */
+function greetingFacts({ why }: Session, { via, hello, tls }: Greeting): Partial<SessionRecord> {
   return {
     ...(via === undefined ? {} : { via: formatEndpoint(via) }),
     ...(hello?.serverName === undefined ? {} : { server_name: hello.serverName }),
     ...(hello === undefined || hello.alpn.length === 0 ? {} : { alpn: hello.alpn }),
+    ...(tls === undefined ? {} : { tls: tls.version }),
+    ...(tls?.subject === undefined ? {} : { subject: tls.subject }),
     ...(why === undefined ? {} : { why }),
   };
 }

@@ -10,6 +10,8 @@ export interface Backend {
   readonly address: Address;
   /** Where else it is dialled when that fails: the other addresses of its name. */
   readonly otherAddresses?: readonly Address[];
+  /** The name of its host as it was written, where that is one: what its certificate is for. */
+  readonly host?: string;
   /** Why its name has no address, in one sentence: then it cannot be dialled, and `address` is what was written. */
   readonly unresolved?: string;
   /** Whether it is picked only when no other can be. */

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import type { Address } from "../../lib/core/address.ts";
 import { CoarseClock } from "../../lib/core/coarse_clock.ts";
 import type { Endpoint } from "../../lib/core/endpoint.ts";
+import type { GreetingPlan } from "../../lib/dataplane/greeting.ts";
 import type { ListenerContext } from "../../lib/dataplane/listener_context.ts";
 import { Session } from "../../lib/dataplane/session.ts";
 import type { SessionLimits } from "../../lib/dataplane/timeouts.ts";
@@ -17,6 +18,7 @@ import {
   type Socket,
   type TlsClient,
   type TlsEvents,
+  type TlsKeys,
   type TlsServer,
 } from "../../lib/engine/contract.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
@@ -25,7 +27,7 @@ import { asRow } from "../support/rows.ts";
 
 export class FakeSocket implements Socket {
   unacknowledged: number | undefined;
-  readonly peer: Endpoint = { transport: "tcp", host: "192.0.2.7", port: 4_711 };
+  peer: Endpoint = { transport: "tcp", host: "192.0.2.7", port: 4_711 };
   readonly local: Endpoint = { transport: "tcp", host: "192.0.2.1", port: 80 };
   isClosed = false;
 
@@ -166,11 +168,11 @@ export class FakeEngine implements Engine {
     assert.fail("a session does not listen");
   }
 
-  tlsServer(): TlsServer {
+  tlsServer(_options: unknown, _keys: TlsKeys): TlsServer {
     return { renew: () => {} };
   }
 
-  tlsClient(): TlsClient {
+  tlsClient(_options: unknown, _keys: TlsKeys): TlsClient {
     return { renew: () => {} };
   }
 
@@ -259,6 +261,9 @@ export class FakeEngine implements Engine {
 
 const NO_LIMITS: SessionLimits = { idleTimeoutMs: 0, halfCloseTimeoutMs: 0, maxSessionDurationMs: 0 };
 
+/** What sessions open TLS to their backends with. */
+export const TLS_CLIENT: TlsClient = { renew: () => {} };
+
 /** A session, and all that it touches. */
 export class FakeWorld {
   readonly engine = new FakeEngine();
@@ -268,19 +273,31 @@ export class FakeWorld {
   /** What was told of it. */
   readonly told = { left: 0, over: 0, shortages: [] as string[], faults: [] as unknown[] };
 
-  constructor(pool: Pool, limits: Partial<SessionLimits> = {}, idleMs = 0) {
+  /**
+   * @param pool Of sessions that no route leads elsewhere.
+   * @param greeting What the listener asks of its clients.
+   */
+  constructor(
+    pool: Pool | undefined,
+    limits: Partial<SessionLimits> = {},
+    idleMs = 0,
+    greeting?: GreetingPlan,
+    peer?: Endpoint,
+  ) {
+    if (peer !== undefined) this.client.peer = peer;
     const context: ListenerContext = {
       row: asRow(0),
       sessionsRow: asRow(1),
       name: "web",
       pool,
-      greeting: undefined,
+      greeting,
       limits: { ...NO_LIMITS, ...limits },
       keepalive: { idleMs, intervalMs: 1_000, count: 3 },
     };
     this.session = new Session(this.client, context, () => void this.told.left++, {
       engine: this.engine,
       clock: new CoarseClock(() => this.nowMs),
+      tls: { ofPool: () => TLS_CLIENT },
       sessionIdPrefix: "id-",
       onShortage: (_, { name }, what) => this.told.shortages.push(`${name}: ${what}`),
       onFault: (fault) => this.told.faults.push(fault),

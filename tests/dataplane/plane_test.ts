@@ -107,8 +107,8 @@ function make(
     },
     woken: () => new Promise(() => {}),
     relay: (_client, _backend, on) => void relays.push(on),
-    tlsServer: () => fake.tlsServer(),
-    tlsClient: () => fake.tlsClient(),
+    tlsServer: (...given) => fake.tlsServer(...given),
+    tlsClient: (...given) => fake.tlsClient(...given),
     close: () => {
       state.isClosed = true;
       return Promise.resolve();

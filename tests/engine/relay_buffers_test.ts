@@ -127,6 +127,7 @@ async function startRelay(
   const session = new Session(new RuntimeClient(client.end, buffers), context, () => {}, {
     engine,
     clock: new CoarseClock(),
+    tls: { ofPool: () => assert.fail() },
     sessionIdPrefix: "w-",
     onShortage: () => assert.fail(),
     onFault: (fault) => faults.push(fault),
