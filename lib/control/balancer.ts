@@ -16,7 +16,9 @@ import { introduceBackends, setFacts } from "./facts.ts";
 import { type EngineHost, makeEngineHost } from "./engine_host.ts";
 import { type Generation, STOPPING } from "./generation.ts";
 import { Generations } from "./generations.ts";
+import type { AllTlsKeys } from "../dataplane/messages.ts";
 import { Journal } from "./journal.ts";
+import { Keys } from "./keys.ts";
 import type { Names } from "./names.ts";
 import { OpenFiles } from "./open_files.ts";
 import { canFollow, partsOf } from "./parts.ts";
@@ -58,6 +60,7 @@ export class Balancer {
   readonly totals: TotalsBook = new TotalsBook();
   readonly generations: Generations;
   readonly plansInUse: PlansInUse;
+  readonly keys: Keys;
   readonly #options: BalancerOptions;
   readonly #poolStates: PoolStates;
   readonly #rows: RowBook;
@@ -100,6 +103,7 @@ export class Balancer {
       apply: () => this.#inTurn(() => this.#apply(this.#config)),
       ...(options.sleep === undefined ? {} : { sleep: options.sleep }),
     });
+    this.keys = new Keys({ journal: this.journal, renew: () => this.#inTurn(() => this.#renewKeys()) });
     this.#poolStates = new PoolStates(this.scoreboard, this.journal);
     this.scoreboard.onChanged = (pool) => this.#poolStates.look(pool);
     this.health = new HealthMonitor({
@@ -215,6 +219,7 @@ export class Balancer {
   async stop(hurry?: AbortSignal): Promise<number> {
     this.#state = "stopping";
     this.#names.stop();
+    this.keys.stop();
     this.#stop.abort();
     await this.#reloading;
     await sleep(this.#config.shutdownDelayMs, hurry);
@@ -234,7 +239,8 @@ export class Balancer {
     await checkWorkerModules();
     this.#pinnedCode = await readWorkerCode(this.#entry);
     this.openFiles.begin(fileNeeds(this.#config));
-    await this.#startGeneration(plan, this.#config);
+    await this.#startGeneration(plan, this.#config, await this.keys.read(this.#config));
+    this.keys.follow(this.#config);
     this.#poolStates.follow(plan.pools);
     this.health.watch(watchedPools(plan, this.#config));
     this.#names.follow(this.#config);
@@ -255,10 +261,12 @@ export class Balancer {
     checkConfinement(this.#engine.name, config.confinement);
     const plan = await this.#nextPlan(config, { plan: current.plan, config: before });
     this.#checkCheckable(plan, config);
+    const keys = await this.#nextKeys(plan, config);
     const isKept = canFollow(partsOf(current.plan, before), partsOf(plan, config), current.permitted);
-    if (isKept) await this.#adjust(current, plan, config);
-    else await this.#replace(current, plan, config);
+    if (isKept) await this.#adjust(current, plan, config, keys);
+    else await this.#replace(current, plan, config, keys);
     this.#config = config;
+    this.keys.follow(config);
     this.plansInUse.begin(plan);
     if (drainTimeoutOf(config) !== drainTimeoutOf(before)) this.generations.limitLingering(config);
     this.openFiles.follow(fileNeeds(config));
@@ -277,17 +285,32 @@ export class Balancer {
     throw new RunError(why);
   }
 
+  /** Reads the keys for a plan; throws when they are not as they should be, and then nothing has changed. */
+  async #nextKeys(plan: Plan, config: Config): Promise<AllTlsKeys> {
+    try {
+      return await this.keys.read(config);
+    } catch (error) {
+      this.#rows.drop(plan.rows);
+      throw error;
+    }
+  }
+
+  async #renewKeys(): Promise<void> {
+    await this.generations.current?.renew(await this.keys.read(this.#config));
+  }
+
   /** The same workers go by another plan. */
-  async #adjust(generation: Generation, plan: Plan, config: Config): Promise<void> {
+  async #adjust(generation: Generation, plan: Plan, config: Config, keys: AllTlsKeys): Promise<void> {
     const before = generation.plan;
     introduceBackends(this.scoreboard, plan, config, before);
     await generation.adjust(plan);
+    await generation.renew(keys);
     this.plansInUse.end(before);
   }
 
   /** New workers go by another plan, and the old ones let their sessions finish. */
-  async #replace(generation: Generation, plan: Plan, config: Config): Promise<void> {
-    await this.#startGeneration(plan, config);
+  async #replace(generation: Generation, plan: Plan, config: Config, keys: AllTlsKeys): Promise<void> {
+    await this.#startGeneration(plan, config, keys);
     // New backends get sessions from now on.
     this.health.watch(watchedPools(plan, config));
     await this.generations.retire(generation, plan, drainTimeoutOf(config));
@@ -307,11 +330,11 @@ export class Balancer {
   }
 
   /** Starts the next generation. Its plan's rows are dropped when it has ended, or cannot begin. */
-  async #startGeneration(plan: Plan, config: Config): Promise<void> {
+  async #startGeneration(plan: Plan, config: Config, keys: AllTlsKeys): Promise<void> {
     try {
       // Until then the workers in force go on with the facts that they have.
       const introduce = (): void => introduceBackends(this.scoreboard, plan, config, this.plan);
-      await this.generations.start(plan, config, introduce);
+      await this.generations.start(plan, config, keys, introduce);
     } catch (error) {
       this.#rows.drop(plan.rows);
       throw error;

@@ -3,6 +3,7 @@
 import type { Log } from "../core/log.ts";
 import { RunError } from "../core/errors.ts";
 import type {
+  AllTlsKeys,
   FromWorker,
   LiveSessionFacts,
   LiveSessionFilter,
@@ -122,6 +123,12 @@ export class DataWorker {
    */
   async adjust(pools: readonly PoolChange[]): Promise<boolean> {
     const isDone = await this.#ask((request) => ({ type: "adjust", request, pools }), false);
+    return isDone || this.end !== undefined;
+  }
+
+  /** Uses these keys from now on. @return As {@linkcode adjust}. */
+  async renew(keys: AllTlsKeys): Promise<boolean> {
+    const isDone = await this.#ask((request) => ({ type: "renew", request, keys }), false);
     return isDone || this.end !== undefined;
   }
 

@@ -6,7 +6,7 @@ import type { Log } from "../core/log.ts";
 import { formatDuration } from "../core/duration.ts";
 import { reasonOf } from "../core/errors.ts";
 import { sleep } from "../core/sleep.ts";
-import { NO_TLS_KEYS } from "../dataplane/messages.ts";
+import type { AllTlsKeys } from "../dataplane/messages.ts";
 import type { RecordedSessions } from "../dataplane/record.ts";
 import { Ledger } from "../pool/ledger.ts";
 import type { Scoreboard } from "../pool/scoreboard.ts";
@@ -25,6 +25,8 @@ import type { WorkerPatience } from "./worker_patience.ts";
 export interface WorkerDeps {
   /** What the generation runs now. */
   readonly plan: () => Plan;
+  /** Those that it uses now. */
+  readonly keys: () => AllTlsKeys;
   readonly permitted: Permitted;
   /** Gives the module that the next worker starts from. */
   readonly workerEntry: () => string;
@@ -140,7 +142,7 @@ export class KeptWorker {
           ),
           engine: engineOfWorker.options,
           pools,
-          keys: NO_TLS_KEYS,
+          keys: this.#deps.keys(),
           scoreboard: scoreboard.buffer,
           ledger: ledger.buffer,
           filesRow: openFiles.row,
