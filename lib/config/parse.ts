@@ -13,7 +13,7 @@ import {
   readDocument,
   type YamlDocument,
 } from "./document.ts";
-import { engineAsked, engineFaults, engineNotes, type EngineOf } from "./engine_checks.ts";
+import { confinementFaults, engineAsked, engineFaults, engineNotes, type EngineOf } from "./engine_checks.ts";
 import { shown } from "./fields.ts";
 import { notesOnListeners } from "./listener_notes.ts";
 import { notesOn } from "./notes.ts";
@@ -73,6 +73,7 @@ export function draftConfig(text: string, file: string): Draft {
     ...[
       ...(result.error?.issues ?? []).flatMap((issue) => pathFaults(issue, [])),
       ...crossChecks(document.value, dirname(file)),
+      ...(result.success ? confinementFaults(result.data) : []),
     ].filter(({ path }) => !areVariables.has(formatPath(path))),
   ];
   return {

@@ -303,3 +303,19 @@ Deno.test("words of HAProxy and nginx are told ours", () => {
   ];
   for (const [text, said] of cases) assert.equal(hint(text), said, text);
 });
+
+Deno.test("confinement by the kernel cannot be required where TLS is opened", () => {
+  const withTls = (listener: string, pool: string): string =>
+    `engine: epoll\nconfinement: required\nlisteners: [{ listen: ":1", pool: web, ${listener} }]\n` +
+    `pools: { web: { backends: [a:1], ${pool} } }\n`;
+  const why = "the kernel does not confine workers that open TLS, and this listener";
+  assertFaults(withTls("tls: { certificates: [{ cert: a, key: b }] }", ""), [
+    "3:45 listeners[0].tls",
+    `${why} opens it; write confinement: best_effort`,
+  ]);
+  assertFaults(withTls("name: x", "tls: {}"), [
+    "3:13 listeners[0]",
+    `${why} has a pool with tls (web); write confinement: best_effort`,
+  ]);
+  assertFaults(withTls("name: x", "send_proxy_protocol: v2"));
+});
