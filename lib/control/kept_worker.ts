@@ -13,7 +13,7 @@ import type { Scoreboard } from "../pool/scoreboard.ts";
 import { DataWorker, type WorkerEnd, type WorkerNews } from "./data_worker.ts";
 import type { Journal } from "./journal.ts";
 import type { OpenFiles } from "./open_files.ts";
-import type { EngineHost, EngineOfWorker } from "./engine_host.ts";
+import type { EngineHost } from "./engine_host.ts";
 import type { GenerationSockets } from "./generation_sockets.ts";
 import { waitForAnswer } from "./patience.ts";
 import type { Permitted } from "./permissions.ts";
@@ -151,10 +151,11 @@ export class KeptWorker {
         },
         permissions: engine.permissions(permitted),
         ring: engine.ring,
+        reclaim: engineOfWorker.reclaim,
         events,
         log,
       });
-      return { number, ledger, releaseFiles, engine: engineOfWorker, worker };
+      return { number, ledger, releaseFiles, worker };
     } catch (error) {
       engineOfWorker.reclaim();
       releaseFiles();
@@ -203,11 +204,10 @@ export class KeptWorker {
   }
 
   /** Gives back what a worker that has ended held; says how many sessions that were. */
-  #settle({ number, ledger, releaseFiles, engine }: Running): number {
+  #settle({ number, ledger, releaseFiles }: Running): number {
     const { scoreboard, numbers, plan } = this.#deps;
     const { listeners, pools } = plan();
     const held = ledger.settle();
-    engine.reclaim();
     releaseFiles();
     for (const { row, queue } of pools) {
       if (queue === undefined) continue;
@@ -232,6 +232,5 @@ interface Running {
   readonly number: number;
   readonly ledger: Ledger;
   readonly releaseFiles: () => void;
-  readonly engine: EngineOfWorker;
   readonly worker: DataWorker;
 }
