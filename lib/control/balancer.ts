@@ -38,6 +38,13 @@ import { WORKER_PATIENCE, type WorkerPatience } from "./worker_patience.ts";
 /** The plan of a balancer that has not been started. */
 const NOTHING: Plan = { listeners: [], pools: [], within: [], rows: [], settled: new Map() };
 
+/** What is to be put into force. */
+interface Next {
+  readonly plan: Plan;
+  readonly config: Config;
+  readonly keys: AllTlsKeys;
+}
+
 export interface BalancerOptions {
   readonly config: Config;
   readonly log: Log;
@@ -239,7 +246,7 @@ export class Balancer {
     await checkWorkerModules();
     this.#pinnedCode = await readWorkerCode(this.#entry);
     this.openFiles.begin(fileNeeds(this.#config));
-    await this.#startGeneration(plan, this.#config, await this.keys.read(this.#config));
+    await this.#startGeneration({ plan, config: this.#config, keys: await this.keys.read(this.#config) });
     this.keys.follow(this.#config);
     this.#poolStates.follow(plan.pools);
     this.health.watch(watchedPools(plan, this.#config));
@@ -259,12 +266,11 @@ export class Balancer {
     if (this.#stop.signal.aborted) throw new RunError(STOPPING);
     if (current === undefined) throw new RunError("the balancer could not be started");
     checkConfinement(this.#engine.name, config.confinement);
-    const plan = await this.#nextPlan(config, { plan: current.plan, config: before });
-    this.#checkCheckable(plan, config);
-    const keys = await this.#nextKeys(plan, config);
+    const next = await this.#prepare(config, { plan: current.plan, config: before });
+    const { plan } = next;
     const isKept = canFollow(partsOf(current.plan, before), partsOf(plan, config), current.permitted);
-    if (isKept) await this.#adjust(current, plan, config, keys);
-    else await this.#replace(current, plan, config, keys);
+    if (isKept) await this.#adjust(current, next);
+    else await this.#replace(current, next);
     this.#config = config;
     this.keys.follow(config);
     this.plansInUse.begin(plan);
@@ -277,18 +283,13 @@ export class Balancer {
     return isKept ? "kept" : "replaced";
   }
 
-  /** Throws when backends are to be checked that may not be dialled from here; then nothing has changed. */
-  #checkCheckable(plan: Plan, config: Config): void {
-    const why = whyNotCheckable(watchedPools(plan, config).flatMap(checkedAddresses));
-    if (why === undefined) return;
-    this.#rows.drop(plan.rows);
-    throw new RunError(why);
-  }
-
-  /** Reads the keys for a plan; throws when they are not as they should be, and then nothing has changed. */
-  async #nextKeys(plan: Plan, config: Config): Promise<AllTlsKeys> {
+  /** All that a configuration needs before anything changes; throws when something is not as it should be, and then nothing has. */
+  async #prepare(config: Config, running: Running): Promise<Next> {
+    const plan = await this.#nextPlan(config, running);
     try {
-      return await this.keys.read(config);
+      const why = whyNotCheckable(watchedPools(plan, config).flatMap(checkedAddresses));
+      if (why !== undefined) throw new RunError(why);
+      return { plan, config, keys: await this.keys.read(config) };
     } catch (error) {
       this.#rows.drop(plan.rows);
       throw error;
@@ -300,7 +301,7 @@ export class Balancer {
   }
 
   /** The same workers go by another plan. */
-  async #adjust(generation: Generation, plan: Plan, config: Config, keys: AllTlsKeys): Promise<void> {
+  async #adjust(generation: Generation, { plan, config, keys }: Next): Promise<void> {
     const before = generation.plan;
     introduceBackends(this.scoreboard, plan, config, before);
     await generation.adjust(plan);
@@ -309,8 +310,9 @@ export class Balancer {
   }
 
   /** New workers go by another plan, and the old ones let their sessions finish. */
-  async #replace(generation: Generation, plan: Plan, config: Config, keys: AllTlsKeys): Promise<void> {
-    await this.#startGeneration(plan, config, keys);
+  async #replace(generation: Generation, next: Next): Promise<void> {
+    const { plan, config } = next;
+    await this.#startGeneration(next);
     // New backends get sessions from now on.
     this.health.watch(watchedPools(plan, config));
     await this.generations.retire(generation, plan, drainTimeoutOf(config));
@@ -330,7 +332,7 @@ export class Balancer {
   }
 
   /** Starts the next generation. Its plan's rows are dropped when it has ended, or cannot begin. */
-  async #startGeneration(plan: Plan, config: Config, keys: AllTlsKeys): Promise<void> {
+  async #startGeneration({ plan, config, keys }: Next): Promise<void> {
     try {
       // Until then the workers in force go on with the facts that they have.
       const introduce = (): void => introduceBackends(this.scoreboard, plan, config, this.plan);
