@@ -9,7 +9,7 @@ import { countOpenable } from "../engine/runtime/listen.ts";
 import { reachOf } from "./confinement.ts";
 import { EpollSockets, HeldByBook, SocketBook } from "./epoll_sockets.ts";
 import type { GenerationSockets } from "./generation_sockets.ts";
-import { type Permissions, type Permitted, socketPermissions } from "./permissions.ts";
+import { mayPermitSubnets, type Permissions, type Permitted, socketPermissions } from "./permissions.ts";
 import { HeldByRuntime, type PortHold } from "./port_hold.ts";
 import { UnixSockets } from "./unix_sockets.ts";
 
@@ -34,6 +34,8 @@ export interface EngineHost {
   /** @param isConfinementRequired Whether it is not to start where the kernel lacks a part of its confinement. */
   forWorker(permitted: Permitted, isConfinementRequired: boolean): EngineOfWorker;
   permissions(permitted: Permitted): Permissions;
+  /** Whether workers may be permitted a subnet. */
+  readonly permitsSubnets: boolean;
   /** How many descriptors can be opened now, at most `wanted`; undefined where that cannot be found out. */
   countFree(wanted: number): number | undefined;
   /** Descriptors that are open, and how many there may be; undefined where that cannot be found out. */
@@ -88,6 +90,7 @@ function runtimeHost(whyNoEpoll: string | undefined): EngineHost {
     holdPorts: () => new HeldByRuntime(),
     forWorker: () => ({ options: { kind: "runtime" }, reclaim: () => {} }),
     permissions: socketPermissions,
+    permitsSubnets: mayPermitSubnets(),
     countFree: countOpenable,
     openFiles: () => undefined,
     close: () => Promise.resolve(),
@@ -98,6 +101,8 @@ function runtimeHost(whyNoEpoll: string | undefined): EngineHost {
 class EpollEngineHost implements EngineHost {
   readonly name = "epoll";
   readonly whyNoEpoll = undefined;
+  /** The kernel knows ports alone. */
+  readonly permitsSubnets = true;
   readonly ring: () => void;
   readonly #host: EpollHost;
   readonly #book: SocketBook;

@@ -87,7 +87,7 @@ export class Generation {
 
   private constructor(options: GenerationOptions) {
     this.number = options.number;
-    this.permitted = permittedBy(options.plan);
+    this.permitted = permittedBy(options.plan, options.deps.engine.permitsSubnets);
     this.#options = options;
     this.#plan = options.plan;
     this.#keys = options.keys;

@@ -13,7 +13,7 @@ import { QUEUE_CELLS } from "../pool/queue.ts";
 import type { PoolRow, Row } from "../pool/row.ts";
 import { rowsFor } from "../pool/scoreboard.ts";
 import type { Names } from "./names.ts";
-import { mayPermitSubnets, type Permitted } from "./permissions.ts";
+import type { Permitted } from "./permissions.ts";
 import { resolveAddress } from "../core/resolve.ts";
 import type { PortHold } from "./port_hold.ts";
 import type { RowBook, RowKey } from "./rows.ts";
@@ -216,12 +216,16 @@ export function unresolvedOf(plan: Plan): { pool: string; backend: Backend }[] {
   });
 }
 
-/** What the workers of a plan listen on and may dial. */
-export function permittedBy({ listeners, pools, within }: Plan): Permitted {
+/**
+ * What the workers of a plan listen on and may dial.
+ *
+ * @param permitsSubnets Whether they may be permitted a subnet; see EngineHost.
+ */
+export function permittedBy({ listeners, pools, within }: Plan, permitsSubnets: boolean): Permitted {
   return {
     listens: listeners.flatMap(socketsOf).map(boundAt),
     dials: pools.flatMap((pool) => pool.backends.flatMap(addressesOf)),
-    subnets: mayPermitSubnets() ? within : [],
+    subnets: permitsSubnets ? within : [],
     mayBind: hasSources(pools),
   };
 }

@@ -29,7 +29,7 @@ class Setting extends Workshop {
       ...this.deps,
       plan: () => this.plan,
       keys: () => NO_TLS_KEYS,
-      permitted: permittedBy(plan),
+      permitted: permittedBy(plan, true),
       sockets: this.engine.sockets(plan.listeners),
       firstIndex: 0,
       draining: this.draining.signal,

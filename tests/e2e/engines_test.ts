@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { refusedPort, startNamedBackend } from "../support/backend.ts";
-import { readAll, text } from "../support/bytes.ts";
+import { readAll, readExactly, text } from "../support/bytes.ts";
 import { runCommand, RunningCommand, SOCKBAL, SOCKBAL_EPOLL, sockbalWith } from "../support/command.ts";
 
 const ENGINES = ["runtime", "epoll"] as const;
@@ -173,6 +173,33 @@ for (const engine of ENGINES) {
     },
   });
 }
+
+Deno.test("with the printed permissions a backend that moves within its subnets needs no new workers under epoll", async () => {
+  for (const engine of isLinux ? ENGINES : ["runtime"]) {
+    await using it = await setUp();
+    await it.write(`engine: ${engine}`);
+    await using other = startNamedBackend("other");
+    const config = (address: string): string =>
+      `listeners: [{ listen: ":0", pool: web }]
+engine: ${engine}
+workers: 1
+pools: { web: { backends: [${address}], within: [127.0.0.0/8] } }
+`;
+    const file = `${it.file}.within.yaml`;
+    await Deno.writeTextFile(file, config("127.0.0.1:1"));
+    const args = ["--role", "balancer", "--config", file];
+    const printed = await runCommand([...SOCKBAL, ...args, "--print-permissions"]);
+    await using balancer = new RunningCommand([...sockbalWith(printed.stdout.trim().split(" ")), ...args]);
+    const [, port] = await balancer.sees(/ listening address=\S+:(\d+) /);
+    await balancer.sees(/ ready /);
+    await Deno.writeTextFile(file, config(other.member.address));
+    balancer.kill("SIGHUP");
+    const workers = engine === "epoll" ? "kept" : "replaced";
+    await balancer.sees(new RegExp(` reloaded .* workers=${workers} `));
+    using conn = await Deno.connect({ hostname: "127.0.0.1", port: Number(port) });
+    assert.ok("other".startsWith(text(await readExactly(conn, 1))));
+  }
+});
 
 Deno.test("a reload that has a backend checked which may not be dialled from here changes nothing, and says so", async () => {
   for (const engine of isLinux ? ENGINES : ["runtime"]) {
