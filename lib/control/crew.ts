@@ -41,7 +41,7 @@ export class Crew {
       ...deps,
       engine: this.#host,
       plan: () => this.#part(deps.plan()),
-      permitted: permittedBy(this.#part(deps.plan())),
+      permitted: permittedBy(this.#part(deps.plan()), this.#host.permitsSubnets),
       sockets: this.sockets,
       firstIndex,
     };
