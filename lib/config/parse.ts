@@ -18,6 +18,7 @@ import { shown } from "./fields.ts";
 import { notesOnListeners } from "./listener_notes.ts";
 import { notesOn } from "./notes.ts";
 import { type Config, configSchema } from "./schema.ts";
+import { sourceFaults } from "./source_checks.ts";
 
 /** All faults of one configuration; its message has a line each. */
 export class ConfigError extends InputError {
@@ -74,6 +75,7 @@ export function draftConfig(text: string, file: string): Draft {
       ...(result.error?.issues ?? []).flatMap((issue) => pathFaults(issue, [])),
       ...crossChecks(document.value, dirname(file)),
       ...(result.success ? confinementFaults(result.data) : []),
+      ...sourceFaults(document.value),
     ].filter(({ path }) => !areVariables.has(formatPath(path))),
   ];
   return {

@@ -46,8 +46,11 @@ export const LISTEN_PATTERN = `^(?:${UNIX}|(?!u(?:dp|nix):)${HOST}?:${PORT})$`;
 /** As {@linkcode parseDialAddress}. */
 export const DIAL_PATTERN = `^(?:${UNIX}|(?!u(?:dp|nix):)${HOST}:(?!0+$)${PORT})$`;
 
+/** Multicast, and what is reserved beyond it. */
+const MULTICAST = "(?:22[4-9]|2[3-5]\\d)\\.|[fF]{2}[0-9a-fA-F]{2}:";
+
 /** As {@linkcode parseIPAddress}. */
-export const IP_PATTERN = `^(?!0\\.0\\.0\\.0$|[0:]+$|${LINK_LOCAL})(?:${IPV4}|${IPV6})$`;
+export const IP_PATTERN = `^(?!0\\.0\\.0\\.0$|[0:]+$|${LINK_LOCAL}|${MULTICAST})(?:${IPV4}|${IPV6})$`;
 
 /** As {@linkcode parseSubnet}, which alone knows whether it begins at its first address. */
 export const SUBNET_PATTERN = `^${IPV4}/(?:3[0-2]|[12]?\\d)(?::(?!0+$)${PORT})?$`;

@@ -4,7 +4,8 @@ import type { EngineChoice, EngineName } from "../config/engine_names.ts";
 import { RunError } from "../core/errors.ts";
 import type { EngineOptions, ListenerOptions } from "../dataplane/messages.ts";
 import { EpollHost } from "../engine/epoll/host.ts";
-import { findLibc, whyNoLibc } from "../engine/epoll/libc.ts";
+import { findLibc, openLibc, whyNoLibc } from "../engine/epoll/libc.ts";
+import { hasAddress } from "../engine/epoll/source.ts";
 import { countOpenable } from "../engine/runtime/listen.ts";
 import { reachOf } from "./confinement.ts";
 import { EpollSockets, HeldByBook, SocketBook } from "./epoll_sockets.ts";
@@ -68,6 +69,15 @@ function whyNoEpoll(): string | undefined {
 export function whyNoEngine(choice: EngineChoice): string | undefined {
   const missing = choice === "epoll" ? whyNoEpoll() : undefined;
   return missing === undefined ? undefined : `the engine epoll cannot be used: ${missing}`;
+}
+
+/** Which of these IP addresses this machine does not have now; none where the engine epoll cannot be had. */
+export function missingAddresses(hosts: ReadonlySet<string>): ReadonlySet<string> {
+  if (hosts.size === 0 || whyNoEpoll() !== undefined) return new Set();
+  const libc = openLibc();
+  const missing = new Set([...hosts].filter((host) => hasAddress(libc, host) === false));
+  libc.unload();
+  return missing;
 }
 
 /** What an engine needs to be permitted, beside sockets. */

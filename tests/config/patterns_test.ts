@@ -102,6 +102,10 @@ const ips = fc.oneof(
   fc.ipV6(),
   fc.ipV6().map((it) => `${it}%eth0`),
   fc.ipV6().map((it) => `fe80${it.slice(it.indexOf(":"))}`),
+  fc.tuple(fc.integer({ min: 220, max: 256 }), fc.ipV4()).map(([first, it]) =>
+    `${first}.${it.split(".").slice(1).join(".")}`
+  ),
+  fc.ipV6().map((it) => `ff${it}`),
   text(["0", ":", "::", "0.0.0.0", "1", "fe80", "10.0.0.5", "%", "ffff", "."]),
 );
 
