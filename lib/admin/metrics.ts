@@ -25,6 +25,9 @@ export function renderMetrics(status: Status, counts: Counts): Uint8Array<ArrayB
 function addProgram(to: Exposition, status: Status): void {
   to.family("sockbal_build_info", "gauge", "The version, as a label; always 1.");
   to.sample(labels({ version: status.version }), 1);
+  const engine = "How workers drive their sockets, and what confines them, as labels; always 1.";
+  to.family("sockbal_engine_info", "gauge", engine);
+  to.sample(labels({ engine: status.engine, confined: status.confined ?? "" }), 1);
   to.single("sockbal_generation", "gauge", "The generation of workers in force.", status.generation);
   const dropped = "Records that the log had no room for.";
   to.single("sockbal_log_records_dropped_total", "counter", dropped, status.log_records_dropped);

@@ -95,6 +95,10 @@ export interface Status {
   readonly config: string;
   /** How workers drive their sockets. */
   readonly engine: "runtime" | "epoll";
+  /** What confines them, as `landlock,seccomp`; null before they are started. */
+  readonly confined: string | null;
+  /** Why it is no more; null where nothing is missing. */
+  readonly not_confined_by: string | null;
   readonly state: LifeState;
   /** Whether it runs and every pool has a backend that may be picked. */
   readonly ready: boolean;

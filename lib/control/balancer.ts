@@ -10,7 +10,7 @@ import { socketsOf } from "../dataplane/messages.ts";
 import { HealthMonitor } from "../health/monitor.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
 import { BackendNames } from "./backend_names.ts";
-import { checkConfinement, confinementFields } from "./confinement.ts";
+import { checkConfinement, type ConfinementFields, confinementFields } from "./confinement.ts";
 import { checkedAddresses, drainTimeoutOf, fileNeeds, watchedPools, workersOf } from "./demands.ts";
 import { introduceBackends, setFacts } from "./facts.ts";
 import { type EngineHost, makeEngineHost } from "./engine_host.ts";
@@ -173,7 +173,7 @@ export class Balancer {
     log.info("ready", {
       workers: workersOf(this.#config),
       engine: this.engine.name,
-      ...confinementFields(this.generations.current?.confinement ?? []),
+      ...this.confinement,
     });
   }
 
@@ -185,6 +185,12 @@ export class Balancer {
   /** How its workers drive their sockets. */
   get engine(): Pick<EngineHost, "name" | "whyNoEpoll"> {
     return this.#engine;
+  }
+
+  /** What confines its workers, as fields of a record; none before the start. */
+  get confinement(): ConfinementFields | undefined {
+    const { current } = this.generations;
+    return current === undefined ? undefined : confinementFields(current.confinement);
   }
 
   /** The configuration in force. */

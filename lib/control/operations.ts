@@ -86,6 +86,8 @@ export class BalancerOperations implements Operations {
       generation: generations.started,
       config: this.#options.config,
       engine: this.#balancer.engine.name,
+      confined: this.#balancer.confinement?.confined ?? null,
+      not_confined_by: this.#balancer.confinement?.not_confined_by ?? null,
       state,
       ready: state === "running" && pools.every((pool) => pool.available > 0),
       workers: generations.all.flatMap((generation) => {

@@ -16,7 +16,7 @@ import { ReloadQueue } from "./reload_queue.ts";
 import { sourceNotes } from "./source_notes.ts";
 
 export interface ReloaderOptions {
-  readonly balancer: Pick<Balancer, "config" | "engine" | "journal" | "reload"> & {
+  readonly balancer: Pick<Balancer, "config" | "confinement" | "engine" | "journal" | "reload"> & {
     readonly generations: Pick<Generations, "started">;
   };
   /** Undefined when the configuration did not come from a file. */
@@ -109,11 +109,11 @@ export class Reloader {
     notInForce: readonly NotInForce[],
     workers: "kept" | "replaced",
   ): Reloaded {
-    const { journal, generations: { started: generation } } = this.#options.balancer;
+    const { journal, confinement, generations: { started: generation } } = this.#options.balancer;
     const notes = notInForce.map(({ key, message }) => `${key}: ${message}`);
     logNotes([...fileNotes, ...notes.map((note) => `${config} ${note}`)], journal);
     const exceptions = notInForce.length === 0 ? {} : { not_in_force: notInForce.map(({ key }) => key) };
-    journal.info("reloaded", { config, workers, generation, ...exceptions });
+    journal.info("reloaded", { config, ...confinement, workers, generation, ...exceptions });
     const outcome = `workers ${workers}, generation ${generation}`;
     if (notes.length === 0) return { ok: true, message: `${config} is in force; ${outcome}`, notes };
     return {

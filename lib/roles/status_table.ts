@@ -51,13 +51,17 @@ export function whyNotReady({ state, ready, workers, pools }: Status): string | 
 export function statusTable(status: Status, columns = LEAST_WIDTH): string {
   const width = Math.max(columns, LEAST_WIDTH);
   const { version, engine, uptime_s, generation, config, listeners, pools, now } = status;
+  const { confined, not_confined_by } = status;
   const why = whyNotReady(status);
   const head = [
-    // An older balancer does not say which engine it has.
+    // An older balancer does not say which engine it has, nor what confines it.
     `sockbal ${version}, ${engine === undefined ? "" : `engine ${engine}, `}up for ${
       span(uptime_s)
     }, generation ${generation}, ${why === undefined ? "ready" : "NOT READY"}`,
     ...(why === undefined ? [] : [cutMiddle(`NOT READY: ${why}`, width)]),
+    ...(confined === null || confined === undefined
+      ? []
+      : [cutMiddle(confinement(confined, not_confined_by), width)]),
     cutMiddle(config, width),
   ];
   const sorted = pools.map((pool) => ({ pool, backends: byUrgency(pool.backends) }));
@@ -77,6 +81,10 @@ export function statusTable(status: Status, columns = LEAST_WIDTH): string {
     .join(
       "\n",
     );
+}
+
+function confinement(confined: string, missing: string | null): string {
+  return `workers confined by ${confined}${missing === null ? "" : `, not by ${missing}`}`;
 }
 
 function byUrgency(backends: readonly BackendStatus[]): BackendStatus[] {

@@ -148,6 +148,8 @@ export function fakeStatus(facts: Partial<Status> = {}): Status {
       generation: 3,
       config: "balancer.yaml",
       engine: "runtime",
+      confined: "permissions",
+      not_confined_by: null,
       state: "running",
       ready: true,
       log_records_dropped: 4,

@@ -29,6 +29,7 @@ Deno.test("every metric shows what the snapshots say", () => {
   const b = 'pool="web",backend="unix:/run/b.sock"';
   const expected: Record<string, string[]> = {
     sockbal_build_info: ['{version="0.1.0"} 1'],
+    sockbal_engine_info: ['{engine="runtime",confined="permissions"} 1'],
     sockbal_generation: [" 3"],
     sockbal_log_records_dropped_total: [" 4"],
     sockbal_worker_loop_lag_seconds: ['{worker="0"} 0.0015'],
