@@ -70,8 +70,14 @@ export function startBackend(
 }
 
 /** Sends back all that its client has sent, once the client has ended: so a client sees what came of it. */
-export function startMirror(options: { readonly hostname?: string } = {}): TestBackend & AsyncDisposable {
-  const mirror = startBackend(async (conn) => await writeAll(conn, await readAll(conn)), options);
+export function startMirror(
+  { says = "", ...at }: { readonly says?: string; readonly hostname?: string } = {},
+): TestBackend & AsyncDisposable {
+  const mirror = startBackend(async (conn) => {
+    const heard = await readAll(conn);
+    await writeAll(conn, bytes(says));
+    await writeAll(conn, heard);
+  }, at);
   return Object.assign(mirror, { [Symbol.asyncDispose]: () => mirror.stop() });
 }
 

@@ -18,6 +18,8 @@ export interface TestBalancerOptions {
   readonly listener?: Record<string, unknown>;
   /** Keys of the pool, as in balancer.yaml. */
   readonly pool?: Record<string, unknown>;
+  /** Pools besides the one of the listener, as in balancer.yaml. */
+  readonly otherPools?: Record<string, unknown>;
   readonly engine?: "runtime" | "epoll";
   readonly confinement?: "best_effort" | "required";
   readonly workers?: number;
@@ -51,11 +53,11 @@ export interface TestBalancer extends AsyncDisposable {
   stop(hurry?: AbortSignal): Promise<number>;
 }
 
-/** A configuration with one listener on a free port and one pool. */
+/** A configuration with one listener on a free port, and its pool. */
 export function testConfig(options: TestBalancerOptions): Config {
   const checked = configSchema.parse({
     listeners: [{ name: "web", listen: "127.0.0.1:0", pool: "web", ...options.listener }],
-    pools: { web: { backends: options.backends, ...options.pool } },
+    pools: { web: { backends: options.backends, ...options.pool }, ...options.otherPools },
     log: options.logging ?? {},
     engine: options.engine ?? "runtime",
     confinement: options.confinement ?? "best_effort",
