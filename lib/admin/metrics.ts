@@ -76,7 +76,10 @@ function addPools(to: Exposition, { pools }: Status, counts: Counts): void {
   to.family("sockbal_queue_length", "gauge", "Sessions that wait for a free backend.");
   for (const { name, queued } of pools) to.sample(labels({ pool: name }), queued);
   const retries = new Map(pools.map(({ name }) => [name, 0]));
-  for (const { pool, retries: more } of counts.totals) retries.set(pool, (retries.get(pool) ?? 0) + more);
+  for (const { pool, retries: more } of counts.totals) {
+    // Sessions without a pool dial none.
+    if (more > 0) retries.set(pool, (retries.get(pool) ?? 0) + more);
+  }
   to.family("sockbal_retries_total", "counter", "Dials of a backend after another one had failed.");
   for (const [pool, count] of retries) to.sample(labels({ pool }), count);
 }

@@ -64,14 +64,15 @@ export interface PoolStatus {
 export interface ListenerStatus {
   readonly name: string;
   readonly address: string;
-  readonly pool: string;
+  /** The pools that its sessions may go to: those of its routes, and its own last; empty when it leaves. */
+  readonly pools: readonly string[];
   readonly active: number;
   /** 0 is no limit. */
   readonly max_connections: number;
   /** Whether it is gone from the configuration and is shown until its last session has ended. */
   readonly leaving: boolean;
   readonly sessions_total: number;
-  /** Sessions that could not be served. */
+  /** Sessions that could not be served, or were turned away before they were routed. */
   readonly refused_total: number;
   readonly bytes_in: number;
   readonly bytes_out: number;

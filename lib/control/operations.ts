@@ -171,12 +171,16 @@ export class BalancerOperations implements Operations {
 
   #listenerStatuses(leaving: readonly ListenerOptions[], sums: readonly Sums[]): ListenerStatus[] {
     const { plan, scoreboard } = this.#balancer;
-    const status = (listener: ListenerOptions, pool: string, isLeaving: boolean): ListenerStatus => {
+    const status = (
+      listener: ListenerOptions,
+      pools: readonly string[],
+      isLeaving: boolean,
+    ): ListenerStatus => {
       const own = sums.filter((it) => it.listener === listener.name);
       return {
         name: listener.name,
         address: socketsOf(listener).map(formatAddress).join(", "),
-        pool,
+        pools,
         active: scoreboard.count(listener.sessionsRow),
         max_connections: listener.maxConnections,
         leaving: isLeaving,
@@ -188,9 +192,11 @@ export class BalancerOperations implements Operations {
     };
     return [
       ...plan.listeners.map((it) => {
-        return status(it, plan.pools.find(({ row }) => row === it.pool)?.name ?? "", false);
+        const rows = new Set([...it.greeting?.routes.map(({ pool }) => pool) ?? [], it.pool]);
+        const pools = [...rows].flatMap((row) => plan.pools.find((pool) => pool.row === row)?.name ?? []);
+        return status(it, pools, false);
       }),
-      ...leaving.map((it) => status(it, "", true)),
+      ...leaving.map((it) => status(it, [], true)),
     ];
   }
 

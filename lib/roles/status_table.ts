@@ -111,7 +111,8 @@ function listenerRow(it: ListenerStatus): Row {
   return [
     it.name + (it.leaving ? " (leaving)" : ""),
     it.address,
-    it.pool,
+    // An older balancer has one pool for each.
+    it.pools?.join(", ") ?? "",
     limited(it.active, it.max_connections),
     count(it.sessions_total),
     count(it.refused_total),

@@ -56,7 +56,14 @@ Deno.test("whatever the names and numbers are, no line is wider than 80 columns"
         const status = withPools(
           pool({ name: b, queue_size: most, queued: most, refused_total: n, backends: [backend] }),
         );
-        const listener = { name: a, address: b, pool: reason, ...traffic, refused_total: n, leaving: backup };
+        const listener = {
+          name: a,
+          address: b,
+          pools: [reason, a],
+          ...traffic,
+          refused_total: n,
+          leaving: backup,
+        };
         for (const line of statusTable({ ...status, config: a + b, listeners: [listener] }).split("\n")) {
           assert.ok(line.length <= 80, `${line.length}: ${line}`);
         }

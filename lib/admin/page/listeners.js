@@ -46,7 +46,7 @@ export function createListeners() {
 function updateRow(row, listener, rates) {
   row.put("name", listener.name);
   row.put("address", listener.address === listener.name ? "" : listener.address);
-  row.put("pool", listener.leaving ? "gone from the configuration" : listener.pool);
+  row.put("pool", listener.leaving ? "gone from the configuration" : listener.pools.join(", "));
   row.putFigure("active", formatCount(listener.active), listener.active);
   row.put("limit", listener.max_connections === 0 ? "" : ` / ${formatCount(listener.max_connections)}`);
   row.putFigure("refused", formatCount(listener.refused_total), listener.refused_total);
