@@ -18,6 +18,7 @@ const DOCUMENTS = [
   "ARCHITECTURE.md",
   "docs/pools.md",
   "docs/sessions.md",
+  "docs/tls.md",
   "docs/configuration.md",
   "docs/benchmarks.md",
   "docs/engines.md",
