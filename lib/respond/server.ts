@@ -6,11 +6,14 @@ import { chunks } from "../core/connection.ts";
 import { reasonOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { resolveAddress } from "../core/resolve.ts";
-import type { Limiter, StreamSocket } from "../engine/contract.ts";
+import { formatEndpoint } from "../core/endpoint.ts";
+import type { Limiter } from "../engine/contract.ts";
 import { RuntimeEngine } from "../engine/runtime/engine.ts";
 import { removeSocketFile } from "../core/listening.ts";
 import { settleAddresses } from "../engine/runtime/settle.ts";
-import type { Handler } from "./handler.ts";
+import type { RuntimeClient } from "../engine/runtime/socket.ts";
+import { GREETING_TIMEOUT_MS, readTrueClient } from "./greeting.ts";
+import type { Handler, HandlerContext } from "./handler.ts";
 import { ServedConnection } from "./served_connection.ts";
 
 export interface ServerOptions {
@@ -22,6 +25,10 @@ export interface ServerOptions {
   readonly maxConnections: number;
   /** 0 is none. */
   readonly idleTimeoutMs: number;
+  /** Whether every connection has to begin with a header of the PROXY protocol; then handlers name the true client, too. */
+  readonly proxyProtocol?: boolean;
+  /** So long a client may take for what comes before that; by default a few seconds. */
+  readonly greetingTimeoutMs?: number;
   readonly log: Omit<Log, "session">;
 }
 
@@ -52,15 +59,26 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const listener = await engine.listen(places, BACKLOG);
   const stop = new AbortController();
 
-  const serve = async (socket: StreamSocket, leave: () => void): Promise<void> => {
+  const greet = async (socket: RuntimeClient, connection: ServedConnection): Promise<HandlerContext> => {
+    if (!options.proxyProtocol) return context;
+    const closed = connection.beginGreeting(options.greetingTimeoutMs ?? GREETING_TIMEOUT_MS);
+    const client = await Promise.race([readTrueClient(socket), closed]);
+    connection.endGreeting();
+    return { ...context, name: `${context.name} (client ${formatEndpoint(client)})` };
+  };
+
+  const serve = async (socket: RuntimeClient, leave: () => void): Promise<void> => {
     const connection = new ServedConnection(socket, clock, engine.turnBudget, options.idleTimeoutMs);
     open.add(connection);
     try {
       if (stop.signal.aborted) return;
-      await options.handler(connection, context);
+      await options.handler(connection, await greet(socket, connection));
       await finish(connection);
     } catch (error) {
-      options.log.debug("connection_failed", { reason: reasonOf(error) });
+      options.log.debug("connection_failed", {
+        client: formatEndpoint(socket.peer),
+        reason: reasonOf(error),
+      });
     } finally {
       connection.close();
       open.delete(connection);

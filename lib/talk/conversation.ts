@@ -4,13 +4,17 @@ import { type Address, formatAddress } from "../core/address.ts";
 import { CHUNK_BYTES, chunks, type Connection, writeAll } from "../core/connection.ts";
 import { reasonOf, RunError } from "../core/errors.ts";
 import { formatDuration } from "../core/duration.ts";
+import type { StreamSocket } from "../engine/contract.ts";
 import { dialByName } from "../engine/runtime/dial.ts";
 import { OutputClosed, writeOut } from "../core/output.ts";
+import { writeProxyV1, writeProxyV2 } from "../wire/write_proxy_header.ts";
 import { describeFault } from "./fault.ts";
 import { SilenceWatch } from "./silence_watch.ts";
 
 export interface ConversationOptions {
   readonly connect: Address;
+  /** Says first who speaks, by a header of the PROXY protocol in this version. */
+  readonly proxyProtocol?: "v1" | "v2" | undefined;
   /** Sent with a newline each; when there is none, `input` is sent. */
   readonly messages: readonly string[];
   /** How long to wait to be connected, and for any byte in either direction; 0 is forever. */
@@ -37,6 +41,9 @@ export async function converse(options: ConversationOptions): Promise<void> {
     silence.signal.addEventListener("abort", close, { once: true });
     if (silence.signal.aborted) close();
     try {
+      if (options.proxyProtocol !== undefined) {
+        await writeAll(conn, introduction(conn, options.proxyProtocol));
+      }
       await exchange(silence.watching(conn), options);
     } finally {
       silence.signal.removeEventListener("abort", close);
@@ -52,6 +59,15 @@ export async function converse(options: ConversationOptions): Promise<void> {
   } finally {
     silence.end();
   }
+}
+
+/** Names this end and the peer. */
+function introduction(
+  { local, peer }: Pick<StreamSocket, "local" | "peer">,
+  version: "v1" | "v2",
+): Uint8Array {
+  if (version === "v1") return writeProxyV1(local, peer);
+  return writeProxyV2({ command: "proxy", source: local, destination: peer });
 }
 
 /** Sends and receives at the same time: either alone could wait for a peer that waits for the other. */

@@ -11,6 +11,7 @@ Deno.test("a client needs to know whom to talk to, and nothing else", () => {
     connect: { transport: "tcp", host: "a", port: 1 },
     messages: [],
     timeoutMs: 0,
+    proxyProtocol: undefined,
     logLevel: undefined,
     logFormat: undefined,
   });
@@ -29,6 +30,7 @@ Deno.test("each flag of the client is read in both forms", () => {
     });
     assert.deepEqual(flags(`${CLIENT} --message${separator}hi`).messages, ["hi"]);
     assert.equal(flags(`${CLIENT} --timeout${separator}250ms`).timeoutMs, 250);
+    assert.equal(flags(`${CLIENT} --proxy-protocol${separator}v1`).proxyProtocol, "v1");
   }
 });
 
@@ -47,6 +49,7 @@ Deno.test("a value that is wrong is refused with the flag and what to write", ()
     ["--role client --connect a:0", '--connect: "a:0": port 0 cannot be dialled; write 1 to 65535'],
     ["--role client --connect a", '--connect: "a" has no port; write host:port, [v6]:port or unix:/path'],
     [`${CLIENT} --timeout 5`, '--timeout: "5" is not a duration; add the unit, as 5s or 5ms'],
+    [`${CLIENT} --proxy-protocol 2`, '--proxy-protocol: "2" is not known; use v1, v2'],
   ];
   for (const [line, message] of wrong) assert.equal(refusal(line), message);
 });

@@ -3,8 +3,24 @@ import { shown } from "./arguments.ts";
 
 const ALWAYS = ["-h", "--help", "--version", "--log-level", "--log-format"];
 const FLAGS: Record<string, string[]> = {
-  "--role server": ["-r", "--role", "--listen", "--handler", "--name", "--max-connections", "--idle-timeout"],
-  "--role client": ["-r", "--role", "--connect", "--message", "--timeout"],
+  "--role server": [
+    "-r",
+    "--role",
+    "--listen",
+    "--handler",
+    "--name",
+    "--max-connections",
+    "--idle-timeout",
+    "--proxy-protocol",
+  ],
+  "--role client": [
+    "-r",
+    "--role",
+    "--connect",
+    "--message",
+    "--timeout",
+    "--proxy-protocol",
+  ],
   "--role balancer": [
     "-r",
     "--role",

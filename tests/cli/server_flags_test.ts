@@ -12,6 +12,7 @@ Deno.test("a server that is told nothing echoes on port 1234 of this machine", (
     name: undefined,
     maxConnections: 0,
     idleTimeoutMs: 0,
+    proxyProtocol: false,
     logLevel: undefined,
     logFormat: undefined,
   });
@@ -92,4 +93,10 @@ Deno.test("a flag that stands twice is refused, even with the same value", () =>
       `${name} is given twice`,
     );
   }
+});
+
+Deno.test("the PROXY protocol is a word without a value for a server, also before its role", () => {
+  assert.equal(flags(`${SERVER} --proxy-protocol`).proxyProtocol, true);
+  assert.equal(flags("--proxy-protocol --role server").proxyProtocol, true);
+  assert.equal(refusal(`${SERVER} --proxy-protocol v1`), 'unexpected argument "v1"');
 });
