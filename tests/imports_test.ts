@@ -17,7 +17,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   load: ["core"],
   config: ["core"],
   discovery: ["core"],
-  health: ["core", "pool", "engine"],
+  health: ["core", "wire", "pool", "engine"],
   admin: ["core", "pool"],
   control: ["core", "config", "pool", "dataplane", "engine", "health", "discovery", "admin"],
   cli: ["core"],

@@ -1,11 +1,12 @@
 import type { Recorder } from "../core/log.ts";
 import { type Backend, isElsewhere } from "../pool/backend.ts";
+import type { IntroductionOptions } from "../pool/pool.ts";
 import type { BackendRow, PoolRow } from "../pool/row.ts";
 import { asNew, type Scoreboard } from "../pool/scoreboard.ts";
 import type { CheckResult, HealthCheck } from "./check.ts";
 import { runChecks } from "./check_loop.ts";
 import { eject, type EjectionLimits, isEjected, NEVER_EJECTED } from "./outlier.ts";
-import { prepareProbe } from "./probe.ts";
+import { type Opening, prepareProbe } from "./probe.ts";
 import { initialStanding, nextStanding } from "./rise_fall.ts";
 import { sleep } from "../core/sleep.ts";
 import { rampAt } from "./slow_start.ts";
@@ -31,6 +32,8 @@ export interface WatchedPool {
   readonly name: string;
   readonly backends: readonly Backend[];
   readonly rules: HealthRules;
+  /** How sessions introduce their clients to backends, which then expect a header of each connection. */
+  readonly introduction?: IntroductionOptions | undefined;
 }
 
 export interface HealthDeps {
@@ -92,7 +95,7 @@ export class BackendHealth {
   /** Goes on under the rules of a new configuration; checks that stay the same are not interrupted. */
   follow(pool: WatchedPool, backend: Backend): void {
     const before = this.#backend;
-    const isSameCheck = isSame(pool.rules.healthCheck, this.#pool.rules.healthCheck) &&
+    const isSameCheck = isSame(checkOf(pool), checkOf(this.#pool)) &&
       isSame(placeOf(backend), placeOf(before));
     this.#pool = pool;
     this.#backend = backend;
@@ -167,7 +170,7 @@ export class BackendHealth {
     const { healthCheck } = this.#pool.rules;
     if (healthCheck === undefined) return;
     const { shortages } = this.#deps;
-    const probe = prepareProbe(healthCheck, (shortage) => {
+    const probe = prepareProbe(healthCheck, openingOf(this.#pool), (shortage) => {
       this.checks.short++;
       shortages.note(this.#pool.name, this.#backend.name, shortage);
     });
@@ -236,6 +239,16 @@ export class BackendHealth {
     const { name: backend } = this.#backend;
     this.#deps.log[level](event, { pool, backend, reason: this.reason, ...fields });
   }
+}
+
+/** How a backend is checked. */
+function checkOf(pool: WatchedPool): unknown {
+  return [pool.rules.healthCheck, openingOf(pool)];
+}
+
+/** What is checked on a port of its own is another service than the one that sessions go to, and is asked as it is. */
+function openingOf({ rules, introduction }: WatchedPool): Opening {
+  return rules.healthCheck?.port === undefined ? { introduction } : {};
 }
 
 /** Where a backend is checked. */

@@ -1,15 +1,18 @@
 /** One check of one backend. */
 
 import { type Address, isIPv6Address } from "../core/address.ts";
+import { writeAll } from "../core/connection.ts";
 import type { StreamSocket } from "../engine/contract.ts";
 import { describeDialFault, isAddressMissing, shortageOf } from "../engine/dial_fault.ts";
 import { dial } from "../engine/runtime/dial.ts";
 import { hasIPv6 } from "../engine/runtime/ipv6.ts";
+import type { IntroductionOptions } from "../pool/pool.ts";
 import { type CheckResult, type HealthCheck, within } from "./check.ts";
 import { type Conversation, converse } from "./conversation.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 import { prepareExpect } from "./expect_probe.ts";
 import { prepareHttp } from "./http_probe.ts";
+import { writeOwnHeader } from "../wire/write_proxy_header.ts";
 
 /**
  * Checks a backend, by IP address or path of its socket.
@@ -28,6 +31,12 @@ export type Probe = (
   others?: readonly Address[],
 ) => Promise<void>;
 
+/** What comes before the check itself, as it does in sessions. */
+export interface Opening {
+  /** A header of the PROXY protocol, which names no client. */
+  readonly introduction?: IntroductionOptions | undefined;
+}
+
 /**
  * Prepares a check, once for all backends that are checked in the same way.
  *
@@ -35,13 +44,20 @@ export type Probe = (
  * @throws {InputError} when an `expect` check expects what cannot be compiled.
  * @throws {RangeError} when path or host of an `http` check cannot stand in a request.
  */
-export function prepareProbe(check: HealthCheck, onShortage: (what: string) => void = () => {}): Probe {
+export function prepareProbe(
+  check: HealthCheck,
+  { introduction }: Opening = {},
+  onShortage: (what: string) => void = () => {},
+): Probe {
   const conversationWith = prepareConversation(check);
+  const preface = introduction === undefined
+    ? new Uint8Array()
+    : writeOwnHeader(introduction.version, introduction.checksum);
   return async (backend, stop, report, others = []) => {
     using deadline = startDeadline(check.timeoutMs, stop);
     const address = addressToCheck(backend, check.port);
     const addresses = [address, ...others.map((it) => addressToCheck(it, check.port))] as const;
-    const conn = await connect(addresses, deadline, onResult, onShortage);
+    const conn = await connect(addresses, preface, deadline, onResult, onShortage);
     if (conn === undefined) return;
     const conversation = conversationWith(address);
     if (conversation !== undefined) return await converse(conn, conversation, deadline, onResult);
@@ -77,12 +93,16 @@ function addressToCheck(backend: Address, port: number | undefined): Address {
 /** Undefined when there is no connection; why has been told. */
 async function connect(
   addresses: readonly [Address, ...Address[]],
+  preface: Uint8Array,
   deadline: Deadline,
   report: (result: CheckResult) => void,
   onShortage: (what: string) => void,
 ): Promise<StreamSocket | undefined> {
   try {
-    return await dial(addresses, deadline.signal);
+    const conn = await dial(addresses, deadline.signal);
+    // It fits what the system holds for a new connection. One that is gone by now is noticed by what follows.
+    await writeAll(conn, preface).catch(() => {});
+    return conn;
   } catch (error) {
     const [address] = addresses;
     const isWithoutIPv6 = isAddressMissing(error) && isIPv6Address(address) &&

@@ -26,12 +26,15 @@ export type ProxyV2 =
 const [LOCAL, PROXY] = [0x20, 0x21];
 const [UNSPECIFIED, TCP4, TCP6] = [0x00, 0x11, 0x21];
 
+/** Version 1 for what has no address, or none that matters (the specification, 2.1). */
+const UNKNOWN_LINE = "PROXY UNKNOWN\r\n";
+
 const encoder = new TextEncoder();
 
 /** A line of version 1; `UNKNOWN` when an end is a Unix socket. */
 export function writeProxyV1(source: Endpoint, destination: Endpoint): Uint8Array<ArrayBuffer> {
   const ends = endsOf(source, destination);
-  if (ends === undefined) return encoder.encode("PROXY UNKNOWN\r\n");
+  if (ends === undefined) return encoder.encode(UNKNOWN_LINE);
   const { family, hosts: [from, to], ports } = ends;
   const name = family === TCP4 ? "TCP4" : "TCP6";
   return encoder.encode(`PROXY ${name} ${lineText(from)} ${lineText(to)} ${ports.join(" ")}\r\n`);
@@ -56,6 +59,11 @@ export function writeProxyV2(said: ProxyV2): Uint8Array<ArrayBuffer> {
   // The checksum is the last fact, and is taken while it is 0.
   if (said.checksum === true) new DataView(header.buffer).setUint32(header.length - 4, crc32c(header));
   return header;
+}
+
+/** A header that names no client, for a connection that a proxy makes for itself, as a health check. */
+export function writeOwnHeader(version: 1 | 2, checksum: boolean): Uint8Array<ArrayBuffer> {
+  return version === 1 ? encoder.encode(UNKNOWN_LINE) : writeProxyV2({ command: "local", checksum });
 }
 
 /** In network order. */
