@@ -1,7 +1,7 @@
 /** What a scrape shows, made of snapshots each time: nothing is counted here, and a scrape changes nothing. */
 
 import { Exposition, labels } from "./exposition.ts";
-import type { BackendState, Counts, Status } from "./operations.ts";
+import type { BackendState, CertificateStatus, Counts, Status } from "./operations.ts";
 import { addHistograms } from "./histogram_metrics.ts";
 
 const STATES: readonly BackendState[] = ["up", "down", "ejected", "draining", "disabled", "leaving"];
@@ -13,6 +13,7 @@ export function renderMetrics(status: Status, counts: Counts): Uint8Array<ArrayB
   addReloads(to, counts);
   addProcess(to, status);
   addListeners(to, status);
+  addCertificates(to, status);
   addPools(to, status, counts);
   addBackends(to, status);
   addDials(to, status, counts);
@@ -68,6 +69,22 @@ function addProcess(to: Exposition, { process, started_at }: Status): void {
 function addListeners(to: Exposition, { listeners }: Status): void {
   to.family("sockbal_sessions_active", "gauge", "Sessions that go on.");
   for (const { name, active } of listeners) to.sample(labels({ listener: name }), active);
+}
+
+/** Two with one name, as of an RSA and an ECDSA key, are one series: that of the first to expire. A renewed one goes on with it. */
+function addCertificates(to: Exposition, { listeners, pools }: Status): void {
+  const ends = new Map<string, number>();
+  const add = (owner: Record<string, string>, certificates: readonly CertificateStatus[]): void => {
+    for (const { subject, names: [name = ""], not_after } of certificates) {
+      const label = labels({ ...owner, subject: subject === "" ? name : subject });
+      ends.set(label, Math.min(ends.get(label) ?? Infinity, Date.parse(not_after) / 1_000));
+    }
+  };
+  for (const { name, certificates } of listeners) add({ listener: name }, certificates);
+  for (const { name, certificates } of pools) add({ pool: name }, certificates);
+  const help = "When a certificate in use expires, since 1970.";
+  to.family("sockbal_certificate_expiry_timestamp_seconds", "gauge", help);
+  for (const [label, seconds] of ends) to.sample(label, seconds);
 }
 
 function addPools(to: Exposition, { pools }: Status, counts: Counts): void {

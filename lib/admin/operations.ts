@@ -44,6 +44,21 @@ export interface BackendStatus {
   readonly dial_ms: number | null;
 }
 
+/** A certificate that is shown to the clients of a listener, or to the backends of a pool. Its texts are of its maker's choice. */
+export interface CertificateStatus {
+  /** As `CN=www.example.com, O=Example`; may be empty. */
+  readonly subject: string;
+  /** DNS names and IP addresses. */
+  readonly names: readonly string[];
+  /** ISO 8601, as the other end. */
+  readonly not_before: string;
+  readonly not_after: string;
+  /** SHA-256 of it, as `A1:B2:…`. */
+  readonly fingerprint: string;
+  /** Soon is within 14 days. */
+  readonly state: "valid" | "expires_soon" | "expired";
+}
+
 export interface PoolStatus {
   readonly name: string;
   readonly algorithm: string;
@@ -54,6 +69,8 @@ export interface PoolStatus {
   readonly available: number;
   /** Whether it is gone from the configuration and is shown until its last session has ended. */
   readonly leaving: boolean;
+  /** In the order of the configuration. */
+  readonly certificates: readonly CertificateStatus[];
   readonly sessions_total: number;
   /** Sessions that could not be served. */
   readonly refused_total: number;
@@ -71,6 +88,8 @@ export interface ListenerStatus {
   readonly max_connections: number;
   /** Whether it is gone from the configuration and is shown until its last session has ended. */
   readonly leaving: boolean;
+  /** In the order of the configuration. */
+  readonly certificates: readonly CertificateStatus[];
   readonly sessions_total: number;
   /** Sessions that could not be served, or were turned away before they were routed. */
   readonly refused_total: number;

@@ -11,6 +11,7 @@ import {
   readAuthorities,
   readKeyPair,
 } from "./certificates.ts";
+import { quote } from "../core/quote.ts";
 import type { Findings, PathFault } from "./findings.ts";
 import type { Path } from "./document.ts";
 import type { ListenerConfig } from "./listener_schema.ts";
@@ -180,7 +181,7 @@ function sharedNames(pairs: KeyFiles["pairs"], found: readonly KeyPair[]): PathF
     const first = found.slice(0, i).findIndex(({ facts }) => facts.names.some((name) => names.has(name)));
     const shared = found[first]?.facts.names.find((name) => names.has(name));
     if (shared === undefined) return [];
-    const message = `${cert}: ${JSON.stringify(shared)} is a name of certificates[${first}] too, ` +
+    const message = `${cert}: ${quote(shared)} is a name of certificates[${first}] too, ` +
       "which is shown to clients that ask for it";
     return [{ path: [...path, "cert"], message }];
   });

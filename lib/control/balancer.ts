@@ -12,6 +12,7 @@ import { Scoreboard } from "../pool/scoreboard.ts";
 import { BackendNames } from "./backend_names.ts";
 import { checkConfinement, type ConfinementFields, confinementFields } from "./confinement.ts";
 import { checkedAddresses, drainTimeoutOf, fileNeeds, watchedPools, workersOf } from "./demands.ts";
+import { tellOfExpiry } from "./expiry.ts";
 import { introduceBackends, setFacts } from "./facts.ts";
 import { type EngineHost, makeEngineHost } from "./engine_host.ts";
 import { type Generation, STOPPING } from "./generation.ts";
@@ -257,6 +258,12 @@ export class Balancer {
     this.#poolStates.follow(plan.pools);
     this.health.watch(watchedPools(plan, this.#config));
     this.#names.follow(this.#config);
+    void tellOfExpiry({
+      certificates: () => this.keys.certificates,
+      log: this.journal,
+      now: Date.now,
+      sleep,
+    }, this.#stop.signal);
     if (this.#state === "starting") this.#state = "running";
   }
 

@@ -84,9 +84,18 @@ export class Keys {
 
   /** Those that are in use, the listeners' first. */
   get certificates(): CertificateInUse[] {
-    const of = (kind: CertificateInUse["of"], all: ReadonlyMap<string, KeyMaterial>): CertificateInUse[] =>
-      [...all].flatMap(([name, { pairs }]) => pairs.map(({ facts }) => ({ of: kind, name, ...facts })));
-    return [...of("listener", this.#material.listeners), ...of("pool", this.#material.pools)];
+    const of = (kind: CertificateInUse["of"], names: Iterable<string>): CertificateInUse[] =>
+      [...names].flatMap((name) =>
+        this.certificatesOf(kind, name).map((facts) => ({ of: kind, name, ...facts }))
+      );
+    const { listeners, pools } = this.#material;
+    return [...of("listener", listeners.keys()), ...of("pool", pools.keys())];
+  }
+
+  /** Those of one listener or pool, in the order of the configuration. */
+  certificatesOf(kind: CertificateInUse["of"], name: string): CertificateFacts[] {
+    const all = kind === "listener" ? this.#material.listeners : this.#material.pools;
+    return all.get(name)?.pairs.map(({ facts }) => facts) ?? [];
   }
 
   async #renew(): Promise<void> {

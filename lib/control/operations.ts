@@ -2,6 +2,7 @@
 
 import type {
   BackendStatus,
+  CertificateStatus,
   Change,
   Counts,
   ListenerStatus,
@@ -23,6 +24,7 @@ import type { Backend } from "../pool/backend.ts";
 import type { PoolOptions } from "../pool/pool.ts";
 import process from "node:process";
 import type { Balancer } from "./balancer.ts";
+import { certificateStatus } from "./expiry.ts";
 import { Operator } from "./operator.ts";
 import { shownConfig } from "./shown_config.ts";
 import type { Sums } from "./totals.ts";
@@ -184,6 +186,7 @@ export class BalancerOperations implements Operations {
         active: scoreboard.count(listener.sessionsRow),
         max_connections: listener.maxConnections,
         leaving: isLeaving,
+        certificates: isLeaving ? [] : this.#certificates("listener", listener.name),
         sessions_total: total(own, "sessions"),
         refused_total: total(own, "refused"),
         bytes_in: total(own, "bytesIn"),
@@ -215,6 +218,7 @@ export class BalancerOperations implements Operations {
       queue_size: pool.queue?.size ?? 0,
       available: primaries.length + backups.length,
       leaving: false,
+      certificates: this.#certificates("pool", pool.name),
       sessions_total: total(own, "sessions"),
       refused_total: total(own, "refused"),
       retries_total: total(own, "retries"),
@@ -227,6 +231,11 @@ export class BalancerOperations implements Operations {
         );
       }),
     };
+  }
+
+  #certificates(of: "listener" | "pool", name: string): CertificateStatus[] {
+    const nowMs = Date.now();
+    return this.#balancer.keys.certificatesOf(of, name).map((facts) => certificateStatus(facts, nowMs));
   }
 
   /** A pool that is gone: no session is admitted, and all its backends leave. */

@@ -1,6 +1,13 @@
 /** The state of a balancer as text: pure. */
 
-import type { BackendStatus, ListenerStatus, PoolStatus, Status } from "../admin/operations.ts";
+import type {
+  BackendStatus,
+  CertificateStatus,
+  ListenerStatus,
+  PoolStatus,
+  Status,
+} from "../admin/operations.ts";
+import { quote } from "../core/quote.ts";
 import { type Column, cutMiddle, type Row, tableLines } from "./text_table.ts";
 
 /** As narrow as terminals are. */
@@ -74,13 +81,16 @@ export function statusTable(status: Status, columns = LEAST_WIDTH): string {
   const poolLines = sorted.flatMap(({ pool, backends }) => [
     "",
     cutMiddle(poolHeading(pool), width),
+    ...certificateLines(pool.certificates, now, width),
     titles,
     ...backends.flatMap((backend) => [lines[at++] ?? "", ...reasonLines(backend, now, width)]),
   ]);
-  return [...head, "", ...tableLines(LISTENER_COLUMNS, listeners.map(listenerRow), width), ...poolLines, ""]
-    .join(
-      "\n",
-    );
+  const [listenerTitles = "", ...rows] = tableLines(LISTENER_COLUMNS, listeners.map(listenerRow), width);
+  const listenerLines = listeners.flatMap(({ certificates }, i) => [
+    rows[i] ?? "",
+    ...certificateLines(certificates, now, width),
+  ]);
+  return [...head, "", listenerTitles, ...listenerLines, ...poolLines, ""].join("\n");
 }
 
 function confinement(confined: string, missing: string | null): string {
@@ -147,6 +157,25 @@ function reasonLines(backend: BackendStatus, now: string, width: number): string
     lines.push(`  weight ${weight} was set by the operator; the configuration says ${configured_weight}`);
   }
   return lines.map((line) => line.length <= width ? line : `${line.slice(0, width - 1)}…`);
+}
+
+/** Those that expire soon, or else the first that will. An older balancer says nothing of certificates. */
+function certificateLines(
+  certificates: readonly CertificateStatus[] = [],
+  now: string,
+  width: number,
+): string[] {
+  const sorted = certificates.toSorted((a, b) => Date.parse(a.not_after) - Date.parse(b.not_after));
+  const urgent = sorted.filter(({ state }) => state !== "valid");
+  return (urgent.length > 0 ? urgent : sorted.slice(0, 1)).map((it) => {
+    const seconds = Math.floor((Date.parse(it.not_after) - Date.parse(now)) / 1_000);
+    const when = seconds < 0 ? `EXPIRED ${span(-seconds)} ago` : `expires in ${span(seconds)}`;
+    const { subject, names: [name = ""], not_after } = it;
+    const day = not_after.slice(0, "2000-01-01".length);
+    const who = quote(subject === "" ? name : subject);
+    const line = `  certificate ${when}, on ${day}: ${who}`;
+    return cutMiddle(line, width);
+  });
 }
 
 function limited(active: number, limit: number): string {

@@ -2,6 +2,7 @@
 
 import type {
   BackendStatus,
+  CertificateStatus,
   Change,
   Counts,
   Operations,
@@ -165,6 +166,7 @@ export function fakeStatus(facts: Partial<Status> = {}): Status {
 export function fakePool(name: string, facts: Partial<PoolStatus> = {}): PoolStatus {
   return {
     ...{ name, algorithm: "round_robin", queued: 1, queue_size: 5, available: 1, leaving: false },
+    certificates: [],
     ...{ sessions_total: 9, refused_total: 2, retries_total: 3, backends: [] },
     ...facts,
   };
@@ -173,7 +175,17 @@ export function fakePool(name: string, facts: Partial<PoolStatus> = {}): PoolSta
 export function fakeListener(name: string, pool: string): Status["listeners"][number] {
   return {
     ...{ name, address: "127.0.0.1:5678", pools: [pool], active: 3, max_connections: 0, leaving: false },
+    certificates: [],
     ...{ sessions_total: 9, refused_total: 2, bytes_in: 5, bytes_out: 6 },
+  };
+}
+
+export function fakeCertificate(facts: Partial<CertificateStatus> = {}): CertificateStatus {
+  return {
+    ...{ subject: "CN=www.example.com", names: ["www.example.com", "example.com"] },
+    ...{ not_before: "2026-11-01T00:00:00.000Z", not_after: "2027-01-30T00:00:00.000Z" },
+    ...{ fingerprint: "A1:B2", state: "valid" },
+    ...facts,
   };
 }
 

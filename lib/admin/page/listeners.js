@@ -2,6 +2,7 @@
 
 /** The table of listeners. */
 
+import { showCertificates } from "./certificates.js";
 import { byId, partsOf, setOrder, stamp } from "./dom.js";
 import { formatCount } from "./format.js";
 import { showTraffic } from "./traffic.js";
@@ -20,7 +21,7 @@ export function createListeners() {
      * @param {Status} status
      * @param {ReturnType<typeof followRates>} rates
      */
-    update({ listeners }, rates) {
+    update({ listeners, now }, rates) {
       const names = new Set(listeners.map((listener) => listener.name));
       for (const [name, row] of rows) {
         if (names.has(name)) continue;
@@ -31,6 +32,7 @@ export function createListeners() {
         let row = rows.get(listener.name);
         if (row === undefined) rows.set(listener.name, row = partsOf(stamp("listener-row")));
         updateRow(row, listener, rates.listener(listener.name));
+        showCertificates(row, listener.certificates, Date.parse(now));
         return row.root;
       });
       setOrder(body, elements);
