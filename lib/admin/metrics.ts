@@ -1,5 +1,6 @@
 /** What a scrape shows, made of snapshots each time: nothing is counted here, and a scrape changes nothing. */
 
+import { certificateTitle } from "../core/certificate_title.ts";
 import { Exposition, labels } from "./exposition.ts";
 import type { BackendState, CertificateStatus, Counts, Status } from "./operations.ts";
 import { addHistograms } from "./histogram_metrics.ts";
@@ -75,9 +76,9 @@ function addListeners(to: Exposition, { listeners }: Status): void {
 function addCertificates(to: Exposition, { listeners, pools }: Status): void {
   const ends = new Map<string, number>();
   const add = (owner: Record<string, string>, certificates: readonly CertificateStatus[]): void => {
-    for (const { subject, names: [name = ""], not_after } of certificates) {
-      const label = labels({ ...owner, subject: subject === "" ? name : subject });
-      ends.set(label, Math.min(ends.get(label) ?? Infinity, Date.parse(not_after) / 1_000));
+    for (const it of certificates) {
+      const label = labels({ ...owner, subject: certificateTitle(it) });
+      ends.set(label, Math.min(ends.get(label) ?? Infinity, Date.parse(it.not_after) / 1_000));
     }
   };
   for (const { name, certificates } of listeners) add({ listener: name }, certificates);

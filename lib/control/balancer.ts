@@ -17,9 +17,8 @@ import { introduceBackends, setFacts } from "./facts.ts";
 import { type EngineHost, makeEngineHost } from "./engine_host.ts";
 import { type Generation, STOPPING } from "./generation.ts";
 import { Generations } from "./generations.ts";
-import type { AllTlsKeys } from "../dataplane/messages.ts";
 import { Journal } from "./journal.ts";
-import { Keys } from "./keys.ts";
+import { Keys, type ReadKeys } from "./keys.ts";
 import type { Names } from "./names.ts";
 import { OpenFiles } from "./open_files.ts";
 import { canFollow, partsOf } from "./parts.ts";
@@ -43,7 +42,7 @@ const NOTHING: Plan = { listeners: [], pools: [], within: [], rows: [], settled:
 interface Next {
   readonly plan: Plan;
   readonly config: Config;
-  readonly keys: AllTlsKeys;
+  readonly keys: ReadKeys;
 }
 
 export interface BalancerOptions {
@@ -108,10 +107,15 @@ export class Balancer {
       names: options.names,
       journal: this.journal,
       plan: () => this.plan,
-      apply: () => this.#inTurn(() => this.#apply(this.#config)),
+      apply: () => this.#inTurn(() => this.#apply(this.#config, this.keys.inUse)),
       ...(options.sleep === undefined ? {} : { sleep: options.sleep }),
     });
-    this.keys = new Keys({ journal: this.journal, renew: () => this.#inTurn(() => this.#renewKeys()) });
+    this.keys = new Keys({
+      journal: this.journal,
+      config: () => this.#config,
+      inTurn: (work) => this.#inTurn(work),
+      tell: async (keys) => await this.generations.current?.renew(keys),
+    });
     this.#poolStates = new PoolStates(this.scoreboard, this.journal);
     this.scoreboard.onChanged = (pool) => this.#poolStates.look(pool);
     this.health = new HealthMonitor({
@@ -253,8 +257,9 @@ export class Balancer {
     await checkWorkerModules();
     this.#pinnedCode = await readWorkerCode(this.#entry);
     this.openFiles.begin(fileNeeds(this.#config));
-    await this.#startGeneration({ plan, config: this.#config, keys: await this.keys.read(this.#config) });
-    this.keys.follow(this.#config);
+    const keys = await this.keys.read(this.#config);
+    await this.#startGeneration({ plan, config: this.#config, keys });
+    this.keys.follow(this.#config, keys);
     this.#poolStates.follow(plan.pools);
     this.health.watch(watchedPools(plan, this.#config));
     this.#names.follow(this.#config);
@@ -274,18 +279,19 @@ export class Balancer {
     return done;
   }
 
-  async #apply(config: Config): Promise<"kept" | "replaced"> {
+  /** @param known Its keys, when they need not be read: whatever has become of the files, a name that moves is followed. */
+  async #apply(config: Config, known?: ReadKeys): Promise<"kept" | "replaced"> {
     const [before, current] = [this.#config, this.generations.current];
     if (this.#stop.signal.aborted) throw new RunError(STOPPING);
     if (current === undefined) throw new RunError("the balancer could not be started");
     checkConfinement(this.#engine.name, config.confinement);
-    const next = await this.#prepare(config, { plan: current.plan, config: before });
+    const next = await this.#prepare(config, { plan: current.plan, config: before }, known);
     const { plan } = next;
     const isKept = canFollow(partsOf(current.plan, before), partsOf(plan, config), current.permitted);
     if (isKept) await this.#adjust(current, next);
     else await this.#replace(current, next);
     this.#config = config;
-    this.keys.follow(config);
+    this.keys.follow(config, next.keys);
     this.plansInUse.begin(plan);
     if (drainTimeoutOf(config) !== drainTimeoutOf(before)) this.generations.limitLingering(config);
     this.openFiles.follow(fileNeeds(config));
@@ -297,20 +303,16 @@ export class Balancer {
   }
 
   /** All that a configuration needs before anything changes; throws when something is not as it should be, and then nothing has. */
-  async #prepare(config: Config, running: Running): Promise<Next> {
+  async #prepare(config: Config, running: Running, known: ReadKeys | undefined): Promise<Next> {
     const plan = await this.#nextPlan(config, running);
     try {
       const why = whyNotCheckable(watchedPools(plan, config).flatMap(checkedAddresses));
       if (why !== undefined) throw new RunError(why);
-      return { plan, config, keys: await this.keys.read(config) };
+      return { plan, config, keys: known ?? await this.keys.read(config) };
     } catch (error) {
       this.#rows.drop(plan.rows);
       throw error;
     }
-  }
-
-  async #renewKeys(): Promise<void> {
-    await this.generations.current?.renew(await this.keys.read(this.#config));
   }
 
   /** The same workers go by another plan. */
@@ -318,7 +320,7 @@ export class Balancer {
     const before = generation.plan;
     introduceBackends(this.scoreboard, plan, config, before);
     await generation.adjust(plan);
-    await generation.renew(keys);
+    await generation.renew(keys.keys);
     this.plansInUse.end(before);
   }
 
@@ -349,7 +351,7 @@ export class Balancer {
     try {
       // Until then the workers in force go on with the facts that they have.
       const introduce = (): void => introduceBackends(this.scoreboard, plan, config, this.plan);
-      await this.generations.start(plan, config, keys, introduce);
+      await this.generations.start(plan, config, keys.keys, introduce);
     } catch (error) {
       this.#rows.drop(plan.rows);
       throw error;

@@ -4,6 +4,7 @@
 
 import type { CertificateStatus } from "../admin/operations.ts";
 import { ageOf, type CertificateFacts } from "../config/certificates.ts";
+import { certificateTitle } from "../core/certificate_title.ts";
 import type { Recorder } from "../core/log.ts";
 import type { CertificateInUse } from "./keys.ts";
 
@@ -31,7 +32,7 @@ export async function tellOfExpiry(
       const { fault, note } = ageOf(facts, now());
       const reason = fault ?? note;
       if (reason !== undefined) {
-        log.warn("certificate_expires", { [of]: name, subject: facts.subject, reason });
+        log.warn("certificate_expires", { [of]: name, certificate: certificateTitle(facts), reason });
       }
     }
   }

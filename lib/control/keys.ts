@@ -2,28 +2,31 @@
  * The certificates and keys of the configuration in force. Workers have them before they accept, and have new ones as soon as the files
  * have changed, without a reload: sessions that are open stay as they are.
  *
- * Nothing of a key is ever compared, logged or shown.
+ * Nothing of a key is ever compared, logged or shown. A new key needs a new certificate, so those are compared.
  */
 
 import type { CertificateFacts } from "../config/certificates.ts";
 import { type AllKeyMaterial, keyFilesOf, type KeyMaterial, readKeyMaterial } from "../config/key_files.ts";
 import type { Config } from "../config/schema.ts";
+import { certificateTitle } from "../core/certificate_title.ts";
 import { RunError } from "../core/errors.ts";
 import { sleep } from "../core/sleep.ts";
-import type { AllTlsKeys } from "../dataplane/messages.ts";
+import { type AllTlsKeys, NO_TLS_KEYS } from "../dataplane/messages.ts";
 import type { TlsKeys } from "../engine/contract.ts";
 import type { Journal } from "./journal.ts";
 import { watchFile } from "./watch_file.ts";
 
 /** A certificate and its key are two files that are written one after the other; so long after the first both are read. */
-const PAIR_MS = 1_000;
-
 const LOOK_EVERY_MS = 1_000;
 
 export interface KeysOptions {
-  readonly journal: Journal;
-  /** Reads anew and tells the workers, when it is the turn of that. */
-  readonly renew: () => Promise<void>;
+  readonly journal: Pick<Journal, "info" | "warn">;
+  /** The one in force. */
+  readonly config: () => Config;
+  /** Does it when no reload is under way. */
+  readonly inTurn: (work: () => Promise<void>) => Promise<void>;
+  /** Has the workers use these for the connections to come; resolves when they do. */
+  readonly tell: (keys: AllTlsKeys) => Promise<void>;
   /** A test may have less patience. */
   readonly lookEveryMs?: number;
 }
@@ -34,9 +37,15 @@ export interface CertificateInUse extends CertificateFacts {
   readonly name: string;
 }
 
+/** What was read for a configuration. */
+export interface ReadKeys {
+  readonly keys: AllTlsKeys;
+  readonly material: AllKeyMaterial;
+}
+
 export class Keys {
   readonly #options: KeysOptions;
-  #material: AllKeyMaterial = { listeners: new Map(), pools: new Map() };
+  #inUse: ReadKeys = { keys: NO_TLS_KEYS, material: { listeners: new Map(), pools: new Map() } };
   #watching = new AbortController();
   /** What is watched, as one text. */
   #watched = "";
@@ -46,19 +55,19 @@ export class Keys {
   }
 
   /**
-   * Reads those of a configuration, which are in use from then on.
+   * Reads those of a configuration.
    *
-   * @throws {RunError} with the first fault; then nothing has changed.
+   * @throws {RunError} with the first fault.
    */
-  async read(config: Config): Promise<AllTlsKeys> {
+  async read(config: Config): Promise<ReadKeys> {
     const { faults: [fault], material } = await readKeyMaterial(config, Date.now());
     if (material === undefined) throw new RunError(fault?.message ?? "certificates cannot be read");
-    this.#material = material;
-    return { listeners: keysOf(material.listeners), pools: keysOf(material.pools) };
+    return readKeys(material);
   }
 
-  /** Watches the files of a configuration, and no others any more. */
-  follow({ listeners, pools }: Config): void {
+  /** The workers of this configuration have these. Watches its files, and no others any more. */
+  follow({ listeners, pools }: Config, read: ReadKeys): void {
+    this.#inUse = read;
     const files = keyFilesOf(listeners, Object.values(pools));
     const watched = files.join("\n");
     if (watched === this.#watched) return;
@@ -66,50 +75,74 @@ export class Keys {
     this.stop();
     this.#watching = new AbortController();
     const { signal } = this.#watching;
+    const { lookEveryMs = LOOK_EVERY_MS } = this.#options;
     let isPending = false;
     const changed = async (): Promise<void> => {
       if (isPending) return;
       isPending = true;
-      await sleep(PAIR_MS, signal);
+      await sleep(lookEveryMs, signal);
       isPending = false;
-      if (!signal.aborted) await this.#renew();
+      if (!signal.aborted) await this.#renew(signal);
     };
-    const { lookEveryMs = LOOK_EVERY_MS } = this.#options;
     for (const file of files) void watchFile(file, () => void changed(), signal, { lookEveryMs });
+    // They may have changed after they were read, and before they were watched.
+    if (files.length > 0) void changed();
   }
 
   stop(): void {
     this.#watching.abort();
   }
 
-  /** Those that are in use, the listeners' first. */
+  /** What the workers have; secret. */
+  get inUse(): ReadKeys {
+    return this.#inUse;
+  }
+
+  /** Certificates that are in use, the listeners' first. */
   get certificates(): CertificateInUse[] {
     const of = (kind: CertificateInUse["of"], names: Iterable<string>): CertificateInUse[] =>
       [...names].flatMap((name) =>
         this.certificatesOf(kind, name).map((facts) => ({ of: kind, name, ...facts }))
       );
-    const { listeners, pools } = this.#material;
+    const { listeners, pools } = this.#inUse.material;
     return [...of("listener", listeners.keys()), ...of("pool", pools.keys())];
   }
 
   /** Those of one listener or pool, in the order of the configuration. */
   certificatesOf(kind: CertificateInUse["of"], name: string): CertificateFacts[] {
-    const all = kind === "listener" ? this.#material.listeners : this.#material.pools;
+    const { listeners, pools } = this.#inUse.material;
+    const all = kind === "listener" ? listeners : pools;
     return all.get(name)?.pairs.map(({ facts }) => facts) ?? [];
   }
 
-  async #renew(): Promise<void> {
-    const { journal, renew } = this.#options;
-    const before = new Set(this.certificates.map(({ fingerprint }) => fingerprint));
-    try {
-      await renew();
-      const fresh = this.certificates.filter(({ fingerprint }) => !before.has(fingerprint));
-      journal.info("keys_renewed", { certificates: fresh.map(({ subject }) => subject) });
-    } catch (error) {
-      const reason = error instanceof RunError ? error.message : "they cannot be read";
-      journal.warn("keys_not_renewed", { reason, meanwhile: "those before stay in use" });
-    }
+  async #renew(stop: AbortSignal): Promise<void> {
+    const { journal, config, inTurn, tell } = this.#options;
+    await inTurn(async () => {
+      if (stop.aborted) return;
+      // One that is broken, or has expired by now, does not keep the others from being renewed.
+      const { faults, material = this.#inUse.material } = await readKeyMaterial(
+        config(),
+        Date.now(),
+        this.#inUse.material,
+      );
+      for (const { message } of faults) {
+        journal.warn("keys_not_renewed", { reason: message, meanwhile: "those before stay in use" });
+      }
+      const changes = changesBetween(this.#inUse.material, material);
+      if (changes === undefined) return;
+      const next = readKeys(material);
+      await tell(next.keys);
+      this.#inUse = next;
+      journal.info("keys_renewed", changes);
+    });
   }
+}
+
+function readKeys(material: AllKeyMaterial): ReadKeys {
+  return {
+    keys: { listeners: keysOf(material.listeners), pools: keysOf(material.pools) },
+    material,
+  };
 }
 
 function keysOf(all: ReadonlyMap<string, KeyMaterial>): Map<string, TlsKeys> {
@@ -117,4 +150,33 @@ function keysOf(all: ReadonlyMap<string, KeyMaterial>): Map<string, TlsKeys> {
     const plain = pairs.map(({ cert, key }) => ({ cert, key }));
     return [name, { pairs: plain, authorities: authorities?.pem }];
   }));
+}
+
+/** What the certificates are called that are new; undefined when none is. */
+function changesBetween(before: AllKeyMaterial, after: AllKeyMaterial): Record<string, string[]> | undefined {
+  const known = new Set(pemsOf(before).map(({ pem }) => pem));
+  const fresh = pemsOf(after).filter(({ pem }) => !known.has(pem));
+  if (fresh.length === 0) return undefined;
+  const titles = (isAuthority: boolean): string[] => [
+    ...new Set(
+      fresh.filter((it) => it.isAuthority === isAuthority).flatMap(({ facts }) =>
+        facts.map(certificateTitle)
+      ),
+    ),
+  ];
+  const [certificates, authorities] = [titles(false), titles(true)];
+  return authorities.length === 0 ? { certificates } : { certificates, authorities };
+}
+
+interface Pem {
+  readonly facts: readonly CertificateFacts[];
+  readonly pem: string;
+  readonly isAuthority: boolean;
+}
+
+function pemsOf({ listeners, pools }: AllKeyMaterial): Pem[] {
+  return [...listeners.values(), ...pools.values()].flatMap(({ pairs, authorities }) => [
+    ...pairs.map(({ facts, cert }): Pem => ({ facts: [facts], pem: cert, isAuthority: false })),
+    ...(authorities === undefined ? [] : [{ ...authorities, isAuthority: true }]),
+  ]);
 }

@@ -7,6 +7,7 @@ import type {
   PoolStatus,
   Status,
 } from "../admin/operations.ts";
+import { certificateTitle } from "../core/certificate_title.ts";
 import { quote } from "../core/quote.ts";
 import { type Column, cutMiddle, type Row, tableLines } from "./text_table.ts";
 
@@ -170,10 +171,8 @@ function certificateLines(
   return (urgent.length > 0 ? urgent : sorted.slice(0, 1)).map((it) => {
     const seconds = Math.floor((Date.parse(it.not_after) - Date.parse(now)) / 1_000);
     const when = seconds < 0 ? `EXPIRED ${span(-seconds)} ago` : `expires in ${span(seconds)}`;
-    const { subject, names: [name = ""], not_after } = it;
-    const day = not_after.slice(0, "2000-01-01".length);
-    const who = quote(subject === "" ? name : subject);
-    const line = `  certificate ${when}, on ${day}: ${who}`;
+    const day = it.not_after.slice(0, "2000-01-01".length);
+    const line = `  certificate ${when}, on ${day}: ${quote(certificateTitle(it))}`;
     return cutMiddle(line, width);
   });
 }

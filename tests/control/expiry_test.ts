@@ -46,14 +46,14 @@ Deno.test("a certificate that expires within 14 days is told once a day, until i
   const at = "00:00 UTC";
   assert.deepEqual(days, [
     [],
-    ["pool db subject CN=db.example expires in 2 days, on 2026-12-01 " + at],
+    ["pool db certificate CN=db.example expires in 2 days, on 2026-12-01 " + at],
     [
-      "listener web subject CN=web.example expires in 13 days, on 2026-12-13 " + at,
-      "pool db subject CN=db.example expires in 1 day, on 2026-12-01 " + at,
+      "listener web certificate CN=web.example expires in 13 days, on 2026-12-13 " + at,
+      "pool db certificate CN=db.example expires in 1 day, on 2026-12-01 " + at,
     ],
     [
-      "listener web subject CN=web.example expires in 12 days, on 2026-12-13 " + at,
-      "pool db subject CN=db.example expires in less than an hour, on 2026-12-01 " + at,
+      "listener web certificate CN=web.example expires in 12 days, on 2026-12-13 " + at,
+      "pool db certificate CN=db.example expires in less than an hour, on 2026-12-01 " + at,
     ],
     [],
   ]);
