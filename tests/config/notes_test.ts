@@ -194,7 +194,7 @@ pools: { p: { backends: [${backends}], source: ["10.0.0.5", "2001:db8::5"]${more
   const note = (place: string, family: string): string =>
     `${place}: note: no backend of this pool has an ${family} address, so none is dialled from here`;
   assertNotes(pool("10.1.0.1:8080"), note("2:63 pools.p.source[1]", "IPv6"));
-  assertNotes(pool('"[2001:db8::1]:8080"'), note("2:55 pools.p.source[0]", "IPv4"));
+  assertNotes(pool('"[2001:db8::1]:8080"'), note("2:58 pools.p.source[0]", "IPv4"));
   assertNotes(pool('"[2001:db8::1]:8080"', ", within: [10.0.0.0/8]"));
   assertNotes(pool('10.1.0.1:8080, "[2001:db8::1]:8080"'));
   assertNotes(pool("db.internal:80"));
