@@ -3,15 +3,19 @@
 /** Checks of backends that expect a header of the PROXY protocol. */
 
 import assert from "node:assert/strict";
+import { parseListenAddress } from "../../lib/core/address.ts";
 import { writeAll } from "../../lib/core/connection.ts";
 import type { HealthCheck } from "../../lib/health/check.ts";
 import { prepareProbe } from "../../lib/health/probe.ts";
 import type { IntroductionOptions } from "../../lib/pool/pool.ts";
+import { handlers } from "../../lib/respond/handlers.ts";
+import { startServer } from "../../lib/respond/server.ts";
 import { Malformed } from "../../lib/wire/malformed.ts";
 import { readProxyHeader } from "../../lib/wire/read_proxy_header.ts";
 import { startBackend, type TestBackend } from "../support/backend.ts";
 import { startTestBalancer, type TestBalancerOptions, testConfig, until } from "../support/balancer.ts";
 import { bytes, joined, text } from "../support/bytes.ts";
+import { memoryLog } from "../support/memory_log.ts";
 import { expectCheck, httpCheck, local, probeAt, tcpCheck } from "./checks.ts";
 
 const INTRODUCTIONS: readonly IntroductionOptions[] = [
@@ -95,4 +99,24 @@ Deno.test("the checks of a pool have the header of its sessions; those of anothe
   await until(() => heard.some(({ version }) => version === 0), "a check has none");
   await balancer.stop();
   await backend.stop();
+});
+
+Deno.test("our own server with --proxy-protocol takes checks of every kind, and refuses those without a header", async () => {
+  const log = memoryLog();
+  const server = await startServer({
+    listen: parseListenAddress("127.0.0.1:0"),
+    handler: handlers.http,
+    ...{ name: "me", maxConnections: 0, idleTimeoutMs: 0, proxyProtocol: true, log: log.log },
+  });
+  const address = local(Number(server.address.split(":").at(-1)));
+  const checks = [tcpCheck(), httpCheck(), expectCheck("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200")];
+  for (const introduction of INTRODUCTIONS) {
+    for (const check of checks) {
+      const result = await probeAt(address, prepareProbe(check, { introduction }));
+      assert.equal(result?.ok, true, `${check.type}: ${result?.saw}`);
+    }
+  }
+  assert.deepEqual(log.events.filter(({ level }) => level !== "info"), []);
+  assert.equal((await probeAt(address, prepareProbe(httpCheck())))?.ok, false);
+  await server.stop();
 });
