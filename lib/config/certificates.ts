@@ -5,6 +5,7 @@
  */
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { namesOf, subjectText } from "../core/certificate_text.ts";
 import { quote } from "../core/quote.ts";
 import { formatUtc, spanText } from "./dates.ts";
 import { isEncrypted, pemBlocks } from "./pem.ts";
@@ -162,30 +163,12 @@ function readCertificates(text: string): Certificate[] | string {
 
 function factsOf(x509: X509Certificate): CertificateFacts {
   return {
-    subject: readable(x509.subject ?? "").split("\n").join(", "),
+    subject: subjectText(x509.subject ?? ""),
     names: namesOf(x509.subjectAltName ?? ""),
     notBeforeMs: Date.parse(x509.validFrom),
     notAfterMs: Date.parse(x509.validTo),
     fingerprint: x509.fingerprint256,
   };
-}
-
-/** The runtime shows each byte of UTF-8 as a character of its own (Deno 2.9.6). */
-function readable(text: string): string {
-  if (!/[\x80-\xff]/.test(text) || /[^\0-\xff]/.test(text)) return text;
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(text, (it) => it.charCodeAt(0)));
-  } catch {
-    return text;
-  }
-}
-
-/** `DNS:a.example, IP Address:10.0.0.1, URI:…`. */
-function namesOf(subjectAltName: string): string[] {
-  return subjectAltName.split(", ").flatMap((entry) => {
-    const [, name] = /^(?:DNS|IP Address):(.+)$/.exec(entry) ?? [];
-    return name === undefined ? [] : [name.toLowerCase()];
-  });
 }
 
 /** The key of a text, or why there is none to be had. */

@@ -9,6 +9,7 @@ import type { Connection } from "../core/connection.ts";
 import type { Endpoint } from "../core/endpoint.ts";
 import type { NextSource } from "../core/next_source.ts";
 import type { Every } from "../core/every.ts";
+import type { TlsClientOptions, TlsServerOptions } from "../core/tls_options.ts";
 import type { Woken } from "../core/woken.ts";
 
 /** When the system asks a silent peer for a sign of life (RFC 9293, 3.8.4). */
@@ -27,8 +28,20 @@ export interface Keepalive {
 export interface Socket {
   readonly peer: Endpoint;
   readonly local: Endpoint;
-  /** Sends this before anything that is relayed to it; it is not counted. Call it once, before the relay. */
+  /**
+   * Sends this before anything that is relayed to it, and before TLS, as it is; it is not counted. Call it once, before
+   * {@linkcode startTls} and the relay.
+   */
   preface(bytes: Uint8Array): void;
+  /**
+   * Opens TLS as the client of the connection, of which nothing was read yet. What is read, relayed and sent from then on is what TLS
+   * carries.
+   *
+   * @param host Where it was dialled: a name or an IP address. The certificate has to be for that, unless `tls` names another one;
+   * undefined where it has neither.
+   * @throws {TypeError} for an engine that cannot.
+   */
+  startTls(tls: TlsClient, host: string | undefined, on: TlsEvents): void;
   /** Bytes that were sent and that the peer's system has not acknowledged; undefined where the engine does not know. */
   readonly unacknowledged: number | undefined;
   /**
@@ -46,7 +59,8 @@ export interface Socket {
 }
 
 /** One that can be read and written by hand, as those who are no relay do. */
-export interface StreamSocket extends Omit<Socket, "preface" | "unacknowledged" | "keepAlive">, Connection {}
+export interface StreamSocket
+  extends Omit<Socket, "preface" | "startTls" | "unacknowledged" | "keepAlive">, Connection {}
 
 /**
  * As much is read ahead of a client at most, unless {@linkcode ClientSocket.firstBytes} is given another bound; what it sends beyond
@@ -85,6 +99,14 @@ export interface ClientSocket extends Socket {
    * @throws {RangeError} when less was read.
    */
   skip(bytes: number): void;
+  /**
+   * Opens TLS as the server of the connection; call it after {@linkcode readAhead}. What was read ahead is the beginning of it. What is
+   * read, relayed and sent from then on is what TLS carries; a client that resets is told as before.
+   *
+   * @param serverName Which one its ClientHello asks for: decides which certificate it is shown.
+   * @throws {TypeError} for an engine that cannot.
+   */
+  openTls(tls: TlsServer, serverName: string | undefined, on: TlsEvents): void;
 }
 
 /**
@@ -118,6 +140,28 @@ export interface TlsFacts {
   readonly alpn: string | undefined;
   /** Whom the peer's certificate names, where one was asked for and verified. */
   readonly subject: string | undefined;
+}
+
+/** How a listener opens TLS, in a form that only the engine which has made it knows. It serves any number of connections. */
+export interface TlsServer {
+  /**
+   * Uses these for the connections to come; those that are open, or are being opened, keep theirs.
+   *
+   * @throws {TypeError} when they cannot be read; then nothing has changed.
+   */
+  renew(keys: TlsKeys): void;
+}
+
+/** As {@linkcode TlsServer}, towards the backends of a pool. */
+export type TlsClient = TlsServer;
+
+/** What becomes of opening TLS: one of these, once, and never before the call has returned; nothing once the socket is closed. */
+export interface TlsEvents {
+  opened(facts: TlsFacts): void;
+  /** Why not, in a few plain words. Its peer was told as well as TLS allows; the socket is of no use but to be closed. */
+  tlsFailed(why: string): void;
+  /** One of these has thrown. */
+  fault(fault: unknown): void;
 }
 
 /** From the client to the backend, or back. */
@@ -226,6 +270,14 @@ export interface Engine {
    * on as that alone. A backend that is gone lets the client have what it had sent. Closes neither socket.
    */
   relay(client: ClientSocket, backend: Socket, on: RelayEvents): void;
+  /**
+   * Makes ready what connections to a listener open TLS with.
+   *
+   * @throws {TypeError} when the keys cannot be read, or for an engine that does not open TLS.
+   */
+  tlsServer(options: TlsServerOptions, keys: TlsKeys): TlsServer;
+  /** As {@linkcode tlsServer}, for connections to the backends of a pool. */
+  tlsClient(options: TlsClientOptions, keys: TlsKeys): TlsClient;
   /** Ends the engine; resolves when the last of its connections, on their way out, is closed. Call it when nothing is under way. */
   close(): Promise<void>;
 }

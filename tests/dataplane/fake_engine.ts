@@ -7,8 +7,20 @@ import type { Endpoint } from "../../lib/core/endpoint.ts";
 import type { ListenerContext } from "../../lib/dataplane/listener_context.ts";
 import { Session } from "../../lib/dataplane/session.ts";
 import type { SessionLimits } from "../../lib/dataplane/timeouts.ts";
-import type { ClientSocket, DialEvents, Engine, RelayEvents, Socket } from "../../lib/engine/contract.ts";
+import {
+  type ClientSocket,
+  type DialEvents,
+  type Engine,
+  type FirstBytesEvents,
+  MAX_FIRST_BYTES,
+  type RelayEvents,
+  type Socket,
+  type TlsClient,
+  type TlsEvents,
+  type TlsServer,
+} from "../../lib/engine/contract.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
+import { joined } from "../support/bytes.ts";
 import { asRow } from "../support/rows.ts";
 
 export class FakeSocket implements Socket {
@@ -22,6 +34,16 @@ export class FakeSocket implements Socket {
 
   preface(bytes: Uint8Array): void {
     this.prefaced = bytes;
+  }
+
+  /** How TLS is opened, and where to; undefined before that. */
+  startedTls:
+    | { readonly tls: TlsClient; readonly host: string | undefined; readonly on: TlsEvents }
+    | undefined;
+
+  startTls(tls: TlsClient, host: string | undefined, on: TlsEvents): void {
+    assert.equal(this.startedTls, undefined, "TLS is opened once");
+    this.startedTls = { tls, host, on };
   }
 
   /** Asked for signs of life, so often. */
@@ -53,16 +75,63 @@ export class FakeClient extends FakeSocket implements ClientSocket {
     return this.#end.promise;
   }
 
-  firstBytes(): never {
-    assert.fail("a session does not look at its first bytes");
+  /** All that was sent and not skipped. */
+  sent: Uint8Array = new Uint8Array(0);
+  /** What is asked about it. */
+  asked: {
+    readonly isEnough: (bytes: Uint8Array) => boolean;
+    readonly on: FirstBytesEvents;
+    readonly maxBytes: number;
+  } | undefined;
+
+  firstBytes(
+    isEnough: (bytes: Uint8Array) => boolean,
+    on: FirstBytesEvents,
+    maxBytes = MAX_FIRST_BYTES,
+  ): void {
+    assert.equal(this.asked, undefined, "one question is asked at a time");
+    const asked = { isEnough, on, maxBytes };
+    this.asked = asked;
+    this.reads = on;
+    // An engine does not tell before it has returned.
+    queueMicrotask(() => this.asked === asked && this.#look());
   }
 
-  skip(): never {
-    assert.fail("a session does not look at its first bytes");
+  skip(bytes: number): void {
+    assert.ok(bytes <= this.sent.length);
+    this.sent = this.sent.subarray(bytes);
+  }
+
+  openedTls: {
+    readonly tls: TlsServer;
+    readonly serverName: string | undefined;
+    readonly on: TlsEvents;
+  } | undefined;
+
+  openTls(tls: TlsServer, serverName: string | undefined, on: TlsEvents): void {
+    assert.equal(this.openedTls, undefined, "TLS is opened once");
+    this.openedTls = { tls, serverName, on };
+  }
+
+  /** The client sends. */
+  send(bytes: Uint8Array): void {
+    this.sent = joined([this.sent, bytes]);
+    this.#look();
+  }
+
+  #look(hasEnded = false): void {
+    const { asked, sent } = this;
+    if (asked === undefined || this.isClosed) return;
+    const isEnough = sent.length > 0 && asked.isEnough(sent);
+    if (!isEnough && !hasEnded && sent.length < asked.maxBytes) return;
+    this.asked = undefined;
+    if (isEnough) asked.on.enough(sent);
+    else asked.on.tooFew(sent);
   }
 
   /** The client ends its sending side. */
   endSending(): void {
+    this.#look(true);
     this.#end.resolve(true);
   }
 }
@@ -95,6 +164,14 @@ export class FakeEngine implements Engine {
 
   listen(): never {
     assert.fail("a session does not listen");
+  }
+
+  tlsServer(): TlsServer {
+    return { renew: () => {} };
+  }
+
+  tlsClient(): TlsClient {
+    return { renew: () => {} };
   }
 
   dial(addresses: readonly [Address, ...Address[]], on: DialEvents): () => void {

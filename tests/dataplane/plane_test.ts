@@ -107,6 +107,8 @@ function make(
     },
     woken: () => new Promise(() => {}),
     relay: (_client, _backend, on) => void relays.push(on),
+    tlsServer: () => fake.tlsServer(),
+    tlsClient: () => fake.tlsClient(),
     close: () => {
       state.isClosed = true;
       return Promise.resolve();

@@ -117,6 +117,8 @@ async function startRelay(
     later: () => assert.fail(),
     every: () => assert.fail(),
     woken: () => assert.fail(),
+    tlsServer: () => assert.fail(),
+    tlsClient: () => assert.fail(),
     relay: (client, backend, on) => {
       relay(client as RuntimeClient, backend as RuntimeSocket, on, { buffers, turnBudget });
       relaying.resolve();

@@ -20,7 +20,7 @@ export interface CertificateFiles {
 }
 
 export interface CertificateOptions {
-  /** Its subjectAltName; by default `NAME.example`. */
+  /** Its subjectAltName: DNS names, and IP addresses as `IP:127.0.0.1`; by default `NAME.example`. */
   readonly names?: readonly string[];
   /** As `/CN=a/O=b`; by default `/CN=NAME.example`. */
   readonly subject?: string;
@@ -30,6 +30,8 @@ export interface CertificateOptions {
   readonly issuer?: CertificateFiles;
   /** Whether it may sign others. */
   readonly isAuthority?: boolean;
+  /** Whether its last day was yesterday; it needs an issuer. */
+  readonly isExpired?: boolean;
 }
 
 /** Makes `NAME.pem` and `NAME.key` in a folder, the key for its owner alone. */
@@ -44,17 +46,52 @@ export async function makeCertificate(
     days = 365,
     issuer,
     isAuthority = false,
+    isExpired = false,
   } = options;
   const files = { cert: join(folder, `${name}.pem`), key: join(folder, `${name}.key`) };
   await openssl(
     ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-utf8"],
     ...["-keyout", files.key, "-out", files.cert, "-days", String(days), "-subj", subject],
     ...["-addext", `basicConstraints=critical,CA:${isAuthority ? "TRUE" : "FALSE"}`],
-    ...(names.length === 0 ? [] : ["-addext", `subjectAltName=${names.map((it) => `DNS:${it}`).join(",")}`]),
+    ...(names.length === 0 ? [] : ["-addext", `subjectAltName=${names.map(alternativeName).join(",")}`]),
     ...(issuer === undefined ? [] : ["-CA", issuer.cert, "-CAkey", issuer.key]),
   );
+  if (isExpired && issuer !== undefined) {
+    const request = join(folder, `${name}.csr`);
+    await openssl(
+      "x509",
+      "-x509toreq",
+      "-copy_extensions",
+      "copyall",
+      "-in",
+      files.cert,
+      "-signkey",
+      files.key,
+      "-out",
+      request,
+    );
+    await openssl(
+      ...["x509", "-req", "-in", request, "-copy_extensions", "copyall", "-days", "-1", "-out", files.cert],
+      ...["-CA", issuer.cert, "-CAkey", issuer.key, "-CAcreateserial"],
+    );
+  }
   await Deno.chmod(files.key, 0o600);
   return files;
+}
+
+function alternativeName(name: string): string {
+  return name.startsWith("IP:") ? name : `DNS:${name}`;
+}
+
+/** The texts of a certificate and its key. */
+export async function readPair({ cert, key }: CertificateFiles): Promise<{ cert: string; key: string }> {
+  const [certText, keyText] = await Promise.all([Deno.readTextFile(cert), Deno.readTextFile(key)]);
+  return { cert: certText, key: keyText };
+}
+
+/** Where openssl is. */
+export function opensslPath(): string {
+  return "path" in found ? found.path : assert.fail(found.missing);
 }
 
 /** Runs openssl, which has to succeed. */

@@ -1,7 +1,7 @@
 import { joined } from "../../core/joined.ts";
 import { type ClientSocket, type FirstBytesEvents, MAX_FIRST_BYTES, type RelayEvents } from "../contract.ts";
 import type { EngineTools } from "./tools.ts";
-import { EpollSocket, GONE, type SocketOwner } from "./socket.ts";
+import { EpollSocket, GONE, noTls, type SocketOwner } from "./socket.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -52,6 +52,10 @@ export class EpollClient extends EpollSocket implements ClientSocket {
     const { early = NOTHING } = this;
     if (bytes > early.length) throw new RangeError(`Cannot skip ${bytes} bytes: ${early.length} were read`);
     this.early = early.subarray(bytes);
+  }
+
+  openTls(): never {
+    throw noTls();
   }
 }
 

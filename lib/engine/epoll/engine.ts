@@ -19,7 +19,7 @@ import type { ThreadShare } from "./thread_share.ts";
 import { Loop } from "./loop.ts";
 import { SYS_GETTID } from "./linux.ts";
 import { relay } from "./relay.ts";
-import type { EpollSocket } from "./socket.ts";
+import { type EpollSocket, noTls } from "./socket.ts";
 import type { EngineTools } from "./tools.ts";
 
 export interface EpollOptions extends ThreadShare {
@@ -117,6 +117,14 @@ export class EpollEngine implements Engine {
 
   relay(client: EpollClient, backend: EpollSocket, on: RelayEvents): void {
     relay(client, backend, on);
+  }
+
+  tlsServer(): never {
+    throw noTls();
+  }
+
+  tlsClient(): never {
+    throw noTls();
   }
 
   /** Gives up all that this thread does not need, for good. Call it once, when it listens. */

@@ -60,6 +60,11 @@ export interface SocketOwner {
 /** What receiving or sending gives when the connection is of no more use. */
 export const GONE = -1;
 
+/** TLS is opened by workers of the other engine. */
+export function noTls(): TypeError {
+  return new TypeError("Cannot open TLS: the engine epoll does not open TLS");
+}
+
 /** A connection. Thousands of these rest in memory at once. */
 export class EpollSocket implements Socket, EventHandler {
   readonly fd: number;
@@ -215,6 +220,10 @@ export class EpollSocket implements Socket, EventHandler {
 
   preface(bytes: Uint8Array): void {
     this.sentFirst = new Uint8Array(bytes);
+  }
+
+  startTls(): never {
+    throw noTls();
   }
 
   keepAlive(options: Keepalive): void {

@@ -7,6 +7,7 @@
 import { joined } from "../../core/joined.ts";
 import { MAX_FIRST_BYTES } from "../contract.ts";
 import { type Buffers, SMALL_BUFFER_BYTES } from "./buffers.ts";
+import type { RuntimeConn } from "./runtime_conn.ts";
 
 /** A read that has begun before there was a backend to write to. */
 export interface EarlyRead {
@@ -18,7 +19,7 @@ export interface EarlyRead {
 }
 
 /** Begins to read. Who takes the read over, the relay or {@linkcode releaseEarlyReads}, gives its buffer back. */
-export function beginEarlyRead(client: Deno.Conn, buffers: Buffers): EarlyRead {
+export function beginEarlyRead(client: Pick<RuntimeConn, "read">, buffers: Buffers): EarlyRead {
   const buffer = buffers.small();
   return { buffer, filled: client.read(buffer), next: undefined };
 }
@@ -30,7 +31,7 @@ export function beginEarlyRead(client: Deno.Conn, buffers: Buffers): EarlyRead {
  */
 export async function readUntilEnd(
   first: EarlyRead,
-  client: Deno.Conn,
+  client: Pick<RuntimeConn, "read">,
   buffers: Buffers,
   before: number,
   isWaiting: () => boolean,
@@ -69,7 +70,7 @@ export interface Collecting {
  */
 export async function collectFirstBytes(
   read: EarlyRead,
-  client: Deno.Conn,
+  client: Pick<RuntimeConn, "read">,
   { before, isEnough, maxBytes, isOpen }: Collecting,
 ): Promise<FirstBytes | "gone"> {
   let bytes = before;

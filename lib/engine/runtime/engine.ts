@@ -1,7 +1,8 @@
 import type { Address } from "../../core/address.ts";
 import { type Every, every } from "../../core/every.ts";
 import { type Woken, woken } from "../../core/woken.ts";
-import type { AcceptOptions, DialEvents, Engine, Listener, RelayEvents } from "../contract.ts";
+import type { TlsClientOptions, TlsServerOptions } from "../../core/tls_options.ts";
+import type { AcceptOptions, DialEvents, Engine, Listener, RelayEvents, TlsKeys } from "../contract.ts";
 import { acceptConnections } from "./accept.ts";
 import { Buffers } from "./buffers.ts";
 import { DescriptorShortage } from "../descriptor_shortage.ts";
@@ -10,6 +11,8 @@ import { joined } from "./joined_listener.ts";
 import { listenShared } from "./listen.ts";
 import { relay } from "./relay.ts";
 import { RuntimeClient, type RuntimeSocket } from "./socket.ts";
+import { RuntimeTlsClient } from "./tls_client.ts";
+import { RuntimeTlsServer } from "./tls_server.ts";
 import { TurnBudget } from "./turn_budget.ts";
 
 /** The engine of a thread on the sockets of the runtime (`Deno.Conn`). */
@@ -61,6 +64,14 @@ export class RuntimeEngine implements Engine {
 
   relay(client: RuntimeClient, backend: RuntimeSocket, on: RelayEvents): void {
     relay(client, backend, on, { buffers: this.#buffers, turnBudget: this.turnBudget });
+  }
+
+  tlsServer(options: TlsServerOptions, keys: TlsKeys): RuntimeTlsServer {
+    return new RuntimeTlsServer(options, keys);
+  }
+
+  tlsClient(options: TlsClientOptions, keys: TlsKeys): RuntimeTlsClient {
+    return new RuntimeTlsClient(options, keys, this.#buffers);
   }
 
   async close(): Promise<void> {}

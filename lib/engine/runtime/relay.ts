@@ -13,7 +13,9 @@ import { writeAll } from "../../core/connection.ts";
 import type { Direction, RelayEvents } from "../contract.ts";
 import type { Buffers } from "./buffers.ts";
 import { releaseEarlyReads } from "./early_read.ts";
+import type { RuntimeConn } from "./runtime_conn.ts";
 import type { RuntimeClient, RuntimeSocket } from "./socket.ts";
+import { TlsConn } from "./tls_conn.ts";
 import type { TurnBudget } from "./turn_budget.ts";
 
 /** What relays of one worker share. */
@@ -141,8 +143,9 @@ function pump(
   };
 
   const endSink = (): void => {
-    // If the other direction has ended before, the owner now closes both connections. That tells the sink as well.
-    if (state.hasEnded) onEndPassedOn();
+    // If the other direction has ended before, the owner now closes both connections. That tells the sink as well, but for TLS, which
+    // has an end of its own.
+    if (state.hasEnded && !(sink instanceof TlsConn)) onEndPassedOn();
     else sink.closeWrite().then(onEndPassedOn, onFailed);
   };
 
@@ -191,7 +194,7 @@ function pump(
  * Turns off Nagle's algorithm (RFC 896), which would delay small segments that the peer has sent at once. It delays none before
  * the second write, so short sessions do without this system call.
  */
-function sendAtOnce(conn: Deno.Conn): void {
+function sendAtOnce(conn: RuntimeConn): void {
   try {
     if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
   } catch {
@@ -200,7 +203,7 @@ function sendAtOnce(conn: Deno.Conn): void {
 }
 
 /** Reads and drops what is left: closing with unread bytes would reset the peer's connection. */
-async function discard(source: Deno.Conn, buffer: Uint8Array): Promise<void> {
+async function discard(source: RuntimeConn, buffer: Uint8Array): Promise<void> {
   try {
     // deno-lint-ignore no-await-in-loop -- a stream is read in order
     while (await source.read(buffer) !== null);
@@ -209,9 +212,10 @@ async function discard(source: Deno.Conn, buffer: Uint8Array): Promise<void> {
   }
 }
 
-async function endSending(conn: Deno.Conn): Promise<void> {
+/** What ends was cut off, which TLS can say. */
+async function endSending(conn: RuntimeConn): Promise<void> {
   try {
-    await conn.closeWrite();
+    await (conn instanceof TlsConn ? conn.cut() : conn.closeWrite());
   } catch {
     // The client is gone as well; the other direction reports it.
   }

@@ -1,3 +1,4 @@
+import { writeAll } from "../../core/connection.ts";
 import type { Endpoint } from "../../core/endpoint.ts";
 import {
   type ClientSocket,
@@ -7,6 +8,7 @@ import {
   type RelayEvents,
   type Socket,
   type StreamSocket,
+  type TlsEvents,
 } from "../contract.ts";
 import type { Buffers } from "./buffers.ts";
 import {
@@ -16,15 +18,20 @@ import {
   readUntilEnd,
   releaseEarlyReads,
 } from "./early_read.ts";
+import type { RuntimeConn } from "./runtime_conn.ts";
+import type { RuntimeTlsClient } from "./tls_client.ts";
+import { TlsConn } from "./tls_conn.ts";
+import { describeTlsFault } from "./tls_fault.ts";
+import type { RuntimeTlsServer } from "./tls_server.ts";
 
 /** A connection of the runtime. */
 export class RuntimeSocket implements Socket, StreamSocket {
-  readonly conn: Deno.Conn;
+  conn: RuntimeConn;
   /** What the relay sends first, if anything. Declared alone: most sockets have none, and an initialiser costs each of them. */
   declare sentFirst: Uint8Array | undefined;
 
   /** Owns `conn` from here on. */
-  constructor(conn: Deno.Conn) {
+  constructor(conn: RuntimeConn) {
     this.conn = conn;
   }
 
@@ -55,6 +62,18 @@ export class RuntimeSocket implements Socket, StreamSocket {
 
   preface(bytes: Uint8Array): void {
     this.sentFirst = bytes;
+  }
+
+  startTls(tls: RuntimeTlsClient, host: string | undefined, on: TlsEvents): void {
+    const first = this.sentFirst;
+    if (first !== undefined) this.sentFirst = undefined;
+    const conn = new TlsConn(this.conn, tls.buffers);
+    const sent = first === undefined ? Promise.resolve() : writeAll(this.conn, first);
+    this.conn = conn;
+    sent.then(() => tls.connect(conn, host)).then(
+      (facts) => conn.isClosed || on.opened(facts),
+      (error) => conn.isClosed || on.tlsFailed(describeTlsFault(error)),
+    ).catch((fault) => on.fault(fault));
   }
 
   /** The times are those of the system. */
@@ -119,7 +138,8 @@ export class RuntimeClient extends RuntimeSocket implements ClientSocket {
     this.#on = on;
     const isOpen = (): boolean => this.#early === early;
     collectFirstBytes(early, this.conn, { before: this.#first, isEnough, maxBytes, isOpen }).then((found) => {
-      if (found === "gone" || !isOpen()) return this.#gone();
+      if (!isOpen()) return;
+      if (found === "gone") return this.#gone();
       this.#first = found.bytes;
       this.#watch(early);
       if (found.isEnough) on.enough(found.bytes);
@@ -166,15 +186,36 @@ export class RuntimeClient extends RuntimeSocket implements ClientSocket {
     return { buffer: first, filled: Promise.resolve(first.length), next: early };
   }
 
+  openTls(tls: RuntimeTlsServer, serverName: string | undefined, on: TlsEvents): void {
+    const early = this.takeEarly();
+    if (early === undefined) throw new TypeError("Cannot open TLS: nothing is read ahead");
+    this.#first = NOTHING;
+    const conn = new TlsConn(this.conn, this.#buffers, early);
+    this.conn = conn;
+    tls.accept(conn, serverName).then(
+      (facts) => {
+        if (conn.isClosed) return;
+        this.#early = beginEarlyRead(conn, this.#buffers);
+        this.#watch(this.#early);
+        on.opened(facts);
+      },
+      (error) => {
+        if (conn.isClosed) return;
+        if (error instanceof Deno.errors.ConnectionReset) this.#gone();
+        else on.tlsFailed(describeTlsFault(error));
+      },
+    ).catch((fault) => on.fault(fault));
+  }
+
   #watch(early: EarlyRead): void {
-    early.filled.catch(() => this.#gone());
+    // Otherwise it was closed here, or the one who took it over finds out.
+    early.filled.catch(() => this.#early === early && this.#gone());
   }
 
   #gone(): void {
     const on = this.#on;
     this.#on = undefined;
-    // Otherwise it was closed here, or the relay finds out.
-    if (this.#early !== undefined) on?.clientGone();
+    on?.clientGone();
   }
 
   override close(): void {

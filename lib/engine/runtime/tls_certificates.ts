@@ -1,0 +1,54 @@
+/** Certificates with their keys: whether they can be used, and which one is shown. */
+
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { namesOf } from "../../core/certificate_text.ts";
+import { canonicalServerName, wildcardOf } from "../../core/server_name.ts";
+import type { TlsKeys } from "../contract.ts";
+
+type KeyPair = TlsKeys["pairs"][number];
+
+/**
+ * Makes something of each pair, to be found by the names in its certificate.
+ *
+ * @return Gives what has this name: as it is, or with `*` for its first label. Else it is the first.
+ * @throws {TypeError} when there is no pair, or as {@linkcode checkPair}.
+ */
+export function byServerName<Made>(
+  pairs: readonly KeyPair[],
+  make: (pair: KeyPair) => Made,
+): (serverName: string | undefined) => Made {
+  const named = new Map<string, Made>();
+  const all = pairs.map((pair) => {
+    checkPair(pair);
+    const made = make(pair);
+    for (const name of namesOf(new X509Certificate(pair.cert).subjectAltName ?? "")) {
+      // Of several with the same name the first is shown.
+      if (!named.has(name)) named.set(name, made);
+    }
+    return made;
+  });
+  const [first] = all;
+  if (first === undefined) throw new TypeError("Cannot open TLS: there is no certificate");
+  return (serverName) => {
+    const name = serverName === undefined ? undefined : canonicalServerName(serverName);
+    if (name === undefined) return first;
+    return named.get(name) ?? named.get(wildcardOf(name) ?? name) ?? first;
+  };
+}
+
+/**
+ * @throws {TypeError} when a pair cannot be read, or does not belong together: the runtime would take it, and fail each handshake. The
+ * reason says nothing of it.
+ */
+export function checkPair({ cert, key }: KeyPair): void {
+  if (belongTogether(cert, key)) return;
+  throw new TypeError("Cannot open TLS: a certificate and its key are damaged, or do not belong together");
+}
+
+function belongTogether(cert: string, key: string): boolean {
+  try {
+    return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+  } catch {
+    return false;
+  }
+}
