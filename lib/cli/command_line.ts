@@ -18,6 +18,7 @@ import {
   serverFlags,
 } from "./flags.ts";
 import { BRIEFS, EXAMPLES, OVERVIEW } from "./help.ts";
+import { checkClientTls, checkServerTls } from "./tls_flags.ts";
 
 /** What the user wants done. */
 export type Command =
@@ -63,10 +64,16 @@ export function parseCommandLine(args: readonly string[], version: string): Comm
   const part = findPart(args);
   if (part === undefined) return withoutRole(args, version);
   switch (part) {
-    case "server":
-      return parse("server", serverFlags, args, version);
-    case "client":
-      return parse("client", clientFlags, args, version);
+    case "server": {
+      const command = parse("server", serverFlags, args, version);
+      if (command.run === "server") checkServerTls(command.flags);
+      return command;
+    }
+    case "client": {
+      const command = parse("client", clientFlags, args, version);
+      if (command.run === "client") checkClientTls(command.flags);
+      return command;
+    }
     case "balancer":
       return parse("balancer", balancerFlags, args, version);
     case "demo":

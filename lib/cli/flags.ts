@@ -7,6 +7,7 @@ import type { InferValue } from "@optique/core/parser";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { LOG_FORMATS, LOG_LEVELS } from "../core/log.ts";
+import { clientTlsFlags, serverTlsFlags } from "./tls_flags.ts";
 import { count, dialAddress, duration, filePath, listenAddress, oneOf, plainName } from "./values.ts";
 
 export const ROLES = ["server", "client", "balancer"] as const;
@@ -85,6 +86,7 @@ export const serverFlags = object({
     description:
       message`Take only connections that begin with a PROXY protocol header, v1 or v2; whoami and http then name the true client, too.`,
   }),
+  ...serverTlsFlags,
   ...logFlags,
 });
 
@@ -103,6 +105,7 @@ export const clientFlags = object({
   proxyProtocol: optional(option("--proxy-protocol", oneOf("VERSION", PROXY_PROTOCOL_VERSIONS), {
     description: message`Say first who connects, by a PROXY protocol header: v1 or v2.`,
   })),
+  ...clientTlsFlags,
   ...logFlags,
 });
 

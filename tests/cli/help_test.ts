@@ -12,6 +12,8 @@ const FLAGS: Record<string, string[]> = {
     "--max-connections",
     "--idle-timeout",
     "--proxy-protocol",
+    "--tls-cert",
+    "--tls-key",
   ],
   "--role client": [
     "-r",
@@ -20,6 +22,13 @@ const FLAGS: Record<string, string[]> = {
     "--message",
     "--timeout",
     "--proxy-protocol",
+    "--tls",
+    "--server-name",
+    "--ca",
+    "--cert",
+    "--key",
+    "--alpn",
+    "--insecure",
   ],
   "--role balancer": [
     "-r",

@@ -4,8 +4,10 @@
 
 import assert from "node:assert/strict";
 import { startTestBalancer } from "../support/balancer.ts";
+import { noOpenssl } from "../support/certificates.ts";
 import { RunningCommand, SOCKBAL, sockbal, startSockbal } from "../support/command.ts";
-import { onEachEngine } from "../support/engines.ts";
+import { ENGINES, onEachEngine } from "../support/engines.ts";
+import { testCertificates } from "../support/tls_certificates.ts";
 
 const SERVER = ["--role", "server", "--listen", "127.0.0.1:0", "--handler", "whoami", "--name", "one"];
 
@@ -46,6 +48,32 @@ onEachEngine("a client introduces itself to a balancer, and is passed on by its 
     assert.equal(record?.via, record?.client);
   }
 });
+
+for (const engine of ENGINES) {
+  Deno.test({
+    name:
+      `TLS that a balancer passes on ends at the server, which hears of the client before (${engine})${noOpenssl.why}`,
+    ignore: noOpenssl.ignore,
+    fn: async () => {
+      const { authority, a } = await testCertificates();
+      const tls = ["--tls-cert", a.cert, "--tls-key", a.key];
+      await using server = startSockbal(...SERVER, "--proxy-protocol", ...tls);
+      const backends = [await listening(server)];
+      await using balancer = await startTestBalancer({
+        engine,
+        backends,
+        pool: { send_proxy_protocol: "v2" },
+      });
+      const client = await sockbal(
+        ...["--role", "client", "--connect", `127.0.0.1:${balancer.port}`, "--message", "hi"],
+        ...["--tls", "--ca", authority.cert, "--server-name", "a.example"],
+      );
+      const [record] = await balancer.waitForRecords(1);
+      assert.deepEqual([client.status, client.stderr], [0, ""]);
+      assert.equal(client.stdout, `one (client ${record?.client})\n`);
+    },
+  });
+}
 
 Deno.test("a server that expects a header says to those who debug why it has closed a connection", async () => {
   await using server = new RunningCommand([
