@@ -56,7 +56,7 @@ Deno.test("every command of the documents has flags that sockbal knows, or is a 
           assert.notEqual(parseCommandLine(words.split(" "), "0").run, "show", line);
         } else {assert.match(
             line,
-            /^(alias sockbal=|npm install -g dist\/npm\/sockbal-|apt-get install |curl |grep )/,
+            /^(alias sockbal=|npm install -g dist\/npm\/sockbal-|apt-get install |curl |grep |openssl )/,
           );}
       }
     }
