@@ -114,7 +114,10 @@ export class Balancer {
       journal: this.journal,
       config: () => this.#config,
       inTurn: (work) => this.#inTurn(work),
-      tell: async (keys) => await this.generations.current?.renew(keys),
+      tell: async (keys) => {
+        await this.generations.current?.renew(keys);
+        this.health.renew(keys.pools);
+      },
     });
     this.#poolStates = new PoolStates(this.scoreboard, this.journal);
     this.scoreboard.onChanged = (pool) => this.#poolStates.look(pool);
@@ -261,7 +264,7 @@ export class Balancer {
     await this.#startGeneration({ plan, config: this.#config, keys });
     this.keys.follow(this.#config, keys);
     this.#poolStates.follow(plan.pools);
-    this.health.watch(watchedPools(plan, this.#config));
+    this.health.watch(watchedPools(plan, this.#config), keys.keys.pools);
     this.#names.follow(this.#config);
     void tellOfExpiry({
       certificates: () => this.keys.certificates,
@@ -297,7 +300,7 @@ export class Balancer {
     this.openFiles.follow(fileNeeds(config));
     setFacts(this.scoreboard, plan, config, before);
     this.#poolStates.follow(plan.pools);
-    this.health.watch(watchedPools(plan, config));
+    this.health.watch(watchedPools(plan, config), next.keys.keys.pools);
     this.#names.follow(config);
     return isKept ? "kept" : "replaced";
   }
@@ -329,7 +332,7 @@ export class Balancer {
     const { plan, config } = next;
     await this.#startGeneration(next);
     // New backends get sessions from now on.
-    this.health.watch(watchedPools(plan, config));
+    this.health.watch(watchedPools(plan, config), next.keys.keys.pools);
     await this.generations.retire(generation, plan, drainTimeoutOf(config));
   }
 

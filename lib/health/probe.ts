@@ -2,16 +2,17 @@
 
 import { type Address, isIPv6Address } from "../core/address.ts";
 import { writeAll } from "../core/connection.ts";
-import type { StreamSocket } from "../engine/contract.ts";
 import { describeDialFault, isAddressMissing, shortageOf } from "../engine/dial_fault.ts";
 import { dial } from "../engine/runtime/dial.ts";
 import { hasIPv6 } from "../engine/runtime/ipv6.ts";
+import type { RuntimeSocket } from "../engine/runtime/socket.ts";
 import type { IntroductionOptions } from "../pool/pool.ts";
 import { type CheckResult, type HealthCheck, within } from "./check.ts";
 import { type Conversation, converse } from "./conversation.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 import { prepareExpect } from "./expect_probe.ts";
 import { prepareHttp } from "./http_probe.ts";
+import { endTls, openTls, type TlsOpening } from "./tls_opening.ts";
 import { writeOwnHeader } from "../wire/write_proxy_header.ts";
 
 /**
@@ -35,6 +36,8 @@ export type Probe = (
 export interface Opening {
   /** A header of the PROXY protocol, which names no client. */
   readonly introduction?: IntroductionOptions | undefined;
+  /** Undefined: there is none. */
+  readonly tls?: TlsOpening | undefined;
 }
 
 /**
@@ -46,7 +49,7 @@ export interface Opening {
  */
 export function prepareProbe(
   check: HealthCheck,
-  { introduction }: Opening = {},
+  { introduction, tls }: Opening = {},
   onShortage: (what: string) => void = () => {},
 ): Probe {
   const conversationWith = prepareConversation(check);
@@ -59,11 +62,17 @@ export function prepareProbe(
     const addresses = [address, ...others.map((it) => addressToCheck(it, check.port))] as const;
     const conn = await connect(addresses, preface, deadline, onResult, onShortage);
     if (conn === undefined) return;
+    const opened = tls === undefined ? undefined : await openTls(conn, tls, deadline);
+    if (typeof opened === "string") {
+      conn.close();
+      return onResult({ ok: false, saw: opened });
+    }
     const conversation = conversationWith(address);
     if (conversation !== undefined) return await converse(conn, conversation, deadline, onResult);
     // The connection is the answer.
-    conn.close();
-    onResult({ ok: true, saw: "connected" });
+    if (opened === undefined) conn.close();
+    onResult({ ok: true, saw: opened === undefined ? "connected" : `connected, ${opened.version}` });
+    if (opened !== undefined) await endTls(conn, deadline);
 
     function onResult(result: CheckResult): void {
       const isOurs = !result.ok && !deadline.isTimeUp && deadline.hasStoodStill;
@@ -97,7 +106,7 @@ async function connect(
   deadline: Deadline,
   report: (result: CheckResult) => void,
   onShortage: (what: string) => void,
-): Promise<StreamSocket | undefined> {
+): Promise<RuntimeSocket | undefined> {
   try {
     const conn = await dial(addresses, deadline.signal);
     // It fits what the system holds for a new connection. One that is gone by now is noticed by what follows.

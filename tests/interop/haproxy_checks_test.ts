@@ -8,6 +8,8 @@ import type { HealthCheck } from "../../lib/health/check.ts";
 import { prepareProbe } from "../../lib/health/probe.ts";
 import { expectCheck, httpCheck, local, probeAt, tcpCheck } from "../health/checks.ts";
 import { refusedPort } from "../support/backend.ts";
+import { makeCertificate, noOpenssl } from "../support/certificates.ts";
+import { TlsClients } from "../../lib/health/tls_clients.ts";
 import { RunningCommand } from "../support/command.ts";
 import { findProgram } from "../support/packages.ts";
 
@@ -15,7 +17,7 @@ const found = await findProgram("haproxy", "haproxy");
 const skipped = "missing" in found ? ` (skipped: ${found.missing})` : "";
 
 /** `dontlognull` keeps connections without a byte out of its log, as a service has it. */
-const configOf = (port: number): string => `
+const configOf = (port: number, more = ""): string => `
 global
   log stdout format raw local0
 defaults
@@ -29,7 +31,7 @@ frontend web
   mode http
   bind 127.0.0.1:${port} accept-proxy
   http-request return status 200 content-type text/plain string well
-`;
+${more}`;
 
 const CHECKS: readonly HealthCheck[] = [
   httpCheck(),
@@ -60,6 +62,37 @@ Deno.test({
     const { stdout } = await haproxy.finished;
     const complaints = stdout.split("\n").filter((line) => line !== "" && !/" 200 | 200 \d+ /.test(line));
     assert.equal(complaints.length, 1, stdout);
+    await Deno.remove(folder, { recursive: true });
+  },
+});
+
+Deno.test({
+  name: `HAProxy with accept-proxy and ssl takes checks of every kind by TLS${skipped}${noOpenssl.why}`,
+  ignore: skipped !== "" || noOpenssl.ignore,
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    const [port, tlsPort] = [refusedPort(), refusedPort()];
+    const { cert, key } = await makeCertificate(folder, "web");
+    const [certText, keyText] = await Promise.all([Deno.readTextFile(cert), Deno.readTextFile(key)]);
+    await Deno.writeTextFile(join(folder, "both.pem"), certText + keyText);
+    const bind = `  bind 127.0.0.1:${tlsPort} accept-proxy ssl crt ${join(folder, "both.pem")}\n`;
+    await Deno.writeTextFile(join(folder, "haproxy.cfg"), configOf(port, bind));
+    const program = "path" in found ? found.path : "";
+    await using haproxy = new RunningCommand([program, "-db", "-f", join(folder, "haproxy.cfg")]);
+    await isListening(tlsPort);
+    const clients = new TlsClients();
+    clients.renew(new Map([["p", { pairs: [], authorities: certText }]]));
+    const options = { serverName: "web.example", alpn: [], verify: true };
+    const tls = { client: () => clients.of("p", options), host: undefined };
+    for (const introduction of [{ version: 1, checksum: false }, { version: 2, checksum: true }] as const) {
+      for (const check of CHECKS) {
+        const result = await probeAt(local(tlsPort), prepareProbe(check, { introduction, tls }));
+        assert.equal(result?.ok, true, `v${introduction.version} ${check.type}: ${result?.saw}`);
+      }
+    }
+    haproxy.kill("SIGTERM");
+    const { stdout } = await haproxy.finished;
+    assert.deepEqual(stdout.split("\n").filter((line) => line !== "" && !/ 200 \d+ /.test(line)), []);
     await Deno.remove(folder, { recursive: true });
   },
 });
