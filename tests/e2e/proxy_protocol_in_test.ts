@@ -225,6 +225,7 @@ onEachEngine("a client that ends or resets in the middle of its header is gone a
     assert.deepEqual([end, why], ["proxy_invalid", "the client ended before its PROXY header was whole"]);
   }
   const client = await enterToReset(balancer.port, "PROXY TCP4 192.0.2.1 ");
+  await balancer.accepted(client.port);
   await client.reset();
   assert.equal((await balancer.recordOf(client.port)).end, "client_reset");
   assert.equal(mirror.accepted, 0);

@@ -281,6 +281,7 @@ onEachEngine("a client that ends or resets in the middle of its hello is gone at
     assert.deepEqual([end, why], ["hello_invalid", "the client ended before its ClientHello was whole"]);
   }
   const client = await enterToReset(routing.port, "\x16\x03\x01");
+  await routing.balancer.accepted(client.port);
   await client.reset();
   assert.equal((await routing.balancer.recordOf(client.port)).end, "client_reset");
   assert.equal(routing.accepted, 0);

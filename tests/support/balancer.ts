@@ -41,6 +41,8 @@ export interface TestBalancer extends AsyncDisposable {
   readonly log: MemoryLog;
   /** The record of the session with this client port, as soon as it is there. */
   recordOf(clientPort: number): Promise<SessionRecord>;
+  /** Waits until the client with this port was accepted: before that, one that resets leaves no record. */
+  accepted(clientPort: number): Promise<void>;
   /** Sessions that hold a slot at a backend, by its place in the pool. */
   active(backend: number): number;
   /** Sessions that wait in the queue of the pool. */
@@ -95,6 +97,10 @@ export async function startTestBalancer(options: TestBalancerOptions): Promise<T
     balancer,
     log,
     records,
+    accepted: async (clientPort) => {
+      const client = `127.0.0.1:${clientPort}`;
+      while ((await balancer.generations.sessions(1, { client })).length === 0) await pause();
+    },
     active: (backend) =>
       balancer.scoreboard.count(balancer.plan.pools[0]?.backends[backend]?.row ?? asRow(-1)),
     queued: () => balancer.scoreboard.count(balancer.plan.pools[0]?.row ?? asRow(-1)),
@@ -123,6 +129,10 @@ export async function until(holds: () => boolean, what: string, patienceMs = 15_
   const startedMs = performance.now();
   while (!holds()) {
     if (performance.now() - startedMs > patienceMs) throw new Error(`Cannot wait any longer until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await pause();
   }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 5));
 }

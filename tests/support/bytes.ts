@@ -79,12 +79,12 @@ export async function askInPieces(port: number, data: Uint8Array, pieceBytes: nu
   return await readAll(conn);
 }
 
-/** Sends, and gives back everything that came until the connection was over, by its end or a reset. */
+/** Sends, and gives back everything that came until the connection was over, by its end or a reset, however early. */
 export async function askUntilGone(port: number, data: Uint8Array): Promise<Uint8Array> {
-  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
   const parts: Uint8Array[] = [];
   const buffer = new Uint8Array(64 * 1024);
   try {
+    using conn = await Deno.connect({ hostname: "127.0.0.1", port });
     await writeAll(conn, data);
     for (let n = await conn.read(buffer); n !== null; n = await conn.read(buffer)) {
       parts.push(buffer.slice(0, n));
