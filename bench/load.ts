@@ -10,16 +10,28 @@ export interface RequestFigures {
   readonly errors: number;
 }
 
-/** HTTP requests from wrk, over connections that are kept, or with one connection for each request. */
+export interface RequestLoad {
+  readonly connections: number;
+  readonly seconds: number;
+  /** Whether connections are kept, or each request has one of its own. */
+  readonly keepAlive: boolean;
+  /** Where they go; the host is also the name that TLS asks for. */
+  readonly origin?: `${"http" | "https"}://${string}`;
+  /** A file with a program for wrk, which makes the requests. */
+  readonly script?: string;
+}
+
+/** HTTP requests from wrk. */
 export async function requests(
   port: number,
-  options: { connections: number; seconds: number; keepAlive: boolean },
+  { origin = "http://127.0.0.1", script, ...options }: RequestLoad,
 ): Promise<RequestFigures> {
   const close = options.keepAlive ? [] : ["-H", "Connection: close"];
   const report = await run([
     "wrk",
     ...["-t", "2", "-c", String(options.connections), "-d", `${options.seconds}s`, "--latency", ...close],
-    `http://127.0.0.1:${port}/`,
+    ...(script === undefined ? [] : ["-s", script]),
+    `${origin}:${port}/`,
   ]);
   const count = Number(/(\d+) requests in/.exec(report)?.[1] ?? 0);
   if (count === 0) throw new Error(`Cannot measure: no request to port ${port} was answered`);

@@ -15,10 +15,10 @@
 
 import { parseArgs } from "node:util";
 import { openIdleSessions } from "./idle.ts";
-import { bulk, requests } from "./load.ts";
+import { bulk, type RequestLoad, requests } from "./load.ts";
 import { findAll, run, type Running, start, stopAll, untilAccepting, usage } from "./processes.ts";
 import { type Needing, possibleWith, type Program } from "./programs.ts";
-import { type Backends, type Ports, PROXIES, type Proxy } from "./proxies.ts";
+import { type Backends, type Ports, PROXIES, type Proxy, SERVER_NAME } from "./proxies.ts";
 import { DIRECT, type Figures, keep, printTable } from "./table.ts";
 
 const { values: flags } = parseArgs({
@@ -44,6 +44,8 @@ interface Target {
   readonly name: string;
   readonly ports: Ports;
   readonly pids: readonly number[];
+  /** Whether it serves the ports for what is looked into. */
+  readonly looksInside: boolean;
 }
 
 const IDLE_SESSIONS = 9_000;
@@ -67,8 +69,35 @@ async function requestFigures(
   keepAlive: boolean,
 ): Promise<Record<string, number>> {
   const label = keepAlive ? `keep-alive ${connections}` : "new connections";
+  return await loadFigures(label, target, target.ports.requests, { connections, keepAlive });
+}
+
+/** New connections that begin with a PROXY header, of version 2; so do those to the backends. */
+async function introducedFigures(target: Target): Promise<Record<string, number>> {
+  if (!target.looksInside) return {};
+  const script = new URL("introduced.lua", import.meta.url).pathname;
+  const load = { connections: 64, keepAlive: false, script };
+  return await loadFigures("PROXY v2 in and out", target, target.ports.introduced, load);
+}
+
+/** New connections of TLS, by name and as any bytes. */
+async function passthroughFigures(target: Target): Promise<Record<string, number>> {
+  if (!target.looksInside) return {};
+  const load = { connections: 64, keepAlive: false, origin: `https://${SERVER_NAME}` } as const;
+  return {
+    ...await loadFigures("TLS by name", target, target.ports.named, load),
+    ...await loadFigures("TLS as any bytes", target, target.ports.tls, load),
+  };
+}
+
+async function loadFigures(
+  label: string,
+  target: Target,
+  port: number,
+  load: Omit<RequestLoad, "seconds">,
+): Promise<Record<string, number>> {
   const before = await cpuSeconds(target);
-  const figures = await requests(target.ports.requests, { connections, seconds, keepAlive });
+  const figures = await requests(port, { ...load, seconds });
   const usedSeconds = await cpuSeconds(target) - before;
   return {
     [`${label}: requests/s`]: figures.perSecond,
@@ -107,6 +136,8 @@ const MEASURES: readonly Measure[] = [
   { name: "keepalive64", needs: REQUESTS, take: (target) => requestFigures(target, 64, true) },
   { name: "keepalive512", needs: REQUESTS, take: (target) => requestFigures(target, 512, true) },
   { name: "newconnections", needs: REQUESTS, take: (target) => requestFigures(target, 64, false) },
+  { name: "proxyprotocol", needs: REQUESTS, take: introducedFigures },
+  { name: "passthrough", needs: [...REQUESTS, "openssl"], take: passthroughFigures },
   { name: "bulk1", needs: BULK, take: (target) => bulkFigures(target, 1) },
   { name: "bulk8", needs: BULK, take: (target) => bulkFigures(target, 8) },
   { name: "fairness", needs: ["haproxy", "wrk", "iperf3"], take: fairnessFigures },
@@ -127,7 +158,7 @@ if (unknown !== undefined) {
   Deno.exit(2);
 }
 const onlyMeasures = flags.only.filter((it) => measureNames.includes(it));
-const programs = await findAll(["haproxy", "wrk", "iperf3"]);
+const programs = await findAll(["haproxy", "wrk", "iperf3", "openssl"]);
 const { measures, sentences } = possibleWith(
   [...MEASURES, ...MEASURES_OF_STARTED].filter(({ name }) => {
     return onlyMeasures.length === 0 || onlyMeasures.includes(name);
@@ -144,11 +175,19 @@ const proxies = PROXIES.filter(({ name }) => {
 
 let nextPort = 21_000;
 const port = (): number => nextPort++;
+const threePorts = (): number[] => [port(), port(), port()];
 
-/** Three HTTP servers in one process of HAProxy, which spends less on a request than any proxy does, and iperf3. */
+/** Three HTTP servers of each kind in one process of HAProxy, which spends less on a request than any proxy does, and iperf3. */
 async function startBackends(folder: string): Promise<Backends> {
-  const backends = { requests: [port(), port(), port()], bulk: port() };
-  const binds = backends.requests.map((it) => `  bind 127.0.0.1:${it} backlog 4096`).join("\n");
+  const backends = { requests: threePorts(), introduced: threePorts(), tls: threePorts(), bulk: port() };
+  const bind = (ports: readonly number[], options = ""): string =>
+    ports.map((it) => `  bind 127.0.0.1:${it} backlog 4096 ${options}`).join("\n");
+  const pem = await makeCertificate(folder);
+  const binds = [
+    bind(backends.requests),
+    bind(backends.introduced, "accept-proxy"),
+    ...(pem === undefined ? [] : [bind(backends.tls, `ssl crt ${pem}`)]),
+  ].join("\n");
   await Deno.writeTextFile(
     `${folder}/backends.cfg`,
     `global
@@ -170,19 +209,34 @@ ${binds}
   return backends;
 }
 
+/** A certificate with its key; undefined without openssl. */
+async function makeCertificate(folder: string): Promise<string | undefined> {
+  const openssl = programs.get("openssl");
+  if (openssl === undefined) return undefined;
+  const pem = `${folder}/tls.pem`;
+  await run([
+    ...[openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
+    ...["-subj", `/CN=${SERVER_NAME}`, "-keyout", pem, "-out", `${folder}/cert.pem`],
+  ]);
+  await Deno.writeTextFile(pem, await Deno.readTextFile(`${folder}/cert.pem`), { append: true });
+  return pem;
+}
+
 async function startProxy(
   proxy: Proxy,
   backends: Backends,
   folder: string,
 ): Promise<{ target: Target; running: Running[]; readyMs: number } | undefined> {
-  const ports = { requests: port(), bulk: port() };
+  const ports = { requests: port(), bulk: port(), introduced: port(), named: port(), tls: port() };
   const commands = await proxy.command({ ports, backends, threads, folder });
   if (commands === undefined) return undefined;
   const running = commands.map((command) => start(command));
-  const waits = await Promise.all([ports.requests, ports.bulk].map(untilAccepting));
+  const accepting = proxy.looksInside ? Object.values(ports) : [ports.requests, ports.bulk];
+  const waits = await Promise.all(accepting.map(untilAccepting));
   const readyMs = Math.max(...waits);
   await new Promise((resolve) => setTimeout(resolve, 300));
-  return { target: { name: proxy.name, ports, pids: running.map((it) => it.pid) }, running, readyMs };
+  const { name, looksInside } = proxy;
+  return { target: { name, looksInside, ports, pids: running.map((it) => it.pid) }, running, readyMs };
 }
 
 /** How long it takes from the start of the process until it is ready: it accepts on all of its ports. */
@@ -205,7 +259,9 @@ async function memoryFigures(proxy: Proxy, folder: string): Promise<Record<strin
     return start([...program, "--listen", `127.0.0.1:${it}`, "--log-level", "error"]);
   });
   await Promise.all(echo.map(untilAccepting));
-  const started = await startProxy(proxy, { requests: echo, bulk: echo[0] ?? 0 }, folder);
+  const started = await startProxy(proxy, {
+    ...{ requests: echo, introduced: echo, tls: echo, bulk: echo[0] ?? 0 },
+  }, folder);
   if (started === undefined) return {};
   const { target, running } = started;
   const rest = await residentBytes(target);
@@ -250,7 +306,18 @@ async function measureAll(folder: string): Promise<void> {
   const figures: Figures = new Map();
   const backends = await startBackends(folder);
   const targets: Target[] = [
-    { name: DIRECT, ports: { requests: backends.requests[0] ?? 0, bulk: backends.bulk }, pids: [] },
+    {
+      name: DIRECT,
+      ports: {
+        requests: backends.requests[0] ?? 0,
+        bulk: backends.bulk,
+        introduced: backends.introduced[0] ?? 0,
+        named: backends.tls[0] ?? 0,
+        tls: backends.tls[0] ?? 0,
+      },
+      pids: [],
+      looksInside: true,
+    },
   ];
   const installed: Proxy[] = [];
   const running: Running[] = [];

@@ -2,16 +2,28 @@
 
 import { find } from "./processes.ts";
 
-/** Ports of one proxy: requests go to the first, bulk data to the second. */
+/** Ports of one proxy, by what goes there. */
 export interface Ports {
   readonly requests: number;
   readonly bulk: number;
+  /** Requests behind a PROXY header, which backends get a new one for. */
+  readonly introduced: number;
+  /** TLS that goes by the name in its ClientHello. */
+  readonly named: number;
+  /** The same TLS, as any bytes. */
+  readonly tls: number;
 }
 
 export interface Backends {
   readonly requests: readonly number[];
   readonly bulk: number;
+  /** They expect a PROXY header. */
+  readonly introduced: readonly number[];
+  readonly tls: readonly number[];
 }
+
+/** What TLS asks for that goes by its name. */
+export const SERVER_NAME = "localhost";
 
 export interface ProxyPlan {
   readonly ports: Ports;
@@ -25,6 +37,8 @@ export interface Proxy {
   readonly name: string;
   /** The Debian packages that bring it. */
   readonly packages: string;
+  /** Whether it also serves the ports that are not for plain requests and bulk data. */
+  readonly looksInside: boolean;
   /** Commands to start it with; undefined when it is not installed. More than one where it serves one port a process. */
   command(plan: ProxyPlan): Promise<readonly (readonly string[])[] | undefined>;
 }
@@ -44,6 +58,7 @@ function sockbal(engine: "epoll" | "runtime"): Proxy {
   return {
     name: engine,
     packages: "",
+    looksInside: true,
     command: async ({ ports, backends, threads, folder }) => {
       const file = `${folder}/${engine}.yaml`;
       const list = (targets: readonly number[]): string =>
@@ -53,9 +68,14 @@ function sockbal(engine: "epoll" | "runtime"): Proxy {
         `listeners:
   - { listen: 127.0.0.1:${ports.requests}, pool: requests }
   - { listen: 127.0.0.1:${ports.bulk}, pool: bulk }
+  - { listen: 127.0.0.1:${ports.introduced}, pool: introduced, proxy_protocol: { from: [127.0.0.1] } }
+  - { listen: 127.0.0.1:${ports.named}, routes: [{ sni: ${SERVER_NAME}, pool: tls }] }
+  - { listen: 127.0.0.1:${ports.tls}, pool: tls }
 pools:
   requests: { backends: [${list(backends.requests)}] }
   bulk: { backends: [${list([backends.bulk])}] }
+  introduced: { backends: [${list(backends.introduced)}], send_proxy_protocol: v2 }
+  tls: { backends: [${list(backends.tls)}] }
 log: { sessions: false }
 engine: ${engine}
 workers: ${threads}
@@ -71,6 +91,7 @@ workers: ${threads}
 const bare: Proxy = {
   name: "bare",
   packages: "",
+  looksInside: false,
   command: ({ ports, backends, threads }) => {
     const services = [
       `${ports.requests}=1024=${backends.requests}`,
@@ -83,11 +104,13 @@ const bare: Proxy = {
 const haproxy: Proxy = {
   name: "haproxy",
   packages: "haproxy",
+  looksInside: true,
   command: async ({ ports, backends, threads, folder }) => {
     const program = await find("haproxy");
     if (program === undefined) return undefined;
     const file = `${folder}/haproxy.cfg`;
-    const servers = backends.requests.map((port, i) => `  server s${i} 127.0.0.1:${port}`).join("\n");
+    const servers = (targets: readonly number[], option = ""): string =>
+      targets.map((port, i) => `  server s${i} 127.0.0.1:${port} ${option}`).join("\n");
     await Deno.writeTextFile(
       file,
       `global
@@ -101,10 +124,25 @@ defaults
 listen requests
   bind 127.0.0.1:${ports.requests} backlog 4096
   balance roundrobin
-${servers}
+${servers(backends.requests)}
 listen bulk
   bind 127.0.0.1:${ports.bulk}
   server s 127.0.0.1:${backends.bulk}
+listen introduced
+  bind 127.0.0.1:${ports.introduced} backlog 4096 accept-proxy
+  balance roundrobin
+${servers(backends.introduced, "send-proxy-v2")}
+frontend named
+  bind 127.0.0.1:${ports.named} backlog 4096
+  tcp-request inspect-delay 5s
+  tcp-request content accept if { req.ssl_hello_type 1 }
+  use_backend tls if { req.ssl_sni -i ${SERVER_NAME} }
+backend tls
+  balance roundrobin
+${servers(backends.tls)}
+frontend tls
+  bind 127.0.0.1:${ports.tls} backlog 4096
+  default_backend tls
 `,
     );
     return [[program, "-db", "-f", file]];
@@ -114,6 +152,7 @@ listen bulk
 const nginx: Proxy = {
   name: "nginx",
   packages: "nginx libnginx-mod-stream",
+  looksInside: false,
   command: async ({ ports, backends, threads, folder }) => {
     const program = await find("nginx");
     const module = "/usr/lib/nginx/modules/ngx_stream_module.so";
@@ -142,6 +181,7 @@ stream {
 const pen: Proxy = {
   name: "pen",
   packages: "pen",
+  looksInside: false,
   command: async ({ ports, backends }) => {
     const program = await find("pen");
     if (program === undefined) return undefined;

@@ -18,6 +18,7 @@ const DOCUMENTS = [
   "ARCHITECTURE.md",
   "docs/pools.md",
   "docs/sessions.md",
+  "docs/tls.md",
   "docs/configuration.md",
   "docs/benchmarks.md",
   "docs/engines.md",
@@ -55,7 +56,7 @@ Deno.test("every command of the documents has flags that sockbal knows, or is a 
           assert.notEqual(parseCommandLine(words.split(" "), "0").run, "show", line);
         } else {assert.match(
             line,
-            /^(alias sockbal=|npm install -g dist\/npm\/sockbal-|apt-get install |curl |grep )/,
+            /^(alias sockbal=|npm install -g dist\/npm\/sockbal-|apt-get install |curl |grep |openssl )/,
           );}
       }
     }

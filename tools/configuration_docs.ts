@@ -60,7 +60,7 @@ ${sample}\`\`\`
   of a file is relative to the configuration.
 - **Ranges of IP addresses** are \`10.0.0.0/8\`, \`"2001:db8::/32"\` or one address.
 - **Server names** are \`www.example.com\`, in any case; where a pattern may stand, \`"*.example.com"\` (in quotes, because of the
-  star) are the names below it.
+  star) are all with one label in its place.
 - **Names** have letters, digits and \`. _ - : /\`, at most 128, and begin with a letter or digit.
 - **YAML** is used plainly: one document, maps, lists and values, without anchors, aliases, tags or keys that stand twice.
 

@@ -9,7 +9,7 @@ export function addHistograms(to: Exposition, { listeners, pools }: Status, { to
   const dials = new Sums();
   const sessions = new Sums();
   const waits = new Sums();
-  for (const { name, pool } of listeners) sessions.of(name, pool);
+  for (const { name, pools } of listeners) for (const pool of pools) sessions.of(name, pool);
   for (const { name, backends } of pools) {
     waits.of(name, "");
     for (const backend of backends) dials.of(name, backend.name);
@@ -17,7 +17,8 @@ export function addHistograms(to: Exposition, { listeners, pools }: Status, { to
   for (const { listener, pool, backend, dial_seconds, session_seconds, queue_seconds } of totals) {
     if (backend !== null) addTo(dials.of(pool, backend), dial_seconds);
     addTo(sessions.of(listener, pool), session_seconds);
-    addTo(waits.of(pool, ""), queue_seconds);
+    // Sessions without a pool wait for none.
+    if (queue_seconds.count > 0) addTo(waits.of(pool, ""), queue_seconds);
   }
   to.family("sockbal_dial_seconds", "histogram", "How long it took to connect to the backend.");
   dials.each((pool, backend, sum) => to.histogram(labels({ pool, backend }), sum));

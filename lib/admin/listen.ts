@@ -1,7 +1,7 @@
 /** Where the admin side listens: its HTTP server on an address, and one sentence when there cannot be one. */
 
 import { createServer, type Server } from "node:http";
-import { type Address, formatAddress, hasName, type UnixAddress } from "../core/address.ts";
+import { type Address, formatAddress, hasName, type TcpAddress, type UnixAddress } from "../core/address.ts";
 import { listenOnAll } from "../core/all_addresses.ts";
 import { RunError } from "../core/errors.ts";
 import { isAnswered, isInUse, removeFile, whyNotListening } from "../core/listening.ts";
@@ -48,6 +48,7 @@ export async function listenHttp(address: Address, options: HttpOptions): Promis
   for (const place of await placesOf(address, rivals)) {
     const server = serverOf(options);
     try {
+      if (place.transport === "tcp") checkPermitted(place);
       // deno-lint-ignore no-await-in-loop -- one after the other, so that a failure closes those before it
       await (place.transport === "unix"
         ? listenUnix(server, place)
@@ -114,6 +115,14 @@ async function placesOf(address: Address, rivals: () => readonly Holder[]): Prom
   } catch (error) {
     if (error instanceof NameError) throw cannotListen(address, error.message, error);
     throw cannotListen(address, whyNotListening(address, error, rivalOf(address, rivals)), error);
+  }
+}
+
+/** Where the runtime refuses, Node's server throws past the one who called it. */
+function checkPermitted(address: TcpAddress): void {
+  const host = formatAddress(address);
+  if (Deno.permissions.querySync({ name: "net", host }).state !== "granted") {
+    throw new Deno.errors.NotCapable();
   }
 }
 

@@ -1,7 +1,8 @@
 /** What a scrape shows, made of snapshots each time: nothing is counted here, and a scrape changes nothing. */
 
+import { certificateTitle } from "../core/certificate_title.ts";
 import { Exposition, labels } from "./exposition.ts";
-import type { BackendState, Counts, Status } from "./operations.ts";
+import type { BackendState, CertificateStatus, Counts, Status } from "./operations.ts";
 import { addHistograms } from "./histogram_metrics.ts";
 
 const STATES: readonly BackendState[] = ["up", "down", "ejected", "draining", "disabled", "leaving"];
@@ -13,6 +14,7 @@ export function renderMetrics(status: Status, counts: Counts): Uint8Array<ArrayB
   addReloads(to, counts);
   addProcess(to, status);
   addListeners(to, status);
+  addCertificates(to, status);
   addPools(to, status, counts);
   addBackends(to, status);
   addDials(to, status, counts);
@@ -25,6 +27,9 @@ export function renderMetrics(status: Status, counts: Counts): Uint8Array<ArrayB
 function addProgram(to: Exposition, status: Status): void {
   to.family("sockbal_build_info", "gauge", "The version, as a label; always 1.");
   to.sample(labels({ version: status.version }), 1);
+  const engine = "How workers drive their sockets, and what confines them, as labels; always 1.";
+  to.family("sockbal_engine_info", "gauge", engine);
+  to.sample(labels({ engine: status.engine, confined: status.confined ?? "" }), 1);
   to.single("sockbal_generation", "gauge", "The generation of workers in force.", status.generation);
   const dropped = "Records that the log had no room for.";
   to.single("sockbal_log_records_dropped_total", "counter", dropped, status.log_records_dropped);
@@ -67,13 +72,32 @@ function addListeners(to: Exposition, { listeners }: Status): void {
   for (const { name, active } of listeners) to.sample(labels({ listener: name }), active);
 }
 
+/** Two with one name, as of an RSA and an ECDSA key, are one series: that of the first to expire. A renewed one goes on with it. */
+function addCertificates(to: Exposition, { listeners, pools }: Status): void {
+  const ends = new Map<string, number>();
+  const add = (owner: Record<string, string>, certificates: readonly CertificateStatus[]): void => {
+    for (const it of certificates) {
+      const label = labels({ ...owner, subject: certificateTitle(it) });
+      ends.set(label, Math.min(ends.get(label) ?? Infinity, Date.parse(it.not_after) / 1_000));
+    }
+  };
+  for (const { name, certificates } of listeners) add({ listener: name }, certificates);
+  for (const { name, certificates } of pools) add({ pool: name }, certificates);
+  const help = "When a certificate in use expires, since 1970.";
+  to.family("sockbal_certificate_expiry_timestamp_seconds", "gauge", help);
+  for (const [label, seconds] of ends) to.sample(label, seconds);
+}
+
 function addPools(to: Exposition, { pools }: Status, counts: Counts): void {
   to.family("sockbal_pool_available_backends", "gauge", "Backends that may be picked.");
   for (const { name, available } of pools) to.sample(labels({ pool: name }), available);
   to.family("sockbal_queue_length", "gauge", "Sessions that wait for a free backend.");
   for (const { name, queued } of pools) to.sample(labels({ pool: name }), queued);
   const retries = new Map(pools.map(({ name }) => [name, 0]));
-  for (const { pool, retries: more } of counts.totals) retries.set(pool, (retries.get(pool) ?? 0) + more);
+  for (const { pool, retries: more } of counts.totals) {
+    // Sessions without a pool dial none.
+    if (more > 0) retries.set(pool, (retries.get(pool) ?? 0) + more);
+  }
   to.family("sockbal_retries_total", "counter", "Dials of a backend after another one had failed.");
   for (const [pool, count] of retries) to.sample(labels({ pool }), count);
 }

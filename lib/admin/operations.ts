@@ -44,6 +44,21 @@ export interface BackendStatus {
   readonly dial_ms: number | null;
 }
 
+/** A certificate that is shown to the clients of a listener, or to the backends of a pool. Its texts are of its maker's choice. */
+export interface CertificateStatus {
+  /** As `CN=www.example.com, O=Example`; may be empty. */
+  readonly subject: string;
+  /** DNS names and IP addresses. */
+  readonly names: readonly string[];
+  /** ISO 8601, as the other end. */
+  readonly not_before: string;
+  readonly not_after: string;
+  /** SHA-256 of it, as `A1:B2:…`. */
+  readonly fingerprint: string;
+  /** Soon is within 14 days. */
+  readonly state: "valid" | "expires_soon" | "expired";
+}
+
 export interface PoolStatus {
   readonly name: string;
   readonly algorithm: string;
@@ -54,6 +69,8 @@ export interface PoolStatus {
   readonly available: number;
   /** Whether it is gone from the configuration and is shown until its last session has ended. */
   readonly leaving: boolean;
+  /** In the order of the configuration. */
+  readonly certificates: readonly CertificateStatus[];
   readonly sessions_total: number;
   /** Sessions that could not be served. */
   readonly refused_total: number;
@@ -64,14 +81,17 @@ export interface PoolStatus {
 export interface ListenerStatus {
   readonly name: string;
   readonly address: string;
-  readonly pool: string;
+  /** The pools that its sessions may go to: those of its routes, and its own last; empty when it leaves. */
+  readonly pools: readonly string[];
   readonly active: number;
   /** 0 is no limit. */
   readonly max_connections: number;
   /** Whether it is gone from the configuration and is shown until its last session has ended. */
   readonly leaving: boolean;
+  /** In the order of the configuration. */
+  readonly certificates: readonly CertificateStatus[];
   readonly sessions_total: number;
-  /** Sessions that could not be served. */
+  /** Sessions that could not be served, or were turned away before they were routed. */
   readonly refused_total: number;
   readonly bytes_in: number;
   readonly bytes_out: number;
@@ -95,6 +115,10 @@ export interface Status {
   readonly config: string;
   /** How workers drive their sockets. */
   readonly engine: "runtime" | "epoll";
+  /** What confines them, as `landlock,seccomp`; null before they are started. */
+  readonly confined: string | null;
+  /** Why it is no more; null where nothing is missing. */
+  readonly not_confined_by: string | null;
   readonly state: LifeState;
   /** Whether it runs and every pool has a backend that may be picked. */
   readonly ready: boolean;

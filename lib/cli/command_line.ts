@@ -18,6 +18,7 @@ import {
   serverFlags,
 } from "./flags.ts";
 import { BRIEFS, EXAMPLES, OVERVIEW } from "./help.ts";
+import { checkClientTls, checkServerTls } from "./tls_flags.ts";
 
 /** What the user wants done. */
 export type Command =
@@ -31,17 +32,23 @@ type Part = "demo" | typeof ROLES[number];
 
 const FLAGS = { server: serverFlags, client: clientFlags, balancer: balancerFlags, demo: demoFlags } as const;
 
-/** Every flag of every role that takes a value, but for the one that is looked for. */
-const VALUED_FLAGS = new Set(
-  Object.values(FLAGS).flatMap((flags) => flagNames(flags.usage, true))
-    .filter((name) => name !== "--role" && name !== "-r"),
+/** Every flag that takes a value in every role that has it, but for the one that is looked for. */
+const VALUED_FLAGS = new Set(namesOfAll("valued")).difference(
+  new Set(["--role", "-r", ...namesOfAll("bare")]),
 );
 
-/** The names of flags, or of those that take a value. */
-function flagNames(usage: Usage, isValued = false): string[] {
+type Kind = "valued" | "bare";
+
+function namesOfAll(kind: Kind): string[] {
+  return Object.values(FLAGS).flatMap(({ usage }) => flagNames(usage, kind));
+}
+
+/** The names of flags: of all, or of those that take a value, or of those that take none. */
+function flagNames(usage: Usage, wanted?: Kind): string[] {
   return usage.flatMap((term) => {
-    if (term.type === "option") return isValued && term.metavar === undefined ? [] : [...term.names];
-    return "terms" in term ? flagNames(term.terms as Usage, isValued) : [];
+    if (term.type !== "option") return "terms" in term ? flagNames(term.terms as Usage, wanted) : [];
+    const kind: Kind = term.metavar === undefined ? "bare" : "valued";
+    return wanted === undefined || wanted === kind ? [...term.names] : [];
   });
 }
 
@@ -57,10 +64,16 @@ export function parseCommandLine(args: readonly string[], version: string): Comm
   const part = findPart(args);
   if (part === undefined) return withoutRole(args, version);
   switch (part) {
-    case "server":
-      return parse("server", serverFlags, args, version);
-    case "client":
-      return parse("client", clientFlags, args, version);
+    case "server": {
+      const command = parse("server", serverFlags, args, version);
+      if (command.run === "server") checkServerTls(command.flags);
+      return command;
+    }
+    case "client": {
+      const command = parse("client", clientFlags, args, version);
+      if (command.run === "client") checkClientTls(command.flags);
+      return command;
+    }
     case "balancer":
       return parse("balancer", balancerFlags, args, version);
     case "demo":
@@ -136,6 +149,7 @@ function oneSentence(error: Message): string {
   if (unknown === undefined) {
     return text.replace(/^Missing option (.*)$/, "$1 is missing")
       .replace("cannot be used multiple times", "is given twice")
+      .replace(/^Option (\S+) is a Boolean flag, but got a value: .*$/s, "$1 takes no value")
       .replace(/ requires (\S+)$/, " needs a value, $1");
   }
   if (!unknown.startsWith("-")) return `unexpected argument ${JSON.stringify(unknown)}`;

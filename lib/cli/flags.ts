@@ -7,6 +7,7 @@ import type { InferValue } from "@optique/core/parser";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { LOG_FORMATS, LOG_LEVELS } from "../core/log.ts";
+import { clientTlsFlags, serverTlsFlags } from "./tls_flags.ts";
 import { count, dialAddress, duration, filePath, listenAddress, oneOf, plainName } from "./values.ts";
 
 export const ROLES = ["server", "client", "balancer"] as const;
@@ -35,6 +36,8 @@ export const ALGORITHM_NAMES = [
 
 /** What `--engine` can name; a test holds it against the configuration. */
 export const ENGINE_NAMES = ["auto", "runtime", "epoll"] as const;
+
+const PROXY_PROTOCOL_VERSIONS = ["v1", "v2"] as const;
 
 const role = option("-r", "--role", oneOf("ROLE", ROLES), {
   description: message`server, client or balancer.`,
@@ -79,6 +82,11 @@ export const serverFlags = object({
     }),
     0,
   ),
+  proxyProtocol: option("--proxy-protocol", {
+    description:
+      message`Take only connections that begin with a PROXY protocol header, v1 or v2; whoami and http then name the true client, too.`,
+  }),
+  ...serverTlsFlags,
   ...logFlags,
 });
 
@@ -94,6 +102,10 @@ export const clientFlags = object({
     }),
     0,
   ),
+  proxyProtocol: optional(option("--proxy-protocol", oneOf("VERSION", PROXY_PROTOCOL_VERSIONS), {
+    description: message`Say first who connects, by a PROXY protocol header: v1 or v2.`,
+  })),
+  ...clientTlsFlags,
   ...logFlags,
 });
 

@@ -6,6 +6,7 @@ import { type Address, formatAddress, parseDialAddress, parseListenAddress } fro
 import { formatDuration, parseDurationMs } from "../core/duration.ts";
 import { InputError } from "../core/errors.ts";
 import { meantBy } from "../core/other_names.ts";
+import { canonicalPattern, whyNoServerNamePattern } from "../core/server_name.ts";
 
 type Value<T> = ValueParser<"sync", T>;
 
@@ -61,6 +62,38 @@ export function filePath(): Value<string> {
     if (input !== "") return input;
     throw new InputError("the name of the file is empty");
   }, (value) => value);
+}
+
+/** The name of a server, as TLS asks for it. */
+export function serverName(): Value<string> {
+  return fromParser("NAME", (input) => {
+    const why = input.startsWith("*")
+      ? `${JSON.stringify(input)} is not one server name; write www${input.slice(1)}`
+      : whyNoServerNamePattern(input);
+    if (why !== undefined) throw new InputError(why);
+    return canonicalPattern(input);
+  }, (value) => value);
+}
+
+/** A name of ALPN (RFC 7301, 3.1), as far as it is printable and can stand in a list. */
+const PROTOCOL = /^[\x21-\x2b\x2d-\x7e]{1,255}$/;
+
+/** Protocols above TLS between commas. */
+export function protocols(): Value<readonly string[]> {
+  return fromParser("LIST", (input) => {
+    const list = input.split(",");
+    const wrong = list.find((it) => !PROTOCOL.test(it));
+    if (wrong !== undefined) {
+      throw new InputError(
+        `${
+          JSON.stringify(input)
+        } is not a list of protocols; write their names between commas, as h2,http/1.1`,
+      );
+    }
+    const again = list.find((it, i) => list.indexOf(it) !== i);
+    if (again === undefined) return list;
+    throw new InputError(`${JSON.stringify(input)} has ${again} a second time`);
+  }, (value) => value.join(","));
 }
 
 function fromParser<T>(metavar: string, parse: (input: string) => T, format: (value: T) => string): Value<T> {

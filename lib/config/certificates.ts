@@ -6,6 +6,7 @@
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { namesOf, subjectText } from "../core/certificate_text.ts";
+import { quote } from "../core/quote.ts";
 import { formatUtc, spanText } from "./dates.ts";
 import { isEncrypted, pemBlocks } from "./pem.ts";
 
@@ -91,9 +92,10 @@ export function readKeyPair(
 /** The first has to be valid; behind it some put what only old clients still need. */
 function findAges(certs: readonly Certificate[], nowMs: number, { faults, notes }: PairFindings): void {
   for (const [i, certificate] of certs.entries()) {
-    const { fault, note } = ageOf(certificate, nowMs, i === 0 ? "" : `certificate ${named(certificate)} `);
-    if (fault !== undefined) (i === 0 ? faults : notes).push({ file: "cert", message: fault });
-    if (note !== undefined) notes.push({ file: "cert", message: note });
+    const { fault, note } = ageOf(certificate.facts, nowMs);
+    const who = i === 0 ? "" : `certificate ${named(certificate)} `;
+    if (fault !== undefined) (i === 0 ? faults : notes).push({ file: "cert", message: who + fault });
+    if (note !== undefined) notes.push({ file: "cert", message: who + note });
   }
 }
 
@@ -120,9 +122,13 @@ export function readAuthorities(
 ): { readonly faults: string[]; readonly notes: string[]; readonly authorities?: Authorities } {
   const certs = readCertificates(text);
   if (typeof certs === "string") return { faults: [certs], notes: [] };
-  const ages = certs.map((it) => ageOf(it, nowMs, certs.length === 1 ? "" : `certificate ${named(it)} `));
-  const faults = ages.flatMap(({ fault }) => fault ?? []);
-  const notes = ages.flatMap(({ note }) => note ?? []);
+  const said = (what: "fault" | "note"): string[] =>
+    certs.flatMap((it) => {
+      const sentence = ageOf(it.facts, nowMs)[what];
+      if (sentence === undefined) return [];
+      return certs.length === 1 ? sentence : `certificate ${named(it)} ${sentence}`;
+    });
+  const [faults, notes] = [said("fault"), said("note")];
   if (faults.length === certs.length) return { faults, notes };
   return {
     faults: [],
@@ -192,26 +198,27 @@ function describeMissing(text: string, what: string, label: string): string {
   return `is no PEM file: it has no -----BEGIN ${label}-----${form}`;
 }
 
-function ageOf(
-  { facts: { notBeforeMs, notAfterMs } }: Certificate,
+/**
+ * Whether a certificate is valid, and for long enough: a fault that begins with a verb, or a note when it expires within 14 days.
+ *
+ * @param nowMs Since 1970.
+ */
+export function ageOf(
+  { notBeforeMs, notAfterMs }: Pick<CertificateFacts, "notBeforeMs" | "notAfterMs">,
   nowMs: number,
-  who: string,
 ): { readonly fault?: string; readonly note?: string } {
   if (nowMs > notAfterMs) {
-    return { fault: `${who}expired ${spanText(nowMs - notAfterMs)} ago, on ${formatUtc(notAfterMs)}` };
+    return { fault: `expired ${spanText(nowMs - notAfterMs)} ago, on ${formatUtc(notAfterMs)}` };
   }
   if (nowMs < notBeforeMs) {
-    return {
-      fault: `${who}is not valid before ${formatUtc(notBeforeMs)}, in ${spanText(notBeforeMs - nowMs)}`,
-    };
+    return { fault: `is not valid before ${formatUtc(notBeforeMs)}, in ${spanText(notBeforeMs - nowMs)}` };
   }
   const leftMs = notAfterMs - nowMs;
-  return leftMs >= SOON_MS
-    ? {}
-    : { note: `${who}expires in ${spanText(leftMs)}, on ${formatUtc(notAfterMs)}` };
+  if (leftMs >= SOON_MS) return {};
+  return { note: `expires in ${spanText(leftMs)}, on ${formatUtc(notAfterMs)}` };
 }
 
 /** Names of a certificate are of its maker's choice, and are shown in one line. */
 function named(certificate: Certificate | undefined): string {
-  return JSON.stringify(certificate?.facts.subject ?? "");
+  return quote(certificate?.facts.subject ?? "");
 }

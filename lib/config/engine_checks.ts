@@ -3,6 +3,7 @@
 import type { PathFault } from "./findings.ts";
 import { type EngineChoice, type EngineName, ENGINES } from "./engine_names.ts";
 import { DEFAULT_KEEPALIVE } from "./keepalive_schema.ts";
+import { poolsOf } from "./listener_schema.ts";
 import { asList, asMap } from "./loose.ts";
 import type { CheckedConfig } from "./schema.ts";
 
@@ -36,6 +37,19 @@ export function engineFaults(document: unknown, engineOf: EngineOf): PathFault[]
 /** Whether a configuration that leaves the choice open can run with epoll alone. */
 export function needsEpoll({ confinement, pools }: CheckedConfig): boolean {
   return confinement === "required" || Object.values(pools).some(({ source }) => source.length > 0);
+}
+
+/** What is never confined by the kernel: TLS is the runtime's, and so are the workers that open it. */
+export function confinementFaults({ confinement, listeners, pools }: CheckedConfig): PathFault[] {
+  if (confinement !== "required") return [];
+  const whyNot = (what: string): string =>
+    `the kernel does not confine workers that open TLS, and this listener ${what}; write confinement: best_effort`;
+  return listeners.flatMap((listener, i) => {
+    if (listener.tls !== undefined) return [{ path: ["listeners", i, "tls"], message: whyNot("opens it") }];
+    const pool = poolsOf(listener).find((name) => pools[name]?.tls !== undefined);
+    if (pool === undefined) return [];
+    return [{ path: ["listeners", i], message: whyNot(`has a pool with tls (${pool})`) }];
+  });
 }
 
 /** What is done otherwise than it is written. */

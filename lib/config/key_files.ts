@@ -11,6 +11,7 @@ import {
   readAuthorities,
   readKeyPair,
 } from "./certificates.ts";
+import { quote } from "../core/quote.ts";
 import type { Findings, PathFault } from "./findings.ts";
 import type { Path } from "./document.ts";
 import type { ListenerConfig } from "./listener_schema.ts";
@@ -80,17 +81,20 @@ export function keyFilesOf(
  * Reads what a configuration names. Never rejects.
  *
  * @param nowMs Since 1970.
- * @returns `material` when there is no fault. Each message begins with the path of its file.
+ * @param known What the same configuration had before: where a pair or the authorities have a fault, these take their place.
+ * @returns `material` when there is no fault, or all were known. Each message begins with the path of its file.
  */
 export async function readKeyMaterial(
   { listeners, pools }: Pick<CheckedConfig, "listeners" | "pools">,
   nowMs: number,
+  known?: AllKeyMaterial,
 ): Promise<Findings & { readonly material?: AllKeyMaterial }> {
   const readAll = async (
     files: readonly (readonly [name: string, KeyFiles])[],
+    known: ReadonlyMap<string, KeyMaterial> | undefined,
   ): Promise<Findings & { readonly material: Map<string, KeyMaterial> }> => {
     const used = files.filter(([, { pairs, authorities }]) => pairs.length > 0 || authorities !== undefined);
-    const read = await Promise.all(used.map(([, it]) => readKeyFiles(it, nowMs)));
+    const read = await Promise.all(used.map(([name, it]) => readKeyFiles(it, nowMs, known?.get(name))));
     return {
       faults: read.flatMap(({ faults }) => faults),
       notes: read.flatMap(({ notes }) => notes),
@@ -101,12 +105,18 @@ export async function readKeyMaterial(
     };
   };
   const [ofListeners, ofPools] = await Promise.all([
-    readAll(listeners.map((it, i) => [it.name, listenerKeyFiles(it, ["listeners", i])])),
-    readAll(Object.entries(pools).map(([name, it]) => [name, poolKeyFiles(it, ["pools", name])])),
+    readAll(
+      listeners.map((it, i) => [it.name, listenerKeyFiles(it, ["listeners", i])]),
+      known?.listeners,
+    ),
+    readAll(
+      Object.entries(pools).map(([name, it]) => [name, poolKeyFiles(it, ["pools", name])]),
+      known?.pools,
+    ),
   ]);
   const faults = [...ofListeners.faults, ...ofPools.faults];
   const notes = [...ofListeners.notes, ...ofPools.notes];
-  if (faults.length > 0) return { faults, notes };
+  if (faults.length > 0 && known === undefined) return { faults, notes };
   return { faults, notes, material: { listeners: ofListeners.material, pools: ofPools.material } };
 }
 
@@ -114,16 +124,21 @@ export async function readKeyMaterial(
 export async function readKeyFiles(
   { pairs, authorities }: KeyFiles,
   nowMs: number,
+  known?: KeyMaterial,
 ): Promise<Findings & { readonly material?: KeyMaterial }> {
   const read = await Promise.all(pairs.map((pair) => readPair(pair, nowMs)));
   const trusted = authorities === undefined ? undefined : await readTrusted(authorities, nowMs);
   const all = [...read, ...(trusted === undefined ? [] : [trusted])];
   const faults = all.flatMap((it) => it.faults);
   const notes = all.flatMap((it) => it.notes);
-  if (faults.length > 0) return { faults, notes };
-  const found = read.flatMap(({ pair }) => pair ?? []);
+  if (faults.length > 0 && known === undefined) return { faults, notes };
+  const found = read.flatMap(({ pair }, i) => pair ?? known?.pairs[i] ?? []);
   notes.push(...sharedNames(pairs, found));
-  return { faults, notes, material: { pairs: found, authorities: trusted?.authorities } };
+  return {
+    faults,
+    notes,
+    material: { pairs: found, authorities: trusted?.authorities ?? known?.authorities },
+  };
 }
 
 async function readPair(
@@ -180,7 +195,7 @@ function sharedNames(pairs: KeyFiles["pairs"], found: readonly KeyPair[]): PathF
     const first = found.slice(0, i).findIndex(({ facts }) => facts.names.some((name) => names.has(name)));
     const shared = found[first]?.facts.names.find((name) => names.has(name));
     if (shared === undefined) return [];
-    const message = `${cert}: ${JSON.stringify(shared)} is a name of certificates[${first}] too, ` +
+    const message = `${cert}: ${quote(shared)} is a name of certificates[${first}] too, ` +
       "which is shown to clients that ask for it";
     return [{ path: [...path, "cert"], message }];
   });

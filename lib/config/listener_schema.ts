@@ -4,7 +4,7 @@ import { z } from "zod";
 import { formatAddress } from "../core/address.ts";
 import { count, duration, listenAddress, name, refuse, section } from "./fields.ts";
 import { keepalive } from "./keepalive_schema.ts";
-import { listenerTls, protocols, proxyProtocol, serverNames } from "./tls_schema.ts";
+import { listenerTls, protocols, proxyProtocol, serverNamePattern } from "./tls_schema.ts";
 
 /** Connections that wait to be accepted, where the configuration does not say. */
 export const DEFAULT_BACKLOG = 4096;
@@ -22,8 +22,8 @@ function poolName(description: string): z.ZodType<string, string> {
 
 /** What it needs beside its pool is in tls_checks.ts. */
 const route = section("a route", {
-  sni: serverNames(
-    "The server name that a client asks for: www.example.com, or *.example.com for the names below it.",
+  sni: serverNamePattern(
+    "The server name that a client asks for: www.example.com, or *.example.com, where the star is one label.",
   ).optional(),
   alpn: protocols("Protocols of which a client offers at least one; without any, it may offer what it likes.")
     .prefault([]),

@@ -6,6 +6,7 @@ import { loopNotes } from "./loops.ts";
 import type { PoolConfig } from "./pool_schema.ts";
 import type { CheckedConfig } from "./schema.ts";
 import { tlsNotes } from "./tls_notes.ts";
+import { sourceNotes } from "./source_checks.ts";
 
 /** More threads than this a core only wait for each other, and each holds memory and descriptors. */
 const SENSIBLE_WORKERS_A_CORE = 4;
@@ -77,5 +78,5 @@ function notesOnPool(pool: PoolConfig): PathFault[] {
         "there is no health_check, and outlier_detection is off",
     });
   }
-  return notes;
+  return [...notes, ...sourceNotes(pool)];
 }

@@ -13,11 +13,12 @@ import {
   readDocument,
   type YamlDocument,
 } from "./document.ts";
-import { engineAsked, engineFaults, engineNotes, type EngineOf } from "./engine_checks.ts";
+import { confinementFaults, engineAsked, engineFaults, engineNotes, type EngineOf } from "./engine_checks.ts";
 import { shown } from "./fields.ts";
 import { notesOnListeners } from "./listener_notes.ts";
 import { notesOn } from "./notes.ts";
 import { type Config, configSchema } from "./schema.ts";
+import { sourceFaults } from "./source_checks.ts";
 
 /** All faults of one configuration; its message has a line each. */
 export class ConfigError extends InputError {
@@ -73,6 +74,8 @@ export function draftConfig(text: string, file: string): Draft {
     ...[
       ...(result.error?.issues ?? []).flatMap((issue) => pathFaults(issue, [])),
       ...crossChecks(document.value, dirname(file)),
+      ...(result.success ? confinementFaults(result.data) : []),
+      ...sourceFaults(document.value),
     ].filter(({ path }) => !areVariables.has(formatPath(path))),
   ];
   return {

@@ -46,8 +46,11 @@ export const LISTEN_PATTERN = `^(?:${UNIX}|(?!u(?:dp|nix):)${HOST}?:${PORT})$`;
 /** As {@linkcode parseDialAddress}. */
 export const DIAL_PATTERN = `^(?:${UNIX}|(?!u(?:dp|nix):)${HOST}:(?!0+$)${PORT})$`;
 
+/** Multicast, and what is reserved beyond it. */
+const MULTICAST = "(?:22[4-9]|2[3-5]\\d)\\.|[fF]{2}[0-9a-fA-F]{2}:";
+
 /** As {@linkcode parseIPAddress}. */
-export const IP_PATTERN = `^(?!0\\.0\\.0\\.0$|[0:]+$|${LINK_LOCAL})(?:${IPV4}|${IPV6})$`;
+export const IP_PATTERN = `^(?!0\\.0\\.0\\.0$|[0:]+$|${LINK_LOCAL}|${MULTICAST})(?:${IPV4}|${IPV6})$`;
 
 /** As {@linkcode parseSubnet}, which alone knows whether it begins at its first address. */
 export const SUBNET_PATTERN = `^${IPV4}/(?:3[0-2]|[12]?\\d)(?::(?!0+$)${PORT})?$`;
@@ -56,15 +59,16 @@ export const SUBNET_PATTERN = `^${IPV4}/(?:3[0-2]|[12]?\\d)(?::(?!0+$)${PORT})?$
 export const IP_RANGE_PATTERN =
   `^(?:${IPV4}(?:/(?:3[0-2]|[12]?\\d))?|${IPV6}(?:/(?:12[0-8]|1[01]\\d|[1-9]?\\d))?)$`;
 
-/** As {@linkcode whyNoServerName}: at most 253 characters, the last label no number. */
+/** At most 253 characters, and no IPv4 address. */
 function serverNamePattern(prefix: string): string {
-  const isNumber = "(?:[^.]*\\.)*(?:\\d+|0[xX][0-9a-fA-F]*)\\.?$";
-  return `^(?=.{1,253}\\.?$)(?!${isNumber})${prefix}${LABEL}(?:\\.${LABEL})*\\.?$`;
+  const label = "[A-Za-z\\d_\\-]{1,63}";
+  return `^(?!${IPV4}$)${prefix}(?=.{1,253}\\.?$)${label}(?:\\.${label})*\\.?$`;
 }
 
+/** As {@linkcode canonicalServerName}. */
 export const SERVER_NAME_PATTERN = serverNamePattern("");
 
-/** With `*` for the first label, too. */
+/** As {@linkcode whyNoServerNamePattern}. */
 export const SERVER_NAMES_PATTERN = serverNamePattern("(?:\\*\\.)?");
 
 /** A name of ALPN, as far as it is printable. */

@@ -82,7 +82,7 @@ export const pool = section("a pool", {
   hash_key: choice(
     "hash key",
     HASH_KEYS,
-    "Algorithm maglev: which sessions have the same backend: those of one IP address, of one address and port, or of one server name (SNI; without one, of one IP address).",
+    "Algorithm maglev: which sessions have the same backend: those of one IP address, of one address and port, or of one server name (SNI), for which the first bytes of a client are waited for; without a name, of one IP address.",
   ).prefault("source_ip"),
   backends: z.array(backend, refuse("a list", "list the backends, as - 127.0.0.1:8001"))
     .min(1, { error: "empty; list at least one backend, as - 127.0.0.1:8001" })

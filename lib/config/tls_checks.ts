@@ -5,7 +5,7 @@
  */
 
 import { parseDialAddress, parseListenAddress } from "../core/address.ts";
-import { canonicalServerName } from "../core/server_name.ts";
+import { canonicalPattern } from "../core/server_name.ts";
 import type { PathFault } from "./findings.ts";
 import type { Path } from "./document.ts";
 import { asList, asMap, isMap, parsedAddress } from "./loose.ts";
@@ -61,7 +61,7 @@ function routeFaults(routes: readonly unknown[], path: Path): PathFault[] {
       return [...faults, { path: [...path, i], message }];
     }
     if (sni !== undefined && typeof sni !== "string") return faults;
-    const name = sni === undefined ? undefined : canonicalServerName(sni);
+    const name = sni === undefined ? undefined : canonicalPattern(sni);
     const key = JSON.stringify([name, alpn.toSorted()]);
     const first = known.get(key);
     if (first === undefined) {

@@ -1,9 +1,10 @@
 /** What a configuration may say about TLS, routes and the PROXY protocol but probably does not mean. */
 
 import { formatIPRange } from "../core/ip_range.ts";
+import { matchesServerName } from "../core/server_name.ts";
 import type { PathFault } from "./findings.ts";
 import type { Path } from "./document.ts";
-import { type ListenerConfig, poolsOf } from "./listener_schema.ts";
+import type { ListenerConfig } from "./listener_schema.ts";
 import type { PoolConfig } from "./pool_schema.ts";
 import type { CheckedConfig } from "./schema.ts";
 
@@ -19,7 +20,6 @@ export function tlsNotes({ listeners, pools }: Pick<CheckedConfig, "listeners" |
     ]),
     ...Object.entries(pools).flatMap(([name, pool]) => [
       ...unverified(pool, ["pools", name, "tls"]),
-      ...namelessSessions(name, pool, listeners),
     ]),
   ];
 }
@@ -35,16 +35,11 @@ function hiddenRoutes(routes: readonly Route[], path: Path): PathFault[] {
 }
 
 function hides(earlier: Route, later: Route): boolean {
-  const hasNames = earlier.sni === undefined || (later.sni !== undefined && covers(earlier.sni, later.sni));
+  const hasNames = earlier.sni === undefined ||
+    (later.sni !== undefined && matchesServerName(earlier.sni, later.sni));
   const hasProtocols = earlier.alpn.length === 0 ||
     (later.alpn.length > 0 && later.alpn.every((it) => earlier.alpn.includes(it)));
   return hasNames && hasProtocols;
-}
-
-/** Whether one name or pattern matches all that the other does. */
-function covers(wide: string, name: string): boolean {
-  return wide === name ||
-    (wide.startsWith("*.") && !name.startsWith("*.") && name.replace(/^[^.]*/, "*") === wide);
 }
 
 /** What is routed by its ClientHello is TLS, and is passed on as it is. */
@@ -77,22 +72,4 @@ function unverified({ tls }: PoolConfig, path: Path): PathFault[] {
   const notes = [{ path: [...path, "verify"], message: verify }];
   if (tls.ca === undefined) return notes;
   return [...notes, { path: [...path, "ca"], message: "never used, since verify is false" }];
-}
-
-/** Only a listener that sees TLS learns which server a client asks for. */
-function namelessSessions(
-  name: string,
-  { algorithm, hashKey }: PoolConfig,
-  listeners: readonly ListenerConfig[],
-): PathFault[] {
-  if (algorithm !== "maglev" || hashKey !== "sni") return [];
-  return listeners.flatMap((listener) => {
-    if (listener.routes.length > 0 || listener.tls !== undefined || !poolsOf(listener).includes(name)) {
-      return [];
-    }
-    const message =
-      `sessions of the listener ${listener.name} have no server name, since it has neither routes ` +
-      "nor tls; they go by their IP address";
-    return [{ path: ["pools", name, "hash_key"], message }];
-  });
 }

@@ -3,29 +3,31 @@
 import { z } from "zod";
 import { InputError } from "../core/errors.ts";
 import { type IPRange, parseIPRange } from "../core/ip_range.ts";
-import { canonicalServerName, whyNoServerName } from "../core/server_name.ts";
+import { canonicalPattern, whyNoServerNamePattern } from "../core/server_name.ts";
 import { choice, filePath, flag, parsed, refuse, section, shown } from "./fields.ts";
 import { IP_RANGE_PATTERN, PROTOCOL_PATTERN, SERVER_NAME_PATTERN, SERVER_NAMES_PATTERN } from "./patterns.ts";
 
-/** Where a route may have a pattern for several names. */
-export function serverNames(description: string): z.ZodType<string, string> {
-  return serverNameOf(true, SERVER_NAMES_PATTERN, "write it as www.example.com or *.example.com")
-    .meta({ title: "server name", description });
+/** A name, or `*.` and a name, in the one form that equal ones have: small letters, no final dot. */
+export function serverNamePattern(description: string): z.ZodType<string, string> {
+  return parsed((text) => {
+    const why = whyNoServerNamePattern(text);
+    if (why !== undefined) throw new InputError(why);
+    return canonicalPattern(text);
+  }, refuse("a server name", "write www.example.com or *.example.com"))
+    .meta({ title: "server name", description, pattern: SERVER_NAMES_PATTERN });
 }
 
 /** A single name. */
 function serverName(description: string): z.ZodType<string, string> {
-  return serverNameOf(false, SERVER_NAME_PATTERN, "write it as www.example.com")
-    .meta({ title: "server name", description });
-}
-
-/** In the one form that each name has: small letters, no final dot. */
-function serverNameOf(wildcard: boolean, pattern: string, form: string): z.ZodType<string, string> {
   return parsed((text) => {
-    const why = whyNoServerName(text, { wildcard });
-    if (why !== undefined) throw new InputError(`${shown(text)} ${why}`);
-    return canonicalServerName(text);
-  }, refuse("a server name", form)).meta({ pattern });
+    const why = whyNoServerNamePattern(text) ??
+      (text.startsWith("*.")
+        ? `${shown(text)} is not one server name; write www${text.slice(1)}`
+        : undefined);
+    if (why !== undefined) throw new InputError(why);
+    return canonicalPattern(text);
+  }, refuse("a server name", "write it as www.example.com"))
+    .meta({ title: "server name", description, pattern: SERVER_NAME_PATTERN });
 }
 
 /** Names of ALPN (RFC 7301, 3.1), which are bytes; those in use are printable. */

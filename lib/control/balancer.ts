@@ -10,13 +10,15 @@ import { socketsOf } from "../dataplane/messages.ts";
 import { HealthMonitor } from "../health/monitor.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
 import { BackendNames } from "./backend_names.ts";
-import { checkConfinement, confinementFields } from "./confinement.ts";
+import { checkConfinement, type ConfinementFields, confinementFields } from "./confinement.ts";
 import { checkedAddresses, drainTimeoutOf, fileNeeds, watchedPools, workersOf } from "./demands.ts";
+import { tellOfExpiry } from "./expiry.ts";
 import { introduceBackends, setFacts } from "./facts.ts";
 import { type EngineHost, makeEngineHost } from "./engine_host.ts";
 import { type Generation, STOPPING } from "./generation.ts";
 import { Generations } from "./generations.ts";
 import { Journal } from "./journal.ts";
+import { Keys, type ReadKeys } from "./keys.ts";
 import type { Names } from "./names.ts";
 import { OpenFiles } from "./open_files.ts";
 import { canFollow, partsOf } from "./parts.ts";
@@ -35,6 +37,13 @@ import { WORKER_PATIENCE, type WorkerPatience } from "./worker_patience.ts";
 
 /** The plan of a balancer that has not been started. */
 const NOTHING: Plan = { listeners: [], pools: [], within: [], rows: [], settled: new Map() };
+
+/** What is to be put into force. */
+interface Next {
+  readonly plan: Plan;
+  readonly config: Config;
+  readonly keys: ReadKeys;
+}
 
 export interface BalancerOptions {
   readonly config: Config;
@@ -58,6 +67,7 @@ export class Balancer {
   readonly totals: TotalsBook = new TotalsBook();
   readonly generations: Generations;
   readonly plansInUse: PlansInUse;
+  readonly keys: Keys;
   readonly #options: BalancerOptions;
   readonly #poolStates: PoolStates;
   readonly #rows: RowBook;
@@ -97,8 +107,17 @@ export class Balancer {
       names: options.names,
       journal: this.journal,
       plan: () => this.plan,
-      apply: () => this.#inTurn(() => this.#apply(this.#config)),
+      apply: () => this.#inTurn(() => this.#apply(this.#config, this.keys.inUse)),
       ...(options.sleep === undefined ? {} : { sleep: options.sleep }),
+    });
+    this.keys = new Keys({
+      journal: this.journal,
+      config: () => this.#config,
+      inTurn: (work) => this.#inTurn(work),
+      tell: async (keys) => {
+        await this.generations.current?.renew(keys);
+        this.health.renew(keys.pools);
+      },
     });
     this.#poolStates = new PoolStates(this.scoreboard, this.journal);
     this.scoreboard.onChanged = (pool) => this.#poolStates.look(pool);
@@ -162,7 +181,7 @@ export class Balancer {
     log.info("ready", {
       workers: workersOf(this.#config),
       engine: this.engine.name,
-      ...confinementFields(this.generations.current?.confinement ?? []),
+      ...this.confinement,
     });
   }
 
@@ -174,6 +193,12 @@ export class Balancer {
   /** How its workers drive their sockets. */
   get engine(): Pick<EngineHost, "name" | "whyNoEpoll"> {
     return this.#engine;
+  }
+
+  /** What confines its workers, as fields of a record; none before the start. */
+  get confinement(): ConfinementFields | undefined {
+    const { current } = this.generations;
+    return current === undefined ? undefined : confinementFields(current.confinement);
   }
 
   /** The configuration in force. */
@@ -215,6 +240,7 @@ export class Balancer {
   async stop(hurry?: AbortSignal): Promise<number> {
     this.#state = "stopping";
     this.#names.stop();
+    this.keys.stop();
     this.#stop.abort();
     await this.#reloading;
     await sleep(this.#config.shutdownDelayMs, hurry);
@@ -234,10 +260,18 @@ export class Balancer {
     await checkWorkerModules();
     this.#pinnedCode = await readWorkerCode(this.#entry);
     this.openFiles.begin(fileNeeds(this.#config));
-    await this.#startGeneration(plan, this.#config);
+    const keys = await this.keys.read(this.#config);
+    await this.#startGeneration({ plan, config: this.#config, keys });
+    this.keys.follow(this.#config, keys);
     this.#poolStates.follow(plan.pools);
-    this.health.watch(watchedPools(plan, this.#config));
+    this.health.watch(watchedPools(plan, this.#config), keys.keys.pools);
     this.#names.follow(this.#config);
+    void tellOfExpiry({
+      certificates: () => this.keys.certificates,
+      log: this.journal,
+      now: Date.now,
+      sleep,
+    }, this.#stop.signal);
     if (this.#state === "starting") this.#state = "running";
   }
 
@@ -248,48 +282,57 @@ export class Balancer {
     return done;
   }
 
-  async #apply(config: Config): Promise<"kept" | "replaced"> {
+  /** @param known Its keys, when they need not be read: whatever has become of the files, a name that moves is followed. */
+  async #apply(config: Config, known?: ReadKeys): Promise<"kept" | "replaced"> {
     const [before, current] = [this.#config, this.generations.current];
     if (this.#stop.signal.aborted) throw new RunError(STOPPING);
     if (current === undefined) throw new RunError("the balancer could not be started");
     checkConfinement(this.#engine.name, config.confinement);
-    const plan = await this.#nextPlan(config, { plan: current.plan, config: before });
-    this.#checkCheckable(plan, config);
+    const next = await this.#prepare(config, { plan: current.plan, config: before }, known);
+    const { plan } = next;
     const isKept = canFollow(partsOf(current.plan, before), partsOf(plan, config), current.permitted);
-    if (isKept) await this.#adjust(current, plan, config);
-    else await this.#replace(current, plan, config);
+    if (isKept) await this.#adjust(current, next);
+    else await this.#replace(current, next);
     this.#config = config;
+    this.keys.follow(config, next.keys);
     this.plansInUse.begin(plan);
     if (drainTimeoutOf(config) !== drainTimeoutOf(before)) this.generations.limitLingering(config);
     this.openFiles.follow(fileNeeds(config));
     setFacts(this.scoreboard, plan, config, before);
     this.#poolStates.follow(plan.pools);
-    this.health.watch(watchedPools(plan, config));
+    this.health.watch(watchedPools(plan, config), next.keys.keys.pools);
     this.#names.follow(config);
     return isKept ? "kept" : "replaced";
   }
 
-  /** Throws when backends are to be checked that may not be dialled from here; then nothing has changed. */
-  #checkCheckable(plan: Plan, config: Config): void {
-    const why = whyNotCheckable(watchedPools(plan, config).flatMap(checkedAddresses));
-    if (why === undefined) return;
-    this.#rows.drop(plan.rows);
-    throw new RunError(why);
+  /** All that a configuration needs before anything changes; throws when something is not as it should be, and then nothing has. */
+  async #prepare(config: Config, running: Running, known: ReadKeys | undefined): Promise<Next> {
+    const plan = await this.#nextPlan(config, running);
+    try {
+      const why = whyNotCheckable(watchedPools(plan, config).flatMap(checkedAddresses));
+      if (why !== undefined) throw new RunError(why);
+      return { plan, config, keys: known ?? await this.keys.read(config) };
+    } catch (error) {
+      this.#rows.drop(plan.rows);
+      throw error;
+    }
   }
 
   /** The same workers go by another plan. */
-  async #adjust(generation: Generation, plan: Plan, config: Config): Promise<void> {
+  async #adjust(generation: Generation, { plan, config, keys }: Next): Promise<void> {
     const before = generation.plan;
     introduceBackends(this.scoreboard, plan, config, before);
     await generation.adjust(plan);
+    await generation.renew(keys.keys);
     this.plansInUse.end(before);
   }
 
   /** New workers go by another plan, and the old ones let their sessions finish. */
-  async #replace(generation: Generation, plan: Plan, config: Config): Promise<void> {
-    await this.#startGeneration(plan, config);
+  async #replace(generation: Generation, next: Next): Promise<void> {
+    const { plan, config } = next;
+    await this.#startGeneration(next);
     // New backends get sessions from now on.
-    this.health.watch(watchedPools(plan, config));
+    this.health.watch(watchedPools(plan, config), next.keys.keys.pools);
     await this.generations.retire(generation, plan, drainTimeoutOf(config));
   }
 
@@ -307,11 +350,11 @@ export class Balancer {
   }
 
   /** Starts the next generation. Its plan's rows are dropped when it has ended, or cannot begin. */
-  async #startGeneration(plan: Plan, config: Config): Promise<void> {
+  async #startGeneration({ plan, config, keys }: Next): Promise<void> {
     try {
       // Until then the workers in force go on with the facts that they have.
       const introduce = (): void => introduceBackends(this.scoreboard, plan, config, this.plan);
-      await this.generations.start(plan, config, introduce);
+      await this.generations.start(plan, config, keys.keys, introduce);
     } catch (error) {
       this.#rows.drop(plan.rows);
       throw error;

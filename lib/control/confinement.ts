@@ -36,8 +36,16 @@ export function checkConfinement(
   );
 }
 
+/** As in the record `ready`. */
+export interface ConfinementFields {
+  /** What confines every worker, as `landlock,seccomp`; `none`. */
+  readonly confined: string;
+  /** Why it is no more. */
+  readonly not_confined_by?: string;
+}
+
 /** What holds for all of several workers, as fields of a record. */
-export function confinementFields(all: readonly Confinement[]): Record<string, string> {
+export function confinementFields(all: readonly Confinement[]): ConfinementFields {
   const [first, ...others] = all;
   const by = first?.by.filter((it) => others.every((other) => other.by.includes(it))) ?? [];
   const missing = all.find((it) => it.missing !== undefined)?.missing;

@@ -3,7 +3,9 @@
  * what its engine cannot do: those are served by workers of another one beside them.
  */
 
-import type { ListenerOptions } from "../dataplane/messages.ts";
+import { formatAddress } from "../core/address.ts";
+import { RunError } from "../core/errors.ts";
+import { type ListenerOptions, socketsOf } from "../dataplane/messages.ts";
 import type { EngineHost } from "./engine_host.ts";
 import type { GenerationSockets } from "./generation_sockets.ts";
 import { KeptWorker, type WorkerDeps } from "./kept_worker.ts";
@@ -39,7 +41,7 @@ export class Crew {
       ...deps,
       engine: this.#host,
       plan: () => this.#part(deps.plan()),
-      permitted: permittedBy(this.#part(deps.plan())),
+      permitted: permittedBy(this.#part(deps.plan()), this.#host.permitsSubnets),
       sockets: this.sockets,
       firstIndex,
     };
@@ -55,6 +57,29 @@ export class Crew {
   /** A plan as the workers of this crew see it. */
   #part(plan: Plan): Plan {
     return { ...plan, listeners: this.listenersAmong(plan.listeners) };
+  }
+}
+
+/**
+ * Makes sure that no socket has to go from one engine to another, which cannot both have it.
+ *
+ * @param before What is listened on now.
+ * @throws {RunError} when one would have to.
+ */
+export function checkSameEngines(host: EngineHost, plan: Plan, before: Plan): void {
+  const hosts = new Map(before.listeners.flatMap((listener) => {
+    return socketsOf(listener).map((address) => [formatAddress(address), host.hostOf(listener)] as const);
+  }));
+  for (const listener of plan.listeners) {
+    const moved = socketsOf(listener).map(formatAddress).find((address) => {
+      return hosts.has(address) && hosts.get(address) !== host.hostOf(listener);
+    });
+    if (moved === undefined) continue;
+    throw new RunError(
+      `listener ${listener.name}: with the engine epoll a reload cannot ${
+        listener.opensTls === true ? "begin" : "cease"
+      } to open TLS at ${moved}; this needs a restart, or another port`,
+    );
   }
 }
 

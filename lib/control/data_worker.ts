@@ -3,6 +3,7 @@
 import type { Log } from "../core/log.ts";
 import { RunError } from "../core/errors.ts";
 import type {
+  AllTlsKeys,
   FromWorker,
   LiveSessionFacts,
   LiveSessionFilter,
@@ -23,6 +24,8 @@ export interface DataWorkerOptions {
   readonly permissions: Permissions;
   /** Call it after each message; see EngineHost. */
   readonly ring: () => void;
+  /** Called once, when it is no more, before anyone is told of that; see EngineOfWorker. */
+  readonly reclaim: () => void;
   readonly events: WorkerNews;
   readonly log: Log;
 }
@@ -69,6 +72,7 @@ export class DataWorker {
   readonly ended: Promise<WorkerEnd>;
   readonly #worker: Worker;
   readonly #ring: () => void;
+  readonly #reclaim: () => void;
   readonly #log: Log;
   readonly #events: WorkerNews;
   readonly #requests = new Map<number, Request>();
@@ -77,9 +81,10 @@ export class DataWorker {
   readonly #closed = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<WorkerEnd>();
 
-  constructor({ entry, plane, permissions, ring, events, log }: DataWorkerOptions) {
+  constructor({ entry, plane, permissions, ring, reclaim, events, log }: DataWorkerOptions) {
     this.#log = log;
     this.#ring = ring;
+    this.#reclaim = reclaim;
     this.#events = events;
     this.listening = this.#listening.promise;
     this.ended = this.#ended.promise;
@@ -122,6 +127,12 @@ export class DataWorker {
    */
   async adjust(pools: readonly PoolChange[]): Promise<boolean> {
     const isDone = await this.#ask((request) => ({ type: "adjust", request, pools }), false);
+    return isDone || this.end !== undefined;
+  }
+
+  /** Uses these keys from now on. @return As {@linkcode adjust}. */
+  async renew(keys: AllTlsKeys): Promise<boolean> {
+    const isDone = await this.#ask((request) => ({ type: "renew", request, keys }), false);
     return isDone || this.end !== undefined;
   }
 
@@ -202,8 +213,9 @@ export class DataWorker {
   }
 
   #end(end: WorkerEnd): void {
-    this.end ??= end;
     this.#worker.terminate();
+    if (this.end === undefined) this.#reclaim();
+    this.end ??= end;
     this.#listening.reject(new RunError(end.drained ? "the data plane was stopped" : end.reason));
     for (const { resolve, otherwise } of this.#requests.values()) resolve(otherwise);
     this.#ended.resolve(end);

@@ -41,9 +41,9 @@ export function fileNeeds(config: Config): FileNeeds {
 
 /** The pools of a plan with the rules of their health. */
 export function watchedPools(plan: Plan, config: Config): WatchedPool[] {
-  return plan.pools.flatMap(({ row, name, backends }) => {
+  return plan.pools.flatMap(({ row, name, backends, introduction, tls }) => {
     const rules = config.pools[name];
-    return rules === undefined ? [] : [{ row, name, backends, rules }];
+    return rules === undefined ? [] : [{ row, name, backends, rules, introduction, tls }];
   });
 }
 

@@ -4,12 +4,13 @@ import type { EngineChoice, EngineName } from "../config/engine_names.ts";
 import { RunError } from "../core/errors.ts";
 import type { EngineOptions, ListenerOptions } from "../dataplane/messages.ts";
 import { EpollHost } from "../engine/epoll/host.ts";
-import { findLibc, whyNoLibc } from "../engine/epoll/libc.ts";
+import { findLibc, openLibc, whyNoLibc } from "../engine/epoll/libc.ts";
+import { hasAddress } from "../engine/epoll/source.ts";
 import { countOpenable } from "../engine/runtime/listen.ts";
 import { reachOf } from "./confinement.ts";
 import { EpollSockets, HeldByBook, SocketBook } from "./epoll_sockets.ts";
 import type { GenerationSockets } from "./generation_sockets.ts";
-import { type Permissions, type Permitted, socketPermissions } from "./permissions.ts";
+import { mayPermitSubnets, type Permissions, type Permitted, socketPermissions } from "./permissions.ts";
 import { HeldByRuntime, type PortHold } from "./port_hold.ts";
 import { UnixSockets } from "./unix_sockets.ts";
 
@@ -34,6 +35,8 @@ export interface EngineHost {
   /** @param isConfinementRequired Whether it is not to start where the kernel lacks a part of its confinement. */
   forWorker(permitted: Permitted, isConfinementRequired: boolean): EngineOfWorker;
   permissions(permitted: Permitted): Permissions;
+  /** Whether workers may be permitted a subnet. */
+  readonly permitsSubnets: boolean;
   /** How many descriptors can be opened now, at most `wanted`; undefined where that cannot be found out. */
   countFree(wanted: number): number | undefined;
   /** Descriptors that are open, and how many there may be; undefined where that cannot be found out. */
@@ -68,6 +71,15 @@ export function whyNoEngine(choice: EngineChoice): string | undefined {
   return missing === undefined ? undefined : `the engine epoll cannot be used: ${missing}`;
 }
 
+/** Which of these IP addresses this machine does not have now; none where the engine epoll cannot be had. */
+export function missingAddresses(hosts: ReadonlySet<string>): ReadonlySet<string> {
+  if (hosts.size === 0 || whyNoEpoll() !== undefined) return new Set();
+  const libc = openLibc();
+  const missing = new Set([...hosts].filter((host) => hasAddress(libc, host) === false));
+  libc.unload();
+  return missing;
+}
+
 /** What an engine needs to be permitted, beside sockets. */
 export async function enginePermissions(engine: EngineName): Promise<Pick<Permissions, "ffi">> {
   return engine === "epoll" ? { ffi: libraries(await findLibc()) } : {};
@@ -88,6 +100,7 @@ function runtimeHost(whyNoEpoll: string | undefined): EngineHost {
     holdPorts: () => new HeldByRuntime(),
     forWorker: () => ({ options: { kind: "runtime" }, reclaim: () => {} }),
     permissions: socketPermissions,
+    permitsSubnets: mayPermitSubnets(),
     countFree: countOpenable,
     openFiles: () => undefined,
     close: () => Promise.resolve(),
@@ -98,6 +111,8 @@ function runtimeHost(whyNoEpoll: string | undefined): EngineHost {
 class EpollEngineHost implements EngineHost {
   readonly name = "epoll";
   readonly whyNoEpoll = undefined;
+  /** The kernel knows ports alone. */
+  readonly permitsSubnets = true;
   readonly ring: () => void;
   readonly #host: EpollHost;
   readonly #book: SocketBook;

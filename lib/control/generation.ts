@@ -6,12 +6,12 @@
 
 import { formatDuration } from "../core/duration.ts";
 import { RunError } from "../core/errors.ts";
-import type { LiveSessionFacts, LiveSessionFilter } from "../dataplane/messages.ts";
+import type { AllTlsKeys, LiveSessionFacts, LiveSessionFilter } from "../dataplane/messages.ts";
 import type { EndReason } from "../dataplane/record.ts";
 import type { Confinement } from "../engine/confinement.ts";
 import type { PoolChange } from "../pool/pool.ts";
 import type { BackendRow } from "../pool/row.ts";
-import { type Crew, type CrewDeps, crewsOf } from "./crew.ts";
+import { checkSameEngines, type Crew, type CrewDeps, crewsOf } from "./crew.ts";
 import type { KeptWorker } from "./kept_worker.ts";
 import { changesBetween } from "./parts.ts";
 import { waitForAnswer } from "./patience.ts";
@@ -20,12 +20,13 @@ import { permittedBy, type Plan } from "./plan.ts";
 import { closeWorker } from "./worker_patience.ts";
 
 /** What is the same for every generation, and what its configuration asks of workers. */
-export type GenerationDeps = Omit<CrewDeps, "plan" | "draining">;
+export type GenerationDeps = Omit<CrewDeps, "plan" | "keys" | "draining">;
 
 export interface GenerationOptions {
   /** Counts generations, from 1. */
   readonly number: number;
   readonly plan: Plan;
+  readonly keys: AllTlsKeys;
   /** What the generation runs whose place it takes. */
   readonly before: Plan | undefined;
   readonly workers: number;
@@ -59,6 +60,7 @@ export class Generation {
   readonly #options: GenerationOptions;
   readonly #crews: readonly Crew[];
   #plan: Plan;
+  #keys: AllTlsKeys;
   readonly #draining = new AbortController();
   /** Resolves when nothing of it listens any more. */
   #left: Promise<unknown> = Promise.resolve();
@@ -85,9 +87,10 @@ export class Generation {
 
   private constructor(options: GenerationOptions) {
     this.number = options.number;
-    this.permitted = permittedBy(options.plan);
+    this.permitted = permittedBy(options.plan, options.deps.engine.permitsSubnets);
     this.#options = options;
     this.#plan = options.plan;
+    this.#keys = options.keys;
     this.#crews = crewsOf(options.deps.engine, options.plan);
   }
 
@@ -160,6 +163,13 @@ export class Generation {
     return await this.#tell(changes);
   }
 
+  /** Uses these keys for the connections to come; resolves when its workers do. */
+  async renew(keys: AllTlsKeys): Promise<void> {
+    this.#keys = keys;
+    const answers = Promise.all(this.#workers.map(({ worker }) => worker.renew(keys)));
+    await waitForAnswer(answers, Infinity, this.#options.stop);
+  }
+
   /** Resolves with whether every worker has handled all messages that were sent before, and all answers have arrived. */
   async confirm(): Promise<boolean> {
     return await this.#tell([]);
@@ -196,13 +206,14 @@ export class Generation {
 
   async #begin(): Promise<void> {
     const { plan, before, workers, beforeAccept, stop, deps } = this.#options;
+    if (before !== undefined) checkSameEngines(deps.engine, plan, before);
     for (const crew of this.#crews) {
       // deno-lint-ignore no-await-in-loop -- one after the other, so that a fault leaves none behind
       await crew.sockets.prepare(crew.listenersAmong(before?.listeners ?? []));
     }
     if (stop.aborted) throw new RunError(STOPPING);
     deps.openFiles.check(workers * this.#crews.length, plan.listeners.length);
-    const all = { ...deps, plan: () => this.#plan, draining: this.#draining.signal };
+    const all = { ...deps, plan: () => this.#plan, keys: () => this.#keys, draining: this.#draining.signal };
     this.#crews.forEach((crew, i) => crew.start(workers, i * workers, all));
     await this.#allListen();
     await Promise.all(this.#crews.map((crew) => crew.sockets.takeOverPaths()));

@@ -1,7 +1,7 @@
 /** All generations of workers: the current one, and those that drain. */
 
 import type { Config } from "../config/schema.ts";
-import type { LiveSessionFacts, LiveSessionFilter } from "../dataplane/messages.ts";
+import type { AllTlsKeys, LiveSessionFacts, LiveSessionFilter } from "../dataplane/messages.ts";
 import type { EndReason } from "../dataplane/record.ts";
 import type { BackendRow } from "../pool/row.ts";
 import { drainTimeoutOf, isConfinementRequired, recordsOf, workersOf } from "./demands.ts";
@@ -42,11 +42,12 @@ export class Generations {
    * @param beforeAccept Called when nothing can fail any more, before a worker accepts.
    * @throws {RunError} when it cannot; then nothing has changed.
    */
-  async start(plan: Plan, config: Config, beforeAccept: () => void): Promise<void> {
+  async start(plan: Plan, config: Config, keys: AllTlsKeys, beforeAccept: () => void): Promise<void> {
     const { deps, stop } = this.#options;
     const generation = await Generation.start({
       number: this.started + 1,
       plan,
+      keys,
       before: this.current?.plan,
       workers: workersOf(config),
       deps: {

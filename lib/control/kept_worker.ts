@@ -6,14 +6,14 @@ import type { Log } from "../core/log.ts";
 import { formatDuration } from "../core/duration.ts";
 import { reasonOf } from "../core/errors.ts";
 import { sleep } from "../core/sleep.ts";
-import { NO_TLS_KEYS } from "../dataplane/messages.ts";
+import type { AllTlsKeys } from "../dataplane/messages.ts";
 import type { RecordedSessions } from "../dataplane/record.ts";
 import { Ledger } from "../pool/ledger.ts";
 import type { Scoreboard } from "../pool/scoreboard.ts";
 import { DataWorker, type WorkerEnd, type WorkerNews } from "./data_worker.ts";
 import type { Journal } from "./journal.ts";
 import type { OpenFiles } from "./open_files.ts";
-import type { EngineHost, EngineOfWorker } from "./engine_host.ts";
+import type { EngineHost } from "./engine_host.ts";
 import type { GenerationSockets } from "./generation_sockets.ts";
 import { waitForAnswer } from "./patience.ts";
 import type { Permitted } from "./permissions.ts";
@@ -25,6 +25,8 @@ import type { WorkerPatience } from "./worker_patience.ts";
 export interface WorkerDeps {
   /** What the generation runs now. */
   readonly plan: () => Plan;
+  /** Those that it uses now. */
+  readonly keys: () => AllTlsKeys;
   readonly permitted: Permitted;
   /** Gives the module that the next worker starts from. */
   readonly workerEntry: () => string;
@@ -140,7 +142,7 @@ export class KeptWorker {
           ),
           engine: engineOfWorker.options,
           pools,
-          keys: NO_TLS_KEYS,
+          keys: this.#deps.keys(),
           scoreboard: scoreboard.buffer,
           ledger: ledger.buffer,
           filesRow: openFiles.row,
@@ -149,10 +151,11 @@ export class KeptWorker {
         },
         permissions: engine.permissions(permitted),
         ring: engine.ring,
+        reclaim: engineOfWorker.reclaim,
         events,
         log,
       });
-      return { number, ledger, releaseFiles, engine: engineOfWorker, worker };
+      return { number, ledger, releaseFiles, worker };
     } catch (error) {
       engineOfWorker.reclaim();
       releaseFiles();
@@ -201,11 +204,10 @@ export class KeptWorker {
   }
 
   /** Gives back what a worker that has ended held; says how many sessions that were. */
-  #settle({ number, ledger, releaseFiles, engine }: Running): number {
+  #settle({ number, ledger, releaseFiles }: Running): number {
     const { scoreboard, numbers, plan } = this.#deps;
     const { listeners, pools } = plan();
     const held = ledger.settle();
-    engine.reclaim();
     releaseFiles();
     for (const { row, queue } of pools) {
       if (queue === undefined) continue;
@@ -230,6 +232,5 @@ interface Running {
   readonly number: number;
   readonly ledger: Ledger;
   readonly releaseFiles: () => void;
-  readonly engine: EngineOfWorker;
   readonly worker: DataWorker;
 }

@@ -2,6 +2,7 @@
 
 import type {
   BackendStatus,
+  CertificateStatus,
   Change,
   Counts,
   ListenerStatus,
@@ -23,6 +24,7 @@ import type { Backend } from "../pool/backend.ts";
 import type { PoolOptions } from "../pool/pool.ts";
 import process from "node:process";
 import type { Balancer } from "./balancer.ts";
+import { certificateStatus } from "./expiry.ts";
 import { Operator } from "./operator.ts";
 import { shownConfig } from "./shown_config.ts";
 import type { Sums } from "./totals.ts";
@@ -86,6 +88,8 @@ export class BalancerOperations implements Operations {
       generation: generations.started,
       config: this.#options.config,
       engine: this.#balancer.engine.name,
+      confined: this.#balancer.confinement?.confined ?? null,
+      not_confined_by: this.#balancer.confinement?.not_confined_by ?? null,
       state,
       ready: state === "running" && pools.every((pool) => pool.available > 0),
       workers: generations.all.flatMap((generation) => {
@@ -169,15 +173,20 @@ export class BalancerOperations implements Operations {
 
   #listenerStatuses(leaving: readonly ListenerOptions[], sums: readonly Sums[]): ListenerStatus[] {
     const { plan, scoreboard } = this.#balancer;
-    const status = (listener: ListenerOptions, pool: string, isLeaving: boolean): ListenerStatus => {
+    const status = (
+      listener: ListenerOptions,
+      pools: readonly string[],
+      isLeaving: boolean,
+    ): ListenerStatus => {
       const own = sums.filter((it) => it.listener === listener.name);
       return {
         name: listener.name,
         address: socketsOf(listener).map(formatAddress).join(", "),
-        pool,
+        pools,
         active: scoreboard.count(listener.sessionsRow),
         max_connections: listener.maxConnections,
         leaving: isLeaving,
+        certificates: isLeaving ? [] : this.#certificates("listener", listener.name),
         sessions_total: total(own, "sessions"),
         refused_total: total(own, "refused"),
         bytes_in: total(own, "bytesIn"),
@@ -186,9 +195,11 @@ export class BalancerOperations implements Operations {
     };
     return [
       ...plan.listeners.map((it) => {
-        return status(it, plan.pools.find(({ row }) => row === it.pool)?.name ?? "", false);
+        const rows = new Set([...it.greeting?.routes.map(({ pool }) => pool) ?? [], it.pool]);
+        const pools = [...rows].flatMap((row) => plan.pools.find((pool) => pool.row === row)?.name ?? []);
+        return status(it, pools, false);
       }),
-      ...leaving.map((it) => status(it, "", true)),
+      ...leaving.map((it) => status(it, [], true)),
     ];
   }
 
@@ -207,6 +218,7 @@ export class BalancerOperations implements Operations {
       queue_size: pool.queue?.size ?? 0,
       available: primaries.length + backups.length,
       leaving: false,
+      certificates: this.#certificates("pool", pool.name),
       sessions_total: total(own, "sessions"),
       refused_total: total(own, "refused"),
       retries_total: total(own, "retries"),
@@ -219,6 +231,11 @@ export class BalancerOperations implements Operations {
         );
       }),
     };
+  }
+
+  #certificates(of: "listener" | "pool", name: string): CertificateStatus[] {
+    const nowMs = Date.now();
+    return this.#balancer.keys.certificatesOf(of, name).map((facts) => certificateStatus(facts, nowMs));
   }
 
   /** A pool that is gone: no session is admitted, and all its backends leave. */

@@ -13,10 +13,11 @@ import { QUEUE_CELLS } from "../pool/queue.ts";
 import type { PoolRow, Row } from "../pool/row.ts";
 import { rowsFor } from "../pool/scoreboard.ts";
 import type { Names } from "./names.ts";
-import { mayPermitSubnets, type Permitted } from "./permissions.ts";
+import type { Permitted } from "./permissions.ts";
 import { resolveAddress } from "../core/resolve.ts";
 import type { PortHold } from "./port_hold.ts";
 import type { RowBook, RowKey } from "./rows.ts";
+import { greetingOf, introductionOf, tlsToBackends } from "./greetings.ts";
 import { boundAt } from "./unix_sockets.ts";
 
 /** What a generation of workers runs. */
@@ -125,8 +126,7 @@ function layOut(
       row: use({ kind: "pool", name }),
       name,
       algorithm: pool.algorithm,
-      // A session without a server name goes by its source; no session has one yet.
-      hashKey: pool.hashKey === "sni" ? "source_ip" : pool.hashKey,
+      hashKey: pool.hashKey,
       backends: pool.backends.map((backend): Backend => ({
         row: use(backendKey(name, backend.name)),
         name: backend.name,
@@ -143,6 +143,8 @@ function layOut(
       queue: pool.queue.size === 0
         ? undefined
         : { row: use({ kind: "queue", name }, rowsFor(QUEUE_CELLS)), ...pool.queue },
+      ...introductionOf(pool),
+      ...(pool.tls === undefined ? {} : { tls: tlsToBackends(pool.tls) }),
     }));
     const poolRows = new Map(pools.map((pool) => [pool.name, pool.row]));
     const listeners = config.listeners.map((listener): ListenerOptions => ({
@@ -150,7 +152,8 @@ function layOut(
       row: use({ kind: "listener", name: listener.name }),
       sessionsRow: use({ kind: "sessions", name: listener.name }),
       name: listener.name,
-      pool: rowOf(listener.pool, poolRows),
+      pool: listener.pool === undefined ? undefined : rowOf(listener.pool, poolRows),
+      ...greetingOf(listener, config, (pool) => rowOf(pool, poolRows)),
       maxConnections: listener.maxConnections,
       backlog: listener.backlog,
       keepalive: listener.keepalive,
@@ -174,8 +177,8 @@ export function backendKey(pool: string, backend: string): RowKey<"backend"> {
 }
 
 /** A configuration was checked: its listeners name pools that it has. */
-function rowOf(pool: string | undefined, rows: ReadonlyMap<string, PoolRow>): PoolRow {
-  const row = pool === undefined ? undefined : rows.get(pool);
+function rowOf(pool: string, rows: ReadonlyMap<string, PoolRow>): PoolRow {
+  const row = rows.get(pool);
   if (row === undefined) throw new RangeError(`Cannot lay out a listener: there is no pool ${pool}`);
   return row;
 }
@@ -184,14 +187,14 @@ function rowOf(pool: string | undefined, rows: ReadonlyMap<string, PoolRow>): Po
 function placeOf(
   address: Address,
   names: Pick<Names, "of">,
-): Pick<Backend, "address" | "host" | "otherAddresses" | "unresolved"> {
+): Pick<Backend, "address" | "hostName" | "otherAddresses" | "unresolved"> {
   if (address.transport === "unix") return { address: { ...address, path: resolve(address.path) } };
   if (!hasName(address)) return { address };
   const resolved = names.of(address);
-  if ("reason" in resolved) return { address, unresolved: resolved.reason };
+  const hostName = address.host;
+  if ("reason" in resolved) return { address, hostName, unresolved: resolved.reason };
   const [first = address, ...others] = resolved.addresses;
-  const { host } = address;
-  return others.length === 0 ? { address: first, host } : { address: first, host, otherAddresses: others };
+  return { address: first, hostName, ...(others.length === 0 ? {} : { otherAddresses: others }) };
 }
 
 function socketsFrom(
@@ -214,12 +217,16 @@ export function unresolvedOf(plan: Plan): { pool: string; backend: Backend }[] {
   });
 }
 
-/** What the workers of a plan listen on and may dial. */
-export function permittedBy({ listeners, pools, within }: Plan): Permitted {
+/**
+ * What the workers of a plan listen on and may dial.
+ *
+ * @param permitsSubnets Whether they may be permitted a subnet; see EngineHost.
+ */
+export function permittedBy({ listeners, pools, within }: Plan, permitsSubnets: boolean): Permitted {
   return {
     listens: listeners.flatMap(socketsOf).map(boundAt),
     dials: pools.flatMap((pool) => pool.backends.flatMap(addressesOf)),
-    subnets: mayPermitSubnets() ? within : [],
+    subnets: permitsSubnets ? within : [],
     mayBind: hasSources(pools),
   };
 }

@@ -2,7 +2,7 @@
 
 import type { Reloaded } from "../admin/operations.ts";
 import { ConfigError } from "../config/parse.ts";
-import { readConfig } from "../config/read.ts";
+import { readPlacedConfig } from "../config/read.ts";
 import type { Config } from "../config/schema.ts";
 import { formatDuration } from "../core/duration.ts";
 import { reasonOf, RunError } from "../core/errors.ts";
@@ -10,11 +10,13 @@ import type { RunningLog } from "../core/log.ts";
 import type { Balancer } from "./balancer.ts";
 import type { Generations } from "./generations.ts";
 import { applicable, type NotInForce, overridden, type Overrides, withOverrides } from "./in_force.ts";
+import { logNotes } from "./config_notes.ts";
 import { waitForAnswer } from "./patience.ts";
 import { ReloadQueue } from "./reload_queue.ts";
+import { sourceNotes } from "./source_notes.ts";
 
 export interface ReloaderOptions {
-  readonly balancer: Pick<Balancer, "config" | "engine" | "journal" | "reload"> & {
+  readonly balancer: Pick<Balancer, "config" | "confinement" | "engine" | "journal" | "reload"> & {
     readonly generations: Pick<Generations, "started">;
   };
   /** Undefined when the configuration did not come from a file. */
@@ -30,6 +32,14 @@ export interface ReloaderOptions {
   readonly prepareAdmin: (config: Config) => Promise<() => Promise<string | undefined>>;
   /** For the files to be read; a test may have less. */
   readonly readPatienceMs?: number;
+}
+
+/** A file that was read, and what follows. */
+interface Prepared {
+  readonly read: Config;
+  /** What it may say, but probably does not mean. */
+  readonly fileNotes: readonly string[];
+  readonly moveAdmin: () => Promise<string | undefined>;
 }
 
 /** A file that cannot be read by then, as a pipe that has no writer, does not hold up the reloads that follow. */
@@ -78,7 +88,7 @@ export class Reloader {
     if (file === undefined) {
       throw new RunError("there is no configuration file to read again: this one came from elsewhere");
     }
-    const { read, moveAdmin } = await this.#prepare(file);
+    const { read, fileNotes, moveAdmin } = await this.#prepare(file);
     const { config, notes: unapplied } = applicable(
       withOverrides(read, overrides),
       balancer.config,
@@ -90,7 +100,7 @@ export class Reloader {
     log.adjust(config.log);
     const admin = await moveAdmin();
     if (admin !== undefined) notes.push({ key: "admin", message: admin });
-    return this.#report(file, read.notes, notes, workers);
+    return this.#report(file, fileNotes, notes, workers);
   }
 
   #report(
@@ -99,12 +109,11 @@ export class Reloader {
     notInForce: readonly NotInForce[],
     workers: "kept" | "replaced",
   ): Reloaded {
-    const { journal, generations: { started: generation } } = this.#options.balancer;
+    const { journal, confinement, generations: { started: generation } } = this.#options.balancer;
     const notes = notInForce.map(({ key, message }) => `${key}: ${message}`);
-    for (const note of fileNotes) journal.warn("config_note", { note });
-    for (const note of notes) journal.warn("config_note", { note: `${config} ${note}` });
+    logNotes([...fileNotes, ...notes.map((note) => `${config} ${note}`)], journal);
     const exceptions = notInForce.length === 0 ? {} : { not_in_force: notInForce.map(({ key }) => key) };
-    journal.info("reloaded", { config, workers, generation, ...exceptions });
+    journal.info("reloaded", { config, ...confinement, workers, generation, ...exceptions });
     const outcome = `workers ${workers}, generation ${generation}`;
     if (notes.length === 0) return { ok: true, message: `${config} is in force; ${outcome}`, notes };
     return {
@@ -114,11 +123,13 @@ export class Reloader {
     };
   }
 
-  async #prepare(file: string): Promise<{ read: Config; moveAdmin: () => Promise<string | undefined> }> {
+  async #prepare(file: string): Promise<Prepared> {
     const patienceMs = this.#options.readPatienceMs ?? READ_PATIENCE_MS;
     const preparing = (async () => {
-      const read = await readConfig(file, () => this.#options.balancer.engine.name);
-      return { read, moveAdmin: await this.#options.prepareAdmin(read) };
+      const placed = await readPlacedConfig(file, true, () => this.#options.balancer.engine.name);
+      const { config: read } = placed;
+      const fileNotes = [...read.notes, ...sourceNotes(placed)];
+      return { read, fileNotes, moveAdmin: await this.#options.prepareAdmin(read) };
     })();
     const answer = await waitForAnswer(preparing, patienceMs);
     if (answer === "answered") return await preparing;

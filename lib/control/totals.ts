@@ -3,7 +3,7 @@
 import { HISTOGRAM_CELLS, viewHistogram } from "../pool/histogram.ts";
 import * as tally from "../pool/tally.ts";
 import { NO_POOL } from "../dataplane/accounts.ts";
-import { END_REASONS, UNSERVED } from "../dataplane/record.ts";
+import { END_REASONS, TURNED_AWAY, UNSERVED } from "../dataplane/record.ts";
 import type { Totals } from "../admin/operations.ts";
 import type { Departed } from "./leaving.ts";
 import type { Plan } from "./plan.ts";
@@ -18,10 +18,12 @@ interface Entry {
   readonly cells: Float64Array;
 }
 
-/** Ends that an operator wants to see at once: sessions that were not served, or were lost with their backend. */
+const REFUSED = UNSERVED.union(TURNED_AWAY);
+
+/** Ends that an operator wants to see at once: sessions that were refused, or were lost with their backend. */
 export const FAILURES = END_REASONS
   .map((end, i) => ({ end, cell: tally.ENDS + i }))
-  .filter(({ end }) => UNSERVED.has(end) || end === "backend_reset" || end === "backend_down");
+  .filter(({ end }) => REFUSED.has(end) || end === "backend_reset" || end === "backend_down");
 
 export class TotalsBook {
   readonly #entries = new Map<string, Entry>();
@@ -82,7 +84,7 @@ export class TotalsBook {
       for (const [i, end] of END_REASONS.entries()) {
         const ended = cells[tally.ENDS + i] ?? 0;
         sessions += ended;
-        if (UNSERVED.has(end)) refused += ended;
+        if (REFUSED.has(end)) refused += ended;
       }
       let dials = 0;
       for (let i = 0; i < HISTOGRAM_CELLS - 1; i++) dials += cells[tally.DIAL_SECONDS + i] ?? 0;
@@ -121,7 +123,7 @@ export interface Sums {
   readonly backend: string | null;
   /** That have ended. */
   readonly sessions: number;
-  /** Of these, the ones that could not be served. */
+  /** Of these, the ones that could not be served, or were turned away. */
   readonly refused: number;
   /** Those that went wrong, in the order of {@linkcode FAILURES}. */
   readonly failures: readonly number[];

@@ -8,6 +8,7 @@
 
 import { RE2JS, RE2JSSyntaxException } from "re2js";
 import { InputError } from "./errors.ts";
+import { quote } from "./quote.ts";
 
 /** Whether the answer, or what has come of it so far, contains what is expected. */
 export type Expectation = (answer: string) => boolean;
@@ -74,9 +75,4 @@ function beyondLinearTime(part: string): string | undefined {
   if (/^\(\?<?[=!]/.test(part)) return `it looks ahead or back with ${quote(part.slice(0, 4))}, ${rule}`;
   if (/^\(\?P=|^\\[1-9k]/.test(part)) return `it refers back with ${quote(part)}, ${rule}`;
   return undefined;
-}
-
-/** JSON, in which nothing is left that could steer a terminal. */
-function quote(text: string): string {
-  return JSON.stringify(text).replace(/[\x7f-\x9f]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
 }

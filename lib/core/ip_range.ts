@@ -5,10 +5,8 @@
  * written as IPv4, since `::ffff:10.0.0.0/8` would have every address in it.
  */
 
-import { isIPv4, isIPv6 } from "node:net";
 import { InputError } from "./errors.ts";
-import { canonicalHost } from "./overlap.ts";
-import { withoutZone } from "./zone.ts";
+import { ipBytes, ipText, isMapped } from "./ip_bytes.ts";
 
 /** All addresses of one family with the same leading bits. */
 export interface IPRange {
@@ -23,29 +21,25 @@ const FORM = "write it as 10.0.0.0/8 or 2001:db8::/32, or one address";
 /** Reads a range; throws an {@linkcode InputError} that says what to write. */
 export function parseIPRange(text: string): IPRange {
   const quoted = JSON.stringify(text);
-  const [, host = "", digits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
-  const isV6 = isIPv6(host);
-  if (!isIPv4(host) && (!isV6 || host.includes("%"))) {
-    throw new InputError(`${quoted} is not a range of IP addresses; ${FORM}`);
-  }
-  const most = isV6 ? 128 : 32;
+  const [, host = "", digits] = /^([^/%]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const bytes = ipBytes(host);
+  if (bytes === undefined) throw new InputError(`${quoted} is not a range of IP addresses; ${FORM}`);
+  const most = 8 * bytes.length;
   const prefixBits = digits === undefined ? most : Number(digits);
   if (prefixBits > most || (digits !== undefined && String(prefixBits) !== digits)) {
-    throw new InputError(`${quoted}: ${quote(digits)} is no number of bits; write 0 to ${most}`);
+    throw new InputError(`${quoted}: "${digits}" is no number of bits; write 0 to ${most}`);
   }
-  const bytes = bytesOf(host);
-  if (isV6 && bytes.length === 4) {
+  if (bytes.length === 16 && isMapped(bytes)) {
     // Such a prefix is counted from the beginning of the IPv6 address, or meant for IPv4.
     const meant = prefixBits >= 96 ? prefixBits - 96 : Math.min(prefixBits, 32);
-    const range = formatIPRange({ network: textOf(firstOf(bytes, meant)), prefixBits: meant });
+    const range = formatIPRange(rangeOf(bytes.slice(12), meant));
     throw new InputError(`${quoted} is IPv4 written as IPv6; write ${range}`);
   }
-  const first = firstOf(bytes, prefixBits);
-  const range = { network: textOf(first), prefixBits };
-  if (first.every((byte, i) => byte === bytes[i])) return range;
+  const range = rangeOf(bytes, prefixBits);
+  if (range.network === ipText(bytes)) return range;
   throw new InputError(
-    `${quoted} does not begin at its first address; write ${formatIPRange(range)}` +
-      `, or ${textOf(bytes)} for one address`,
+    `${quoted} does not begin at its first address; write ${formatIPRange(range)}, ` +
+      `or ${ipText(bytes)} for one address`,
   );
 }
 
@@ -59,43 +53,23 @@ export function formatIPRange({ network, prefixBits }: IPRange): string {
  * address is in none.
  */
 export function ipMatcher(ranges: readonly IPRange[]): (ip: string) => boolean {
-  const known = ranges.map(({ network, prefixBits }) => ({ network: bytesOf(network), prefixBits }));
+  const known = ranges.map(({ network, prefixBits }) => ({ network: ipBytes(network) ?? [], prefixBits }));
   return (ip) => {
-    const bare = withoutZone(ip);
-    if (!isIPv4(bare) && !isIPv6(bare)) return false;
-    const bytes = bytesOf(bare);
+    const bytes = ipBytes(ip);
+    if (bytes === undefined) return false;
+    const own = bytes.length === 16 && isMapped(bytes) ? bytes.slice(12) : bytes;
     return known.some(({ network, prefixBits }) => {
-      if (network.length !== bytes.length) return false;
-      return firstOf(bytes, prefixBits).every((byte, i) => byte === network[i]);
+      return network.length === own.length &&
+        firstOf(own, prefixBits).every((byte, i) => byte === network[i]);
     });
   };
 }
 
-/** 4 bytes for IPv4, mapped into IPv6 or not; 16 for other IPv6. */
-function bytesOf(ip: string): readonly number[] {
-  const host = canonicalHost(ip);
-  if (isIPv4(host)) return host.split(".").map(Number);
-  const [head = [], tail = []] = host.split("::").map((part) => part === "" ? [] : part.split(":"));
-  const zeros = Array.from({ length: 8 - head.length - tail.length }, () => "0");
-  return [...head, ...zeros, ...tail].flatMap((group) => {
-    const number = parseInt(group, 16);
-    return [number >> 8, number & 255];
-  });
-}
-
-function textOf(bytes: readonly number[]): string {
-  if (bytes.length === 4) return bytes.join(".");
-  const groups = Array.from({ length: 8 }, (_, i) => {
-    return (((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0)).toString(16);
-  });
-  return canonicalHost(groups.join(":"));
+function rangeOf(bytes: readonly number[], prefixBits: number): IPRange {
+  return { network: ipText(firstOf(bytes, prefixBits)), prefixBits };
 }
 
 /** The same address with nothing but zeros behind its leading bits. */
 function firstOf(bytes: readonly number[], prefixBits: number): number[] {
   return bytes.map((byte, i) => byte & (0xff00 >> Math.max(0, Math.min(8, prefixBits - 8 * i))) & 0xff);
-}
-
-function quote(text: string | undefined): string {
-  return JSON.stringify(text ?? "");
 }

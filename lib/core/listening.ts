@@ -1,6 +1,6 @@
 /** What every listener has to know about addresses: whether a path is taken, and why one cannot be listened on. */
 
-import type { Address } from "./address.ts";
+import { type Address, formatAddress } from "./address.ts";
 import { errnoOf, reasonOf } from "./errors.ts";
 import { isMissingInterface, zoneOf } from "./zone.ts";
 
@@ -61,6 +61,9 @@ export function whyNotListening(
   }
   if (code === "ENOENT") return "there is no such folder";
   if (code === "EINVAL") return "the path is too long for a socket";
-  if (error instanceof Deno.errors.NotCapable) return "sockbal was started without permission to do so";
+  if (error instanceof Deno.errors.NotCapable) {
+    const needed = isTcp ? `--allow-net=${formatAddress(address)}` : "--allow-read and --allow-write";
+    return `sockbal was started without permission to do so (${needed})`;
+  }
   return reasonOf(error).toLowerCase();
 }

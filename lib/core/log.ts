@@ -13,6 +13,7 @@
 import { configureSync, getLogger, type LogRecord } from "@logtape/logtape";
 import { formatDuration } from "./duration.ts";
 import { LineWriter, type LineWriterOptions } from "./line_writer.ts";
+import { quote } from "./quote.ts";
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = typeof LOG_LEVELS[number];
@@ -184,9 +185,4 @@ function formatValue(value: unknown): string {
   const list = Array.isArray(value) ? value.join(", ") : value;
   const text = typeof list === "string" ? list : quote(list);
   return /^[\w.:/@*%+,\[\]-]+$/.test(text) ? text : quote(text);
-}
-
-/** JSON in which no control character is left: DEL and the 8-bit ones, which JSON allows, could steer a terminal. */
-function quote(value: unknown): string {
-  return JSON.stringify(value).replace(/[\x7f-\x9f]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
 }

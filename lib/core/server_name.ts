@@ -1,5 +1,5 @@
 /**
- * Names of servers as TLS clients send them (SNI, RFC 6066, 3), and patterns for them: a name, or `*.` and a name. Pure.
+ * The names by which clients ask for a server in TLS (SNI: RFC 6066, 3), and the patterns that match them: a name, or `*.` and a name.
  *
  * `*` stands for exactly one label, as in certificates (RFC 6125, 6.4.3): `*.example.com` matches `www.example.com`, but neither
  * `example.com` nor `a.b.example.com`.
@@ -7,58 +7,27 @@
 
 import { isIP } from "node:net";
 
-/** A label of a host name (RFC 1123), with the underscore that container networks use. */
-const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/i;
+/** As long is a name at most, without a dot at its end (RFC 1035, 2.3.4). */
+const MAX_NAME_CHARACTERS = 253;
 
-/** Without the final dot. */
-const MAX_CHARS = 253;
+/** Letters, digits, hyphens and, as in container networks, underscores. */
+const NAME = /^[a-z\d_-]{1,63}(?:\.[a-z\d_-]{1,63})*$/i;
 
-export interface ServerNameForm {
-  /** Whether `*` may stand for the first label. */
-  readonly wildcard: boolean;
+/** The name in small letters and without a dot at its end; undefined when the text is no name of a host. */
+export function canonicalServerName(text: string): string | undefined {
+  const name = text.replace(/\.$/, "");
+  return name.length <= MAX_NAME_CHARACTERS && NAME.test(name) ? name.toLowerCase() : undefined;
 }
 
-/**
- * Why a text is no server name, as the end of a sentence that begins with the text and says what to write; undefined when it is
- * one, in whatever case and with or without a final dot.
- */
-export function whyNoServerName(text: string, { wildcard }: ServerNameForm): string | undefined {
-  const example = wildcard ? "write it as www.example.com or *.example.com" : "write it as www.example.com";
-  if (isIP(text.replace(/^\[(.*)\]$/, "$1").replace(/%.*$/, "")) !== 0) {
-    return "is an IP address, which no client sends as a name; write a name";
-  }
-  const [, host] = /^(?:[a-z][a-z\d+.-]*:\/\/)?([^:/]+)(?::\d+)?(?:\/.*)?$/i.exec(text) ?? [];
-  if (host !== undefined && host !== text && isName(host)) {
-    return `is more than a server name; write ${canonicalServerName(host)}`;
-  }
-  if (text.startsWith(".") && isName(text.slice(1)) && wildcard) {
-    return `is not a server name; write *${canonicalServerName(text)}`;
-  }
-  const name = text.startsWith("*.") ? text.slice(2) : text;
-  if (name.includes("*")) {
-    return wildcard
-      ? "has a * that does not stand for the whole first label; write it as *.example.com"
-      : `is not one server name; ${example}`;
-  }
-  if (name !== text && !wildcard) return `is not one server name; ${example}`;
-  if (/[^\0-\x7f]/.test(name)) return describeForeign(text, name, example);
-  return isName(name) && withoutDot(text).length <= MAX_CHARS
-    ? undefined
-    : `is not a server name; ${example}`;
+/** The pattern in small letters and without a dot at its end, so that equal patterns are equal texts. */
+export function canonicalPattern(pattern: string): string {
+  return pattern.toLowerCase().replace(/\.$/, "");
 }
 
-/** The one form of a name or a pattern: small letters, no final dot. Any text has one, also one that is no name. */
-export function canonicalServerName(text: string): string {
-  return withoutDot(text).toLowerCase();
-}
-
-/** What clients are known to send: labels may also begin or end with a hyphen, or be numbers. */
-const SENT_NAME = /^[a-z\d_-]{1,63}(?:\.[a-z\d_-]{1,63})*$/i;
-
-/** The name that a client has sent, in its one form; undefined when it is none. */
-export function sentServerName(text: string): string | undefined {
-  const name = withoutDot(text);
-  return name.length <= MAX_CHARS && SENT_NAME.test(name) ? name.toLowerCase() : undefined;
+/** Whether a pattern, in any letters, matches a name as {@linkcode canonicalServerName} gives it. */
+export function matchesServerName(pattern: string, serverName: string): boolean {
+  const canonical = canonicalPattern(pattern);
+  return canonical === serverName || canonical === wildcardOf(serverName);
 }
 
 /** The one pattern with `*` that matches this name: `*.example.com` for `www.example.com`. */
@@ -67,19 +36,26 @@ export function wildcardOf(serverName: string): string | undefined {
   return dot === -1 ? undefined : `*${serverName.slice(dot)}`;
 }
 
-function withoutDot(text: string): string {
-  return text.endsWith(".") ? text.slice(0, -1) : text;
-}
-
-function isName(text: string): boolean {
-  const labels = withoutDot(text).split(".");
-  // A name whose last label is a number would be read by some programs as an odd IPv4 address.
-  return labels.every((label) => LABEL.test(label)) && !/^(\d+|0x[0-9a-f]*)$/i.test(labels.at(-1) ?? "");
-}
-
-/** Clients send such names in the form of RFC 5890. */
-function describeForeign(text: string, name: string, example: string): string {
-  const ascii = URL.parse(`http://${name}/`)?.hostname ?? "";
-  if (!isName(ascii)) return `is not a server name; ${example}`;
-  return `has letters that no client sends as they are; write ${text === name ? "" : "*."}${ascii}`;
+/** Why a text is no pattern, in a sentence that says what to write; undefined when it is one. */
+export function whyNoServerNamePattern(text: string): string | undefined {
+  const quoted = JSON.stringify(text);
+  const name = text.replace(/^\*\./, "");
+  const canonical = canonicalServerName(name);
+  if (isIP(text.replace(/^\[(.*)\]$/, "$1")) !== 0) {
+    return `${quoted} is an IP address, and clients that dial an address send no server name; write a name, or leave it out`;
+  }
+  if (canonical !== undefined) return undefined;
+  if (text === "*") return `"*" matches every name already when there is none; leave it out`;
+  if (name.includes("*")) {
+    return `${quoted}: * stands for one whole label, and only for the first; write *.example.com`;
+  }
+  if (/[/:\s]/.test(text)) {
+    return `${quoted} is more than a server name; write it without scheme, port, path or spaces, as www.example.com`;
+  }
+  // The one way to write it that clients send (RFC 5890).
+  const ascii = canonicalServerName(URL.parse(`http://${name}`)?.hostname ?? "");
+  if (/[^\0-\x7f]/.test(name) && ascii !== undefined) {
+    return `${quoted} is not what clients send; write ${text.startsWith("*.") ? "*." : ""}${ascii}`;
+  }
+  return `${quoted} is not a server name; write www.example.com or *.example.com`;
 }

@@ -159,7 +159,7 @@ export class Plane implements Watched {
 
   /** Uses these keys for the connections to come. */
   renew(request: number, keys: AllTlsKeys): void {
-    this.#tls.renew(keys, (refused) => this.#report.warn("keys_refused", refused));
+    this.#tls.renew(keys, (refused) => this.#report.warn("keys_not_renewed", refused));
     this.#tell({ type: "adjusted", request });
   }
 

@@ -47,6 +47,11 @@ export const UNSERVED: ReadonlySet<EndReason> = new Set(
   ["dial_failed", "no_backend", "queue_full", "queue_timeout", "internal_error"] as const,
 );
 
+/** Ends of sessions whose client was turned away before it was routed, by its own fault or that of what is in front of it. */
+export const TURNED_AWAY: ReadonlySet<EndReason> = new Set(
+  ["proxy_refused", "proxy_invalid", "hello_invalid", "tls_failed", "no_route", "handshake_timeout"] as const,
+);
+
 /** Which sessions leave a record: all, none, or not those in which no byte moved and nothing went wrong. */
 export type RecordedSessions = boolean | "served";
 

@@ -8,7 +8,7 @@
 import type { CoarseClock } from "../core/coarse_clock.ts";
 import type { ClientSocket, DialEvents, Engine, Socket } from "../engine/contract.ts";
 import { describeDialFault, isDescriptorShortage, shortageOf } from "../engine/dial_fault.ts";
-import type { Backend } from "../pool/backend.ts";
+import { type Backend, hostOf } from "../pool/backend.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { QueueOutcome } from "../pool/queue.ts";
 import type { Phase } from "./phase.ts";
@@ -170,10 +170,10 @@ export class Search implements DialEvents {
     return this.#tools.engine.dial([address, ...otherAddresses], on, this.#pool.nextSource);
   }
 
-  #dialWithTls({ address, host }: Backend): () => void {
+  #dialWithTls(backend: Backend): () => void {
     const dial = new TlsDial({
       tls: this.#tools.tls.ofPool(this.#pool.name),
-      host: host ?? (address.transport === "tcp" ? address.host : undefined),
+      host: hostOf(backend),
       introduce: (socket) => this.#seeker.introduce(socket),
     }, this);
     const cancel = this.#dialFor(dial);

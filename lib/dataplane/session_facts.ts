@@ -47,11 +47,21 @@ function greetingFacts({ why }: Session, { via, hello, tls }: Greeting): Partial
   return {
     ...(via === undefined ? {} : { via: formatEndpoint(via) }),
     ...(hello?.serverName === undefined ? {} : { server_name: hello.serverName }),
-    ...(hello === undefined || hello.alpn.length === 0 ? {} : { alpn: hello.alpn }),
+    ...(hello === undefined || hello.alpn.length === 0 ? {} : { alpn: shortened(hello.alpn) }),
     ...(tls === undefined ? {} : { tls: tls.version }),
     ...(tls?.subject === undefined ? {} : { subject: tls.subject }),
     ...(why === undefined ? {} : { why }),
   };
+}
+
+/** A client can offer thousands of protocols, and a record is not to be as long as its ClientHello. */
+const MAX_ALPN_CHARS = 256;
+
+/** As many as fit; `…` in place of those that do not. */
+function shortened(protocols: readonly string[]): readonly string[] {
+  let chars = 0;
+  const tooMany = protocols.findIndex((protocol) => (chars += protocol.length) > MAX_ALPN_CHARS);
+  return tooMany === -1 ? protocols : [...protocols.slice(0, tooMany), "…"];
 }
 
 /** Microseconds are as much as the clock is good for. */

@@ -1,11 +1,15 @@
 import type { Recorder } from "../core/log.ts";
 import { type Backend, isElsewhere } from "../pool/backend.ts";
+import type { TlsClientOptions } from "../core/tls_options.ts";
+import { hostOf } from "../pool/backend.ts";
+import type { TlsClients } from "./tls_clients.ts";
+import type { IntroductionOptions } from "../pool/pool.ts";
 import type { BackendRow, PoolRow } from "../pool/row.ts";
 import { asNew, type Scoreboard } from "../pool/scoreboard.ts";
 import type { CheckResult, HealthCheck } from "./check.ts";
 import { runChecks } from "./check_loop.ts";
 import { eject, type EjectionLimits, isEjected, NEVER_EJECTED } from "./outlier.ts";
-import { prepareProbe } from "./probe.ts";
+import { type Opening, prepareProbe } from "./probe.ts";
 import { initialStanding, nextStanding } from "./rise_fall.ts";
 import { sleep } from "../core/sleep.ts";
 import { rampAt } from "./slow_start.ts";
@@ -31,6 +35,10 @@ export interface WatchedPool {
   readonly name: string;
   readonly backends: readonly Backend[];
   readonly rules: HealthRules;
+  /** How sessions introduce their clients to backends, which then expect a header of each connection. */
+  readonly introduction?: IntroductionOptions | undefined;
+  /** How sessions open TLS to backends. */
+  readonly tls?: TlsClientOptions | undefined;
 }
 
 export interface HealthDeps {
@@ -39,6 +47,7 @@ export interface HealthDeps {
   readonly pace: StartPace;
   /** Told of checks that could not be made for want of something of our own. */
   readonly shortages: ShortageNotes;
+  readonly tlsClients: TlsClients;
   /** Ends the sessions of a backend, known by its row, that has gone down. */
   readonly endSessions: (backend: BackendRow) => void;
   /** How many backends of a pool, known by its row, are ejected. */
@@ -92,7 +101,7 @@ export class BackendHealth {
   /** Goes on under the rules of a new configuration; checks that stay the same are not interrupted. */
   follow(pool: WatchedPool, backend: Backend): void {
     const before = this.#backend;
-    const isSameCheck = isSame(pool.rules.healthCheck, this.#pool.rules.healthCheck) &&
+    const isSameCheck = isSame(checkOf(pool), checkOf(this.#pool)) &&
       isSame(placeOf(backend), placeOf(before));
     this.#pool = pool;
     this.#backend = backend;
@@ -167,7 +176,7 @@ export class BackendHealth {
     const { healthCheck } = this.#pool.rules;
     if (healthCheck === undefined) return;
     const { shortages } = this.#deps;
-    const probe = prepareProbe(healthCheck, (shortage) => {
+    const probe = prepareProbe(healthCheck, this.#opening(), (shortage) => {
       this.checks.short++;
       shortages.note(this.#pool.name, this.#backend.name, shortage);
     });
@@ -186,6 +195,15 @@ export class BackendHealth {
         sleep,
       }, signal)
     );
+  }
+
+  /** What is checked on a port of its own is another service than the one that sessions go to, and is asked as it is. */
+  #opening(): Opening {
+    const { rules: { healthCheck }, introduction, tls, name } = this.#pool;
+    if (healthCheck?.port !== undefined) return {};
+    if (tls === undefined) return { introduction };
+    const { tlsClients } = this.#deps;
+    return { introduction, tls: { client: () => tlsClients.of(name, tls), host: hostOf(this.#backend) } };
   }
 
   #onResult({ ok, saw }: CheckResult, check: HealthCheck): void {
@@ -238,9 +256,15 @@ export class BackendHealth {
   }
 }
 
+/** How a backend is checked. */
+function checkOf({ rules: { healthCheck }, introduction, tls }: WatchedPool): unknown {
+  return healthCheck?.port === undefined ? [healthCheck, introduction, tls] : [healthCheck];
+}
+
 /** Where a backend is checked. */
-function placeOf({ address, otherAddresses, unresolved }: Backend): unknown {
-  return [address, otherAddresses, unresolved === undefined];
+function placeOf(backend: Backend): unknown {
+  const { address, otherAddresses, unresolved } = backend;
+  return [address, otherAddresses, unresolved === undefined, hostOf(backend)];
 }
 
 function isSame(one: unknown, other: unknown): boolean {

@@ -63,7 +63,7 @@ const EXCERPT_CHARS = 40;
 /** The beginning of an answer in quotes, with everything escaped that is not plain ASCII. */
 export function excerpt(answer: string): string {
   const shown = answer.length > EXCERPT_CHARS ? `${answer.slice(0, EXCERPT_CHARS)}…` : answer;
-  return JSON.stringify(shown).replace(/[^\x20-\x7e…]/g, (char) => {
+  return JSON.stringify(shown).replace(/[^\x20-\x7e\u2026]/g, (char) => {
     return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
   });
 }

@@ -8,6 +8,7 @@
 import { BackendHealth, type HealthDeps, type WatchedPool } from "./backend_health.ts";
 import type { BackendRow } from "../pool/row.ts";
 import { ShortageNotes } from "./shortage_notes.ts";
+import { type PoolKeys, TlsClients } from "./tls_clients.ts";
 import { StartPace } from "./start_pace.ts";
 
 export class HealthMonitor {
@@ -18,14 +19,20 @@ export class HealthMonitor {
     this.#deps = {
       ...options,
       pace: new StartPace(),
+      tlsClients: new TlsClients(),
       shortages: new ShortageNotes(options.log, performance.now.bind(performance)),
       ejectedIn: (pool) =>
         [...this.#backends.values()].filter((it) => it.pool === pool && it.isEjected).length,
     };
   }
 
-  /** Watches these pools from now on, and no others. A backend that stays, by its row, keeps its state and its history. */
-  watch(pools: readonly WatchedPool[]): void {
+  /**
+   * Watches these pools from now on, and no others. A backend that stays, by its row, keeps its state and its history.
+   *
+   * @param keys What checks open TLS with, by the names of pools.
+   */
+  watch(pools: readonly WatchedPool[], keys: PoolKeys): void {
+    this.#deps.tlsClients.renew(keys);
     const gone = new Set(this.#backends.keys());
     for (const pool of pools) {
       for (const backend of pool.backends) {
@@ -39,6 +46,11 @@ export class HealthMonitor {
       void this.#backends.get(row)?.stop();
       this.#backends.delete(row);
     }
+  }
+
+  /** Uses these keys for the checks to come. */
+  renew(keys: PoolKeys): void {
+    this.#deps.tlsClients.renew(keys);
   }
 
   /** A backend has reached its pool's limit of consecutive failures. */

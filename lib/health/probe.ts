@@ -1,15 +1,19 @@
 /** One check of one backend. */
 
 import { type Address, isIPv6Address } from "../core/address.ts";
-import type { StreamSocket } from "../engine/contract.ts";
+import { writeAll } from "../core/connection.ts";
 import { describeDialFault, isAddressMissing, shortageOf } from "../engine/dial_fault.ts";
 import { dial } from "../engine/runtime/dial.ts";
 import { hasIPv6 } from "../engine/runtime/ipv6.ts";
+import type { RuntimeSocket } from "../engine/runtime/socket.ts";
+import type { IntroductionOptions } from "../pool/pool.ts";
 import { type CheckResult, type HealthCheck, within } from "./check.ts";
 import { type Conversation, converse } from "./conversation.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 import { prepareExpect } from "./expect_probe.ts";
 import { prepareHttp } from "./http_probe.ts";
+import { endTls, openTls, type TlsOpening } from "./tls_opening.ts";
+import { writeOwnHeader } from "../wire/write_proxy_header.ts";
 
 /**
  * Checks a backend, by IP address or path of its socket.
@@ -28,6 +32,14 @@ export type Probe = (
   others?: readonly Address[],
 ) => Promise<void>;
 
+/** What comes before the check itself, as it does in sessions. */
+export interface Opening {
+  /** A header of the PROXY protocol, which names no client. */
+  readonly introduction?: IntroductionOptions | undefined;
+  /** Undefined: there is none. */
+  readonly tls?: TlsOpening | undefined;
+}
+
 /**
  * Prepares a check, once for all backends that are checked in the same way.
  *
@@ -35,19 +47,32 @@ export type Probe = (
  * @throws {InputError} when an `expect` check expects what cannot be compiled.
  * @throws {RangeError} when path or host of an `http` check cannot stand in a request.
  */
-export function prepareProbe(check: HealthCheck, onShortage: (what: string) => void = () => {}): Probe {
+export function prepareProbe(
+  check: HealthCheck,
+  { introduction, tls }: Opening = {},
+  onShortage: (what: string) => void = () => {},
+): Probe {
   const conversationWith = prepareConversation(check);
+  const preface = introduction === undefined
+    ? new Uint8Array()
+    : writeOwnHeader(introduction.version, introduction.checksum);
   return async (backend, stop, report, others = []) => {
     using deadline = startDeadline(check.timeoutMs, stop);
     const address = addressToCheck(backend, check.port);
     const addresses = [address, ...others.map((it) => addressToCheck(it, check.port))] as const;
-    const conn = await connect(addresses, deadline, onResult, onShortage);
+    const conn = await connect(addresses, preface, deadline, onResult, onShortage);
     if (conn === undefined) return;
+    const opened = tls === undefined ? undefined : await openTls(conn, tls, deadline);
+    if (typeof opened === "string") {
+      conn.close();
+      return onResult({ ok: false, saw: opened });
+    }
     const conversation = conversationWith(address);
     if (conversation !== undefined) return await converse(conn, conversation, deadline, onResult);
     // The connection is the answer.
-    conn.close();
-    onResult({ ok: true, saw: "connected" });
+    if (opened === undefined) conn.close();
+    onResult({ ok: true, saw: opened === undefined ? "connected" : `connected, ${opened.version}` });
+    if (opened !== undefined) await endTls(conn, deadline);
 
     function onResult(result: CheckResult): void {
       const isOurs = !result.ok && !deadline.isTimeUp && deadline.hasStoodStill;
@@ -77,12 +102,16 @@ function addressToCheck(backend: Address, port: number | undefined): Address {
 /** Undefined when there is no connection; why has been told. */
 async function connect(
   addresses: readonly [Address, ...Address[]],
+  preface: Uint8Array,
   deadline: Deadline,
   report: (result: CheckResult) => void,
   onShortage: (what: string) => void,
-): Promise<StreamSocket | undefined> {
+): Promise<RuntimeSocket | undefined> {
   try {
-    return await dial(addresses, deadline.signal);
+    const conn = await dial(addresses, deadline.signal);
+    // It fits what the system holds for a new connection. One that is gone by now is noticed by what follows.
+    await writeAll(conn, preface).catch(() => {});
+    return conn;
   } catch (error) {
     const [address] = addresses;
     const isWithoutIPv6 = isAddressMissing(error) && isIPv6Address(address) &&

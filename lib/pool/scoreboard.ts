@@ -125,7 +125,7 @@ export class Scoreboard {
     return this.#woken(this.#cells, row * ROW_CELLS + COUNT, limit, timeoutMs);
   }
 
-  /** Takes the next turn of a pool: 0, 1, 2, … over all workers, wrapping around at 2^32. */
+  /** Takes the next turn of a pool: 0, 1, 2 and so on over all workers, wrapping around at 2^32. */
   takeTurn(pool: PoolRow): number {
     return Atomics.add(this.#cells, pool * ROW_CELLS + TURN, 1) >>> 0;
   }
@@ -135,7 +135,7 @@ export class Scoreboard {
     return Atomics.load(this.#cells, pool * ROW_CELLS + VERSION);
   }
 
-  /** The next place in the order of the queue of a pool: 1, 2, 3, …, wrapping around as 32-bit numbers do, never 0. */
+  /** The next place in the order of the queue of a pool: 1, 2, 3 and so on, wrapping around as 32-bit numbers do, never 0. */
   takeTicket(pool: PoolRow): number {
     const ticket = (Atomics.add(this.#cells, pool * ROW_CELLS + TICKET, 1) + 1) | 0;
     return ticket === 0 ? this.takeTicket(pool) : ticket;

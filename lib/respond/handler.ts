@@ -4,7 +4,7 @@ import type { Connection } from "../core/connection.ts";
 
 /** What a handler may know besides its connection. */
 export interface HandlerContext {
-  /** How the server calls itself. */
+  /** How the server calls itself, and whom it serves where a PROXY header has named the true client. */
   readonly name: string;
   /** The time of day. */
   readonly now: () => Date;

@@ -16,7 +16,10 @@ export class ServedConnection implements Connection, Watched {
   /** Whether bytes have moved since the last tick, which takes note of it. */
   #hasMoved = false;
   #lastActiveMs: number;
-  #lingerDeadlineMs = Infinity;
+  /** By then it is over, or greeted. */
+  #deadlineMs = Infinity;
+  /** Set while it is greeted. */
+  #rejectGreeting: ((error: Error) => void) | undefined;
   #closed = false;
 
   /** @param idleTimeoutMs 0 is none. */
@@ -49,9 +52,25 @@ export class ServedConnection implements Connection, Watched {
     return this.#socket.closeWrite();
   }
 
+  /**
+   * Lets the peer have so long for what it has to send before a handler is asked; until that is there, it may be idle.
+   *
+   * @return Rejects when the connection is closed meanwhile.
+   */
+  beginGreeting(timeoutMs: number): Promise<never> {
+    this.#deadlineMs = this.#clock.exactMs() + timeoutMs;
+    return new Promise((_, reject) => this.#rejectGreeting = reject);
+  }
+
+  endGreeting(): void {
+    this.#rejectGreeting = undefined;
+    this.#deadlineMs = Infinity;
+    this.#lastActiveMs = this.#clock.exactMs();
+  }
+
   /** From now on the peer has only a moment. */
   beginLinger(): void {
-    this.#lingerDeadlineMs = this.#clock.exactMs() + LINGER_MS;
+    this.#deadlineMs = this.#clock.exactMs() + LINGER_MS;
   }
 
   onTick(nowMs: number): void {
@@ -59,7 +78,8 @@ export class ServedConnection implements Connection, Watched {
       this.#hasMoved = false;
       this.#lastActiveMs = nowMs;
     }
-    if (nowMs - this.#lastActiveMs >= this.#idleTimeoutMs || nowMs >= this.#lingerDeadlineMs) this.close();
+    const isIdle = this.#rejectGreeting === undefined && nowMs - this.#lastActiveMs >= this.#idleTimeoutMs;
+    if (isIdle || nowMs >= this.#deadlineMs) this.close();
   }
 
   /** Ends every read and write. May be called again. */
@@ -68,5 +88,8 @@ export class ServedConnection implements Connection, Watched {
     this.#closed = true;
     this.#clock.unwatch(this);
     this.#socket.close();
+    this.#rejectGreeting?.(
+      new Error("The connection was closed before the client was done with its greeting"),
+    );
   }
 }

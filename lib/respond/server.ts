@@ -6,11 +6,14 @@ import { chunks } from "../core/connection.ts";
 import { reasonOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { resolveAddress } from "../core/resolve.ts";
-import type { Limiter, StreamSocket } from "../engine/contract.ts";
+import { formatEndpoint } from "../core/endpoint.ts";
+import type { Limiter, TlsKeys } from "../engine/contract.ts";
 import { RuntimeEngine } from "../engine/runtime/engine.ts";
 import { removeSocketFile } from "../core/listening.ts";
 import { settleAddresses } from "../engine/runtime/settle.ts";
-import type { Handler } from "./handler.ts";
+import type { RuntimeClient } from "../engine/runtime/socket.ts";
+import { greet, GREETING_TIMEOUT_MS } from "./greeting.ts";
+import type { Handler, HandlerContext } from "./handler.ts";
 import { ServedConnection } from "./served_connection.ts";
 
 export interface ServerOptions {
@@ -22,6 +25,12 @@ export interface ServerOptions {
   readonly maxConnections: number;
   /** 0 is none. */
   readonly idleTimeoutMs: number;
+  /** Whether every connection has to begin with a header of the PROXY protocol; then handlers name the true client, too. */
+  readonly proxyProtocol?: boolean;
+  /** What it opens TLS with, where it does. */
+  readonly tls?: TlsKeys | undefined;
+  /** So long a client may take for what comes before that; by default a few seconds. */
+  readonly greetingTimeoutMs?: number;
   readonly log: Omit<Log, "session">;
 }
 
@@ -36,6 +45,9 @@ export interface RunningServer {
 /** Waiting connections that the kernel keeps; as many as balancers have by default. */
 const BACKLOG = 4096;
 
+/** Handlers speak to no particular protocol, so none is agreed upon. */
+const TLS_OPTIONS = { alpn: [], minVersion: "1.2" } as const;
+
 /**
  * Starts a server.
  *
@@ -49,18 +61,34 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const clock = new CoarseClock();
   const open = new Set<ServedConnection>();
   const engine = new RuntimeEngine(open);
+  const tls = options.tls === undefined ? undefined : engine.tlsServer(TLS_OPTIONS, options.tls);
+  const { proxyProtocol = false } = options;
+  const greeting = proxyProtocol || tls !== undefined ? { proxyProtocol, tls } : undefined;
   const listener = await engine.listen(places, BACKLOG);
   const stop = new AbortController();
 
-  const serve = async (socket: StreamSocket, leave: () => void): Promise<void> => {
+  const contextFor = async (socket: RuntimeClient, connection: ServedConnection): Promise<HandlerContext> => {
+    if (greeting === undefined) return context;
+    const closed = connection.beginGreeting(options.greetingTimeoutMs ?? GREETING_TIMEOUT_MS);
+    const client = await Promise.race([greet(socket, greeting), closed]);
+    connection.endGreeting();
+    return client === undefined
+      ? context
+      : { ...context, name: `${context.name} (client ${formatEndpoint(client)})` };
+  };
+
+  const serve = async (socket: RuntimeClient, leave: () => void): Promise<void> => {
     const connection = new ServedConnection(socket, clock, engine.turnBudget, options.idleTimeoutMs);
     open.add(connection);
     try {
       if (stop.signal.aborted) return;
-      await options.handler(connection, context);
+      await options.handler(connection, await contextFor(socket, connection));
       await finish(connection);
     } catch (error) {
-      options.log.debug("connection_failed", { reason: reasonOf(error) });
+      options.log.debug("connection_failed", {
+        client: formatEndpoint(socket.peer),
+        reason: reasonOf(error),
+      });
     } finally {
       connection.close();
       open.delete(connection);

@@ -5,10 +5,12 @@ import { engineAsked, type EngineOf, needsEpoll } from "../config/engine_checks.
 import { type Config, configJsonSchema } from "../config/schema.ts";
 import { Balancer } from "../control/balancer.ts";
 import { engineFor, enginePermissions, whyNoEngine } from "../control/engine_host.ts";
+import { logNotes } from "../control/config_notes.ts";
 import { BalancerOperations } from "../control/operations.ts";
 import { type Overrides, withOverrides } from "../control/in_force.ts";
 import { permissionFlags, programPermissions } from "../control/permissions.ts";
 import { Reloader } from "../control/reload.ts";
+import { sourceNotes } from "../control/source_notes.ts";
 import { touchedBy } from "../control/touched.ts";
 import { watchFile } from "../control/watch_file.ts";
 import { whyTooLarge } from "../control/size.ts";
@@ -44,7 +46,7 @@ export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal):
     throw flags.engine === undefined ? faultAt(["engine"], noEngine, chosen) : new InputError(noEngine);
   }
   if (flags.check) {
-    const notes = config.notes.map((note) => `${note}\n`).join("");
+    const notes = notesOn(chosen).map((note) => `${note}\n`).join("");
     return await terminal.print(`${notes}${chosen.name}: ok (${summary(config)})\n`);
   }
   if (flags.printPermissions) {
@@ -65,23 +67,29 @@ export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal):
   }
 }
 
+/** What the file may say, but probably does not mean. */
+function notesOn({ config, describe }: ChosenConfig): string[] {
+  return [...config.notes, ...(describe === undefined ? [] : sourceNotes({ config, describe }))];
+}
+
 /** What the command line says, whatever the file says. */
 function overridesOf({ workers, engine, logLevel, logFormat }: BalancerFlags): Overrides {
   return { workers, engine, logLevel, logFormat };
 }
 
 async function run(
-  { config: read, name, file }: ChosenConfig,
+  chosen: ChosenConfig,
   flags: BalancerFlags,
   terminal: Terminal,
 ): Promise<void> {
+  const { config: read, name, file } = chosen;
   const overrides = overridesOf(flags);
   const config = withOverrides(read, overrides);
   const sessions = await openSessionLog(config.log.file);
   const running = startStderrLog(config.log.level, config.log.format, sessions);
   try {
     log.info("starting", { config: name });
-    for (const note of config.notes) log.warn("config_note", { note });
+    logNotes(notesOn(chosen), log);
     const balancer = new Balancer({ config, log });
     if (balancer.engine.name === "runtime") await giveUpForeignFunctions();
     running.reportTo(balancer.journal);

@@ -1,19 +1,47 @@
 /** The client role: one conversation, from flags. */
 
 import type { ClientFlags } from "../cli/flags.ts";
+import { log } from "../core/log.ts";
 import { converse } from "../talk/conversation.ts";
-import type { Terminal } from "./terminal.ts";
+import type { TlsTalk } from "../talk/open_tls.ts";
+import { startStderrLog, type Terminal } from "./terminal.ts";
+import { readTlsFiles } from "./tls_files.ts";
 import { giveUpForeignFunctions, giveUpWriting } from "./given_up.ts";
 
 /** Talks from stdin, or the messages of the flags, to stdout. */
 export async function runClientRole(flags: ClientFlags, terminal: Terminal): Promise<void> {
   await giveUpForeignFunctions();
   await giveUpWriting({ dials: [flags.connect] });
+  const running = startStderrLog(flags.logLevel, flags.logFormat);
+  try {
+    await talk(flags, terminal);
+  } finally {
+    await running.close();
+  }
+}
+
+async function talk(flags: ClientFlags, terminal: Terminal): Promise<void> {
+  const { connect, messages, timeoutMs, proxyProtocol } = flags;
   await converse({
-    ...flags,
+    connect,
+    messages,
+    timeoutMs,
+    proxyProtocol,
+    tls: flags.tls ? await tlsOf(flags) : undefined,
     input: Deno.stdin,
-    isInputEndless: flags.messages.length === 0 && Deno.stdin.isTerminal(),
+    isInputEndless: messages.length === 0 && Deno.stdin.isTerminal(),
     output: Deno.stdout,
     stop: terminal.stop,
   });
+}
+
+async function tlsOf({ serverName, alpn, insecure, ...files }: ClientFlags): Promise<TlsTalk> {
+  const { keys } = await readTlsFiles("--", files);
+  return {
+    serverName,
+    alpn,
+    verify: !insecure,
+    keys,
+    onOpen: ({ serverName, ...facts }) => log.debug("tls_opened", { server_name: serverName, ...facts }),
+  };
 }

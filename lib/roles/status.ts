@@ -108,6 +108,10 @@ async function ask(address: Address, request: string): Promise<string> {
   try {
     conn = await dialByName(address.transport === "unix" ? address : dialled(address), signal);
   } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) {
+      const needed = address.transport === "unix" ? "--allow-read and --allow-write" : `--allow-net=${where}`;
+      throw new RunError(`${where}: sockbal was started without permission to ask there (${needed})`);
+    }
     throw new RunError(`${where}: no balancer answers there; is its admin side on?`, { cause: error });
   }
   const close = (): void => conn.close();

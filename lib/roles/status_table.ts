@@ -1,6 +1,14 @@
 /** The state of a balancer as text: pure. */
 
-import type { BackendStatus, ListenerStatus, PoolStatus, Status } from "../admin/operations.ts";
+import type {
+  BackendStatus,
+  CertificateStatus,
+  ListenerStatus,
+  PoolStatus,
+  Status,
+} from "../admin/operations.ts";
+import { certificateTitle } from "../core/certificate_title.ts";
+import { quote } from "../core/quote.ts";
 import { type Column, cutMiddle, type Row, tableLines } from "./text_table.ts";
 
 /** As narrow as terminals are. */
@@ -51,13 +59,17 @@ export function whyNotReady({ state, ready, workers, pools }: Status): string | 
 export function statusTable(status: Status, columns = LEAST_WIDTH): string {
   const width = Math.max(columns, LEAST_WIDTH);
   const { version, engine, uptime_s, generation, config, listeners, pools, now } = status;
+  const { confined, not_confined_by } = status;
   const why = whyNotReady(status);
   const head = [
-    // An older balancer does not say which engine it has.
+    // An older balancer does not say which engine it has, nor what confines it.
     `sockbal ${version}, ${engine === undefined ? "" : `engine ${engine}, `}up for ${
       span(uptime_s)
     }, generation ${generation}, ${why === undefined ? "ready" : "NOT READY"}`,
     ...(why === undefined ? [] : [cutMiddle(`NOT READY: ${why}`, width)]),
+    ...(confined === null || confined === undefined
+      ? []
+      : [cutMiddle(confinement(confined, not_confined_by), width)]),
     cutMiddle(config, width),
   ];
   const sorted = pools.map((pool) => ({ pool, backends: byUrgency(pool.backends) }));
@@ -70,13 +82,20 @@ export function statusTable(status: Status, columns = LEAST_WIDTH): string {
   const poolLines = sorted.flatMap(({ pool, backends }) => [
     "",
     cutMiddle(poolHeading(pool), width),
+    ...certificateLines(pool.certificates, now, width),
     titles,
     ...backends.flatMap((backend) => [lines[at++] ?? "", ...reasonLines(backend, now, width)]),
   ]);
-  return [...head, "", ...tableLines(LISTENER_COLUMNS, listeners.map(listenerRow), width), ...poolLines, ""]
-    .join(
-      "\n",
-    );
+  const [listenerTitles = "", ...rows] = tableLines(LISTENER_COLUMNS, listeners.map(listenerRow), width);
+  const listenerLines = listeners.flatMap(({ certificates }, i) => [
+    rows[i] ?? "",
+    ...certificateLines(certificates, now, width),
+  ]);
+  return [...head, "", listenerTitles, ...listenerLines, ...poolLines, ""].join("\n");
+}
+
+function confinement(confined: string, missing: string | null): string {
+  return `workers confined by ${confined}${missing === null ? "" : `, not by ${missing}`}`;
 }
 
 function byUrgency(backends: readonly BackendStatus[]): BackendStatus[] {
@@ -103,7 +122,8 @@ function listenerRow(it: ListenerStatus): Row {
   return [
     it.name + (it.leaving ? " (leaving)" : ""),
     it.address,
-    it.pool,
+    // An older balancer has one pool for each.
+    it.pools?.join(", ") ?? "",
     limited(it.active, it.max_connections),
     count(it.sessions_total),
     count(it.refused_total),
@@ -138,6 +158,23 @@ function reasonLines(backend: BackendStatus, now: string, width: number): string
     lines.push(`  weight ${weight} was set by the operator; the configuration says ${configured_weight}`);
   }
   return lines.map((line) => line.length <= width ? line : `${line.slice(0, width - 1)}…`);
+}
+
+/** Those that expire soon, or else the first that will. An older balancer says nothing of certificates. */
+function certificateLines(
+  certificates: readonly CertificateStatus[] = [],
+  now: string,
+  width: number,
+): string[] {
+  const sorted = certificates.toSorted((a, b) => Date.parse(a.not_after) - Date.parse(b.not_after));
+  const urgent = sorted.filter(({ state }) => state !== "valid");
+  return (urgent.length > 0 ? urgent : sorted.slice(0, 1)).map((it) => {
+    const seconds = Math.floor((Date.parse(it.not_after) - Date.parse(now)) / 1_000);
+    const when = seconds < 0 ? `EXPIRED ${span(-seconds)} ago` : `expires in ${span(seconds)}`;
+    const day = it.not_after.slice(0, "2000-01-01".length);
+    const line = `  certificate ${when}, on ${day}: ${quote(certificateTitle(it))}`;
+    return cutMiddle(line, width);
+  });
 }
 
 function limited(active: number, limit: number): string {

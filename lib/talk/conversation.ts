@@ -4,13 +4,21 @@ import { type Address, formatAddress } from "../core/address.ts";
 import { CHUNK_BYTES, chunks, type Connection, writeAll } from "../core/connection.ts";
 import { reasonOf, RunError } from "../core/errors.ts";
 import { formatDuration } from "../core/duration.ts";
+import type { StreamSocket } from "../engine/contract.ts";
 import { dialByName } from "../engine/runtime/dial.ts";
+import type { RuntimeSocket } from "../engine/runtime/socket.ts";
 import { OutputClosed, writeOut } from "../core/output.ts";
+import { writeProxyV1, writeProxyV2 } from "../wire/write_proxy_header.ts";
 import { describeFault } from "./fault.ts";
+import { openTls, type TlsTalk } from "./open_tls.ts";
 import { SilenceWatch } from "./silence_watch.ts";
 
 export interface ConversationOptions {
   readonly connect: Address;
+  /** Says first who speaks, by a header of the PROXY protocol in this version. */
+  readonly proxyProtocol?: "v1" | "v2" | undefined;
+  /** Then, and before all that is sent and read, opens TLS. */
+  readonly tls?: TlsTalk | undefined;
   /** Sent with a newline each; when there is none, `input` is sent. */
   readonly messages: readonly string[];
   /** How long to wait to be connected, and for any byte in either direction; 0 is forever. */
@@ -31,12 +39,15 @@ export interface ConversationOptions {
 export async function converse(options: ConversationOptions): Promise<void> {
   const peer = formatAddress(options.connect);
   const silence = new SilenceWatch(options.timeoutMs, options.stop);
+  let isTlsOpen = false;
   try {
     const conn = await dialByName(options.connect, silence.signal);
     const close = (): void => conn.close();
     silence.signal.addEventListener("abort", close, { once: true });
     if (silence.signal.aborted) close();
     try {
+      await greet(conn, options, silence.signal);
+      isTlsOpen = options.tls !== undefined;
       await exchange(silence.watching(conn), options);
     } finally {
       silence.signal.removeEventListener("abort", close);
@@ -48,10 +59,30 @@ export async function converse(options: ConversationOptions): Promise<void> {
     if (silence.signal.aborted) {
       throw new RunError(`${peer}: nothing came for ${formatDuration(options.timeoutMs)}`);
     }
-    throw new RunError(`${peer}: ${describeFault(options.connect, error)}`, { cause: error });
+    throw new RunError(`${peer}: ${describeFault(options.connect, error, isTlsOpen)}`, { cause: error });
   } finally {
     silence.end();
   }
+}
+
+/** What comes before the conversation. */
+async function greet(
+  conn: RuntimeSocket,
+  { connect, proxyProtocol, tls }: ConversationOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  if (proxyProtocol !== undefined) await writeAll(conn, introduction(conn, proxyProtocol));
+  const host = connect.transport === "tcp" ? connect.host : undefined;
+  if (tls !== undefined) await openTls(conn, tls, host, signal);
+}
+
+/** Names this end and the peer. */
+function introduction(
+  { local, peer }: Pick<StreamSocket, "local" | "peer">,
+  version: "v1" | "v2",
+): Uint8Array {
+  if (version === "v1") return writeProxyV1(local, peer);
+  return writeProxyV2({ command: "proxy", source: local, destination: peer });
 }
 
 /** Sends and receives at the same time: either alone could wait for a peer that waits for the other. */

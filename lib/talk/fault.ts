@@ -2,6 +2,8 @@
 
 import type { Address } from "../core/address.ts";
 import { errnoOf, reasonOf } from "../core/errors.ts";
+import { describeTlsFault, TlsFault } from "../engine/runtime/tls_fault.ts";
+import { TlsRefusal } from "./open_tls.ts";
 import { isMissingInterface, zoneOf } from "../core/zone.ts";
 
 /** By the name of the error number (errno(3)). */
@@ -12,8 +14,27 @@ const FAULTS: Readonly<Record<string, string>> = {
   ENOTCONN: "the peer closed the connection before it had taken everything",
 };
 
-/** Why a peer could not be dialled, or was lost. */
-export function describeFault(peer: Address, error: unknown): string {
+/** What to do about reasons why TLS was not opened, or has failed. */
+const TLS_ADVICE: readonly (readonly [RegExp, string])[] = [
+  [/^its certificate (expired|is not valid)/, "--insecure takes it nevertheless"],
+  [
+    /^its certificate is not for/,
+    "write the name that it has with --server-name, or take any with --insecure",
+  ],
+  [/^its certificate is from none/, "say whom to trust with --ca FILE, or take any with --insecure"],
+  [/certificate that it was shown/, "show another one with --cert and --key"],
+  [/wants to be shown/, "show one with --cert and --key"],
+  [/^what it sends is /, "leave --tls out"],
+  [/^it wants none of the protocols/, "offer others with --alpn"],
+];
+
+/**
+ * Why a peer could not be dialled, or was lost.
+ *
+ * @param isTlsOpen Whether TLS was open.
+ */
+export function describeFault(peer: Address, error: unknown, isTlsOpen = false): string {
+  if (error instanceof TlsRefusal) return withAdvice(error.message);
   const errno = errnoOf(error) ?? "";
   const known = FAULTS[errno];
   if (known !== undefined) return known;
@@ -25,5 +46,15 @@ export function describeFault(peer: Address, error: unknown): string {
   if (error instanceof Error && error.name === "NotCapable") {
     return "sockbal was started without permission to connect there";
   }
+  if (error instanceof TlsFault) {
+    return `${error.message} without having ended TLS; what it has sent may be incomplete`;
+  }
+  // TLS 1.3 tells only then that a certificate is missing, or not accepted.
+  if (isTlsOpen && reasonOf(error).includes("alert")) return withAdvice(describeTlsFault(error));
   return reasonOf(error).toLowerCase();
+}
+
+function withAdvice(reason: string): string {
+  const advice = TLS_ADVICE.find(([pattern]) => pattern.test(reason))?.[1];
+  return advice === undefined ? reason : `${reason}; ${advice}`;
 }

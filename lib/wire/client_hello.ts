@@ -89,9 +89,7 @@ export class ClientHelloReader {
         ? "not_tls"
         : new Malformed("Another TLS record comes before the end of the ClientHello");
     }
-    if (header.length < RECORD_HEADER_BYTES) {
-      return this.#leastBytes > MAX_CLIENT_HELLO_BYTES ? tooLong() : "incomplete";
-    }
+    if (header.length < RECORD_HEADER_BYTES) return "incomplete";
     const length = high << 8 | low;
     if (length === 0) return new Malformed("A TLS record of the ClientHello is empty");
     if (length > MAX_RECORD_BYTES) {

@@ -1,6 +1,6 @@
 /** What a ClientHello says (RFC 8446, 4.1.2; RFC 5246, 7.4.1.2). Pure. */
 
-import { sentServerName } from "../core/server_name.ts";
+import { canonicalServerName } from "../core/server_name.ts";
 import { Fields } from "./fields.ts";
 import { Malformed } from "./malformed.ts";
 
@@ -100,7 +100,7 @@ function serverNameOf(extension: Uint8Array | undefined): string | undefined | M
   }
   if (host === undefined) return undefined;
   const isTooLong = host.length > 255;
-  return (isTooLong ? undefined : sentServerName(String.fromCharCode(...host))) ??
+  return (isTooLong ? undefined : canonicalServerName(String.fromCharCode(...host))) ??
     new Malformed("The ClientHello names a server by what is no name of a host");
 }
 

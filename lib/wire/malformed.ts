@@ -1,7 +1,9 @@
 /** Bytes that break the rules of their format, so that no more of them can help. */
 export class Malformed {
-  /**
-   * @param reason One sentence without a final dot, for the record of the session. It quotes nothing that the peer has sent.
-   */
-  constructor(readonly reason: string) {}
+  /** One sentence without a final dot, for the record of the session. It quotes nothing that the peer has sent. */
+  readonly reason: string;
+
+  constructor(reason: string) {
+    this.reason = reason;
+  }
 }

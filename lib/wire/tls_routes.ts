@@ -1,6 +1,6 @@
 /** Which way a TLS session goes, by what its ClientHello asks for. Pure. */
 
-import { canonicalServerName, wildcardOf } from "../core/server_name.ts";
+import { canonicalPattern, wildcardOf } from "../core/server_name.ts";
 import type { ClientHello } from "./client_hello.ts";
 
 /** What a session must ask for to go this way. */
@@ -22,7 +22,7 @@ export function routeFinder<Route extends TlsRoute>(
   /** By pattern, and "" for those without: positions in ascending order. */
   const positions = Map.groupBy(
     routes.keys(),
-    (position) => canonicalServerName(routes[position]?.sni ?? ""),
+    (position) => canonicalPattern(routes[position]?.sni ?? ""),
   );
   return ({ serverName, alpn }) => {
     const patterns = serverName === undefined ? [""] : ["", serverName, wildcardOf(serverName) ?? ""];

@@ -8,7 +8,7 @@
 import type { Endpoint } from "../core/endpoint.ts";
 import { ipBytes, ipText, isMapped } from "../core/ip_bytes.ts";
 import { crc32c } from "./crc32c.ts";
-import { PROXY_V2_SIGNATURE, type Tlv, TLV_TYPE } from "./proxy_header.ts";
+import { PROXY_V2_FIXED_BYTES, PROXY_V2_SIGNATURE, type Tlv, TLV_TYPE } from "./proxy_header.ts";
 
 /** What a header of version 2 says. */
 export type ProxyV2 =
@@ -26,12 +26,15 @@ export type ProxyV2 =
 const [LOCAL, PROXY] = [0x20, 0x21];
 const [UNSPECIFIED, TCP4, TCP6] = [0x00, 0x11, 0x21];
 
+/** Version 1 for what has no address, or none that matters (the specification, 2.1). */
+const UNKNOWN_LINE = "PROXY UNKNOWN\r\n";
+
 const encoder = new TextEncoder();
 
 /** A line of version 1; `UNKNOWN` when an end is a Unix socket. */
 export function writeProxyV1(source: Endpoint, destination: Endpoint): Uint8Array<ArrayBuffer> {
   const ends = endsOf(source, destination);
-  if (ends === undefined) return encoder.encode("PROXY UNKNOWN\r\n");
+  if (ends === undefined) return encoder.encode(UNKNOWN_LINE);
   const { family, hosts: [from, to], ports } = ends;
   const name = family === TCP4 ? "TCP4" : "TCP6";
   return encoder.encode(`PROXY ${name} ${lineText(from)} ${lineText(to)} ${ports.join(" ")}\r\n`);
@@ -46,22 +49,46 @@ export function writeProxyV1(source: Endpoint, destination: Endpoint): Uint8Arra
  * @throws {RangeError} When the facts are longer than a header can be.
  */
 export function writeProxyV2(said: ProxyV2): Uint8Array<ArrayBuffer> {
+  const { tlvs = [], checksum = false } = said;
   const ends = said.command === "local" ? undefined : endsOf(said.source, said.destination);
-  const addresses = ends === undefined ? [] : [...ends.hosts.flat(), ...ends.ports.flatMap(uint16)];
-  const facts = (said.tlvs ?? []).flatMap(({ type, value }) => [type, ...uint16(value.length), ...value]);
-  const sum = said.checksum === true ? [TLV_TYPE.crc32c, 0, 4, 0, 0, 0, 0] : [];
-  const rest = [...addresses, ...facts, ...sum];
-  const kind = ends === undefined ? [LOCAL, UNSPECIFIED] : [PROXY, ends.family];
-  const header = Uint8Array.from([...PROXY_V2_SIGNATURE, ...kind, ...uint16(rest.length), ...rest]);
-  // The checksum is the last fact, and is taken while it is 0.
-  if (said.checksum === true) new DataView(header.buffer).setUint32(header.length - 4, crc32c(header));
+  const addressBytes = ends === undefined ? 0 : 2 * ends.hosts[0].length + 4;
+  const factBytes = tlvs.reduce((sum, { value }) => sum + 3 + value.length, 0);
+  const rest = addressBytes + factBytes + (checksum ? 7 : 0);
+  if (rest > 0xffff) throw new RangeError(`Cannot write ${rest} bytes into a PROXY protocol header`);
+  const header = new Uint8Array(PROXY_V2_FIXED_BYTES + rest);
+  const view = new DataView(header.buffer);
+  header.set(PROXY_V2_SIGNATURE);
+  header[12] = ends === undefined ? LOCAL : PROXY;
+  header[13] = ends === undefined ? UNSPECIFIED : ends.family;
+  view.setUint16(14, rest);
+  if (ends !== undefined) writeEnds(ends, header, view);
+  let at = PROXY_V2_FIXED_BYTES + addressBytes;
+  for (const { type, value } of tlvs) {
+    header[at] = type;
+    view.setUint16(at + 1, value.length);
+    header.set(value, at + 3);
+    at += 3 + value.length;
+  }
+  if (checksum) {
+    header[at] = TLV_TYPE.crc32c;
+    view.setUint16(at + 1, 4);
+    // It is taken while it is 0.
+    view.setUint32(at + 3, crc32c(header));
+  }
   return header;
 }
 
-/** In network order. */
-function uint16(value: number): [number, number] {
-  if (value > 0xffff) throw new RangeError(`Cannot write ${value} bytes into a PROXY protocol header`);
-  return [value >> 8, value & 255];
+/** A header that names no client, for a connection that a proxy makes for itself, as a health check. */
+export function writeOwnHeader(version: 1 | 2, checksum: boolean): Uint8Array<ArrayBuffer> {
+  return version === 1 ? encoder.encode(UNKNOWN_LINE) : writeProxyV2({ command: "local", checksum });
+}
+
+function writeEnds({ hosts: [from, to], ports }: Ends, header: Uint8Array, view: DataView): void {
+  header.set(from, PROXY_V2_FIXED_BYTES);
+  header.set(to, PROXY_V2_FIXED_BYTES + from.length);
+  const at = PROXY_V2_FIXED_BYTES + 2 * from.length;
+  view.setUint16(at, ports[0]);
+  view.setUint16(at + 2, ports[1]);
 }
 
 interface Ends {

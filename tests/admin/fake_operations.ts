@@ -2,6 +2,7 @@
 
 import type {
   BackendStatus,
+  CertificateStatus,
   Change,
   Counts,
   Operations,
@@ -148,6 +149,8 @@ export function fakeStatus(facts: Partial<Status> = {}): Status {
       generation: 3,
       config: "balancer.yaml",
       engine: "runtime",
+      confined: "permissions",
+      not_confined_by: null,
       state: "running",
       ready: true,
       log_records_dropped: 4,
@@ -163,6 +166,7 @@ export function fakeStatus(facts: Partial<Status> = {}): Status {
 export function fakePool(name: string, facts: Partial<PoolStatus> = {}): PoolStatus {
   return {
     ...{ name, algorithm: "round_robin", queued: 1, queue_size: 5, available: 1, leaving: false },
+    certificates: [],
     ...{ sessions_total: 9, refused_total: 2, retries_total: 3, backends: [] },
     ...facts,
   };
@@ -170,8 +174,18 @@ export function fakePool(name: string, facts: Partial<PoolStatus> = {}): PoolSta
 
 export function fakeListener(name: string, pool: string): Status["listeners"][number] {
   return {
-    ...{ name, address: "127.0.0.1:5678", pool, active: 3, max_connections: 0, leaving: false },
+    ...{ name, address: "127.0.0.1:5678", pools: [pool], active: 3, max_connections: 0, leaving: false },
+    certificates: [],
     ...{ sessions_total: 9, refused_total: 2, bytes_in: 5, bytes_out: 6 },
+  };
+}
+
+export function fakeCertificate(facts: Partial<CertificateStatus> = {}): CertificateStatus {
+  return {
+    ...{ subject: "CN=www.example.com", names: ["www.example.com", "example.com"] },
+    ...{ not_before: "2026-11-01T00:00:00.000Z", not_after: "2027-01-30T00:00:00.000Z" },
+    ...{ fingerprint: "A1:B2", state: "valid" },
+    ...facts,
   };
 }
 

@@ -6,6 +6,7 @@ import { BOUNDS_SECONDS } from "../../lib/pool/histogram.ts";
 import { text } from "../support/bytes.ts";
 import {
   fakeBackend,
+  fakeCertificate,
   fakeCounts,
   fakeListener,
   fakePool,
@@ -29,6 +30,7 @@ Deno.test("every metric shows what the snapshots say", () => {
   const b = 'pool="web",backend="unix:/run/b.sock"';
   const expected: Record<string, string[]> = {
     sockbal_build_info: ['{version="0.1.0"} 1'],
+    sockbal_engine_info: ['{engine="runtime",confined="permissions"} 1'],
     sockbal_generation: [" 3"],
     sockbal_log_records_dropped_total: [" 4"],
     sockbal_worker_loop_lag_seconds: ['{worker="0"} 0.0015'],
@@ -39,6 +41,7 @@ Deno.test("every metric shows what the snapshots say", () => {
     sockbal_max_open_files: [" 1024"],
     sockbal_process_start_time_seconds: [` ${Date.parse("2026-11-23T18:57:02.500Z") / 1_000}`],
     sockbal_sessions_active: ['{listener="in"} 3'],
+    sockbal_certificate_expiry_timestamp_seconds: [],
     sockbal_pool_available_backends: ['{pool="web"} 1'],
     sockbal_queue_length: ['{pool="web"} 1'],
     sockbal_retries_total: ['{pool="web"} 4'],
@@ -206,4 +209,30 @@ Deno.test({
       assert.deepEqual([code, said], [0, ""]);
     }));
   },
+});
+
+Deno.test("a certificate has the time of its end, by listener or pool; of two with one name, that of the first to expire", () => {
+  const [first, second] = ["2027-01-30T00:00:00.500Z", "2027-02-01T00:00:00.000Z"];
+  const rsa = fakeCertificate({ not_after: second });
+  const ecdsa = fakeCertificate({ not_after: first });
+  const nameless = fakeCertificate({ subject: "", names: ["a.example"], not_after: second });
+  const forged = fakeCertificate({ subject: 'CN=a"\n\\', not_after: second });
+  const shown = rendered(
+    fakeStatus({
+      listeners: [{ ...fakeListener("in", "web"), certificates: [rsa, ecdsa, nameless] }],
+      pools: [fakePool("web", { certificates: [forged] })],
+    }),
+    fakeCounts(),
+  );
+  assert.deepEqual(samples(shown, "sockbal_certificate_expiry_timestamp_seconds"), [
+    `sockbal_certificate_expiry_timestamp_seconds{listener="in",subject="CN=www.example.com"} ${
+      Date.parse(first) / 1_000
+    }`,
+    `sockbal_certificate_expiry_timestamp_seconds{listener="in",subject="a.example"} ${
+      Date.parse(second) / 1_000
+    }`,
+    `sockbal_certificate_expiry_timestamp_seconds{pool="web",subject="CN=a\\"\\n\\\\"} ${
+      Date.parse(second) / 1_000
+    }`,
+  ]);
 });

@@ -55,7 +55,7 @@ Deno.test("what only prints or checks is a flag without a value", () => {
   ];
   for (const [flag, key] of switches) {
     assert.equal(flags(`${BALANCER} ${flag}`)[key], true);
-    assert.match(refusal(`${BALANCER} ${flag}=true`), new RegExp(`${flag} is a Boolean flag`));
+    assert.equal(refusal(`${BALANCER} ${flag}=true`), `${flag} takes no value`);
     assert.equal(refusal(`${BALANCER} ${flag} ${flag}`), `${flag} is given twice`);
   }
 });

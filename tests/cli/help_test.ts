@@ -3,8 +3,33 @@ import { shown } from "./arguments.ts";
 
 const ALWAYS = ["-h", "--help", "--version", "--log-level", "--log-format"];
 const FLAGS: Record<string, string[]> = {
-  "--role server": ["-r", "--role", "--listen", "--handler", "--name", "--max-connections", "--idle-timeout"],
-  "--role client": ["-r", "--role", "--connect", "--message", "--timeout"],
+  "--role server": [
+    "-r",
+    "--role",
+    "--listen",
+    "--handler",
+    "--name",
+    "--max-connections",
+    "--idle-timeout",
+    "--proxy-protocol",
+    "--tls-cert",
+    "--tls-key",
+  ],
+  "--role client": [
+    "-r",
+    "--role",
+    "--connect",
+    "--message",
+    "--timeout",
+    "--proxy-protocol",
+    "--tls",
+    "--server-name",
+    "--ca",
+    "--cert",
+    "--key",
+    "--alpn",
+    "--insecure",
+  ],
   "--role balancer": [
     "-r",
     "--role",

@@ -12,6 +12,9 @@ Deno.test("a server that is told nothing echoes on port 1234 of this machine", (
     name: undefined,
     maxConnections: 0,
     idleTimeoutMs: 0,
+    proxyProtocol: false,
+    tlsCert: undefined,
+    tlsKey: undefined,
     logLevel: undefined,
     logFormat: undefined,
   });
@@ -73,6 +76,8 @@ Deno.test("a flag without its value is refused", () => {
     ["--name", "NAME"],
     ["--max-connections", "N"],
     ["--idle-timeout", "TIME"],
+    ["--tls-cert", "FILE"],
+    ["--tls-key", "FILE"],
     ["--log-level", "LEVEL"],
     ["--log-format", "FORMAT"],
   ];
@@ -92,4 +97,23 @@ Deno.test("a flag that stands twice is refused, even with the same value", () =>
       `${name} is given twice`,
     );
   }
+});
+
+Deno.test("a certificate and its key go together", () => {
+  const { tlsCert, tlsKey } = flags(`${SERVER} --tls-cert a.pem --tls-key=a.key`);
+  assert.deepEqual([tlsCert, tlsKey], ["a.pem", "a.key"]);
+  assert.equal(
+    refusal(`${SERVER} --tls-cert a.pem`),
+    "--tls-cert needs --tls-key, its private key (which may be in the same file)",
+  );
+  assert.equal(
+    refusal(`${SERVER} --tls-key a.pem`),
+    "--tls-key needs --tls-cert, its certificate (which may be in the same file)",
+  );
+});
+
+Deno.test("the PROXY protocol is a word without a value for a server, also before its role", () => {
+  assert.equal(flags(`${SERVER} --proxy-protocol`).proxyProtocol, true);
+  assert.equal(flags("--proxy-protocol --role server").proxyProtocol, true);
+  assert.equal(refusal(`${SERVER} --proxy-protocol v1`), 'unexpected argument "v1"');
 });

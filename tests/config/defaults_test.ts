@@ -92,7 +92,6 @@ pools:
 admin: { listen: ":9000", token_file: secret.token }
 log: { level: error, format: json, sessions: false, file: s.log }
 engine: epoll
-confinement: required
 workers: 3
 shutdown_delay: 15s
 shutdown_timeout: 0s
@@ -185,7 +184,7 @@ reload_drain_timeout: 1m30s
     admin: { listen: { transport: "tcp", host: "", port: 9000 }, tokenFile: "secret.token" },
     log: { level: "error", format: "json", sessions: false, file: "s.log" },
     engine: "epoll",
-    confinement: "required",
+    confinement: "best_effort",
     workers: 3,
     shutdownDelayMs: 15_000,
     shutdownTimeoutMs: 0,
@@ -245,4 +244,8 @@ Deno.test("a backend that stands twice on the command line is refused, as it is 
     () => configOf({ listen: undefined, backends: [backend, backend], algorithm: undefined }),
     /"a:1" is used a second time/,
   );
+});
+
+Deno.test("confinement can be required where TLS is not opened", () => {
+  assert.equal(parseConfig(`${MINIMAL}confinement: required\n`, "f").confinement, "required");
 });

@@ -185,3 +185,17 @@ engine: ${engine}
   assert.deepEqual((await readConfig(file, () => "epoll")).notes, []);
   await Deno.remove(file);
 });
+
+Deno.test("a source of a family that no backend of its pool has is noted, unless backends may come that have it", () => {
+  const pool = (backends: string, more = ""): string =>
+    `listeners: [{ listen: ":80", pool: p }]
+pools: { p: { backends: [${backends}], source: ["10.0.0.5", "2001:db8::5"]${more} } }
+`;
+  const note = (place: string, family: string): string =>
+    `${place}: note: no backend of this pool has an ${family} address, so none is dialled from here`;
+  assertNotes(pool("10.1.0.1:8080"), note("2:63 pools.p.source[1]", "IPv6"));
+  assertNotes(pool('"[2001:db8::1]:8080"'), note("2:58 pools.p.source[0]", "IPv4"));
+  assertNotes(pool('"[2001:db8::1]:8080"', ", within: [10.0.0.0/8]"));
+  assertNotes(pool('10.1.0.1:8080, "[2001:db8::1]:8080"'));
+  assertNotes(pool("db.internal:80"));
+});

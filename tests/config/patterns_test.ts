@@ -17,7 +17,7 @@ import { parseDialAddress, parseListenAddress } from "../../lib/core/address.ts"
 import { parseIPAddress } from "../../lib/core/ip_address.ts";
 import { parseIPRange } from "../../lib/core/ip_range.ts";
 import { parseDurationMs } from "../../lib/core/duration.ts";
-import { whyNoServerName } from "../../lib/core/server_name.ts";
+import { whyNoServerNamePattern } from "../../lib/core/server_name.ts";
 import { parseSubnet } from "../../lib/core/subnet.ts";
 
 function isParsed(parse: (text: string) => unknown, text: string): boolean {
@@ -102,6 +102,10 @@ const ips = fc.oneof(
   fc.ipV6(),
   fc.ipV6().map((it) => `${it}%eth0`),
   fc.ipV6().map((it) => `fe80${it.slice(it.indexOf(":"))}`),
+  fc.tuple(fc.integer({ min: 220, max: 256 }), fc.ipV4()).map(([first, it]) =>
+    `${first}.${it.split(".").slice(1).join(".")}`
+  ),
+  fc.ipV6().map((it) => `ff${it}`),
   text(["0", ":", "::", "0.0.0.0", "1", "fe80", "10.0.0.5", "%", "ffff", "."]),
 );
 
@@ -134,18 +138,22 @@ const names = fc.oneof(
   ]),
 );
 
+/** As the schema reads a pattern. */
+function readPattern(text: string): void {
+  const why = whyNoServerNamePattern(text);
+  if (why !== undefined) throw new Error(why);
+}
+
 /** As the schema reads a name. */
-function nameReader(wildcard: boolean): (name: string) => void {
-  return (name) => {
-    const why = whyNoServerName(name, { wildcard });
-    if (why !== undefined) throw new Error(why);
-  };
+function readName(text: string): void {
+  readPattern(text);
+  if (text.startsWith("*")) throw new Error("several names");
 }
 
 const CASES = [
   ["range of IP addresses", IP_RANGE_PATTERN, parseIPRange, ranges],
-  ["server name", SERVER_NAME_PATTERN, nameReader(false), names],
-  ["server name, or of several", SERVER_NAMES_PATTERN, nameReader(true), names],
+  ["server name", SERVER_NAME_PATTERN, readName, names],
+  ["server name, or of several", SERVER_NAMES_PATTERN, readPattern, names],
   ["IP address", IP_PATTERN, parseIPAddress, ips],
   ["duration", DURATION_PATTERN, parseDurationMs, durations],
   ["address to listen on", LISTEN_PATTERN, parseListenAddress, addresses],

@@ -57,17 +57,29 @@ Deno.test("a server name is read in any case, and what is none is told what to w
   const { routes } = parseConfig(sni('"*.Example.COM."'), "f").listeners[0] ?? {};
   assert.deepEqual(routes, [{ sni: "*.example.com", alpn: [], pool: "web" }]);
   const place = "1:45 listeners[0].routes[0].sni";
-  assertFaults(sni('"*"'), [place, '"*" has a * that does not stand for the whole first label']);
-  assertFaults(sni("10.0.0.1"), [place, '"10.0.0.1" is an IP address, which no client sends as a name']);
-  assertFaults(sni("a.example:443"), [place, '"a.example:443" is more than a server name; write a.example']);
+  assertFaults(sni('"*"'), [place, '"*" matches every name already when there is none; leave it out']);
+  assertFaults(sni("10.0.0.1"), [
+    place,
+    '"10.0.0.1" is an IP address, and clients that dial an address send no',
+  ]);
+  assertFaults(sni("a.example:443"), [place, '"a.example:443" is more than a server name; write it without']);
   assertFaults(sni("[a.example]"), [
     place,
-    '["a.example"] is not a server name; write it as www.example.com or',
+    '["a.example"] is not a server name; write www.example.com or *.example.com',
   ]);
-  assertFaults(sni("~"), [place, "empty; write it as www.example.com"]);
-  assertFaults(withPoolLine('tls: { server_name: "*.a.example" }'), [
+  assertFaults(sni("~"), [place, "empty; write www.example.com or *.example.com"]);
+  const name = (value: string): string => withPoolLine(`tls: { server_name: ${value} }`);
+  assertFaults(name('"*.A.example"'), [
     "8:25 pools.web.tls.server_name",
-    '"*.a.example" is not one server name; write it as www.example.com',
+    '"*.A.example" is not one server name; write www.A.example',
+  ]);
+  assertFaults(name("a b"), [
+    "8:25 pools.web.tls.server_name",
+    '"a b" is more than a server name; write it without',
+  ]);
+  assertFaults(name("1"), [
+    "8:25 pools.web.tls.server_name",
+    "1 is not a server name; write it as www.example.com",
   ]);
 });
 
@@ -290,4 +302,20 @@ Deno.test("words of HAProxy and nginx are told ours", () => {
     ],
   ];
   for (const [text, said] of cases) assert.equal(hint(text), said, text);
+});
+
+Deno.test("confinement by the kernel cannot be required where TLS is opened", () => {
+  const withTls = (listener: string, pool: string): string =>
+    `engine: epoll\nconfinement: required\nlisteners: [{ listen: ":1", pool: web, ${listener} }]\n` +
+    `pools: { web: { backends: [a:1], ${pool} } }\n`;
+  const why = "the kernel does not confine workers that open TLS, and this listener";
+  assertFaults(withTls("tls: { certificates: [{ cert: a, key: b }] }", ""), [
+    "3:45 listeners[0].tls",
+    `${why} opens it; write confinement: best_effort`,
+  ]);
+  assertFaults(withTls("name: x", "tls: {}"), [
+    "3:13 listeners[0]",
+    `${why} has a pool with tls (web); write confinement: best_effort`,
+  ]);
+  assertFaults(withTls("name: x", "send_proxy_protocol: v2"));
 });

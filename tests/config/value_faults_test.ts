@@ -382,6 +382,9 @@ Deno.test("a source is an IP address, without a port", () => {
     ["0.0.0.0", `"0.0.0.0" is no address in particular; write one of this machine`],
     ["'::'", `"::" is no address in particular`],
     ["'fe80::1'", `"fe80::1" is a link-local address`],
+    ["224.0.0.1", `"224.0.0.1" is a multicast or reserved address; write one of this machine`],
+    ["255.255.255.255", "is a multicast or reserved address"],
+    ["'FF02::1'", "is a multicast or reserved address"],
     ["'fe80::1%eth0'", "is not an IP address"],
     ["7", "7 is not an IP address; write it as 10.0.0.5 or 2001:db8::5"],
   ];
@@ -392,6 +395,13 @@ Deno.test("a source is an IP address, without a port", () => {
     "8:13 pools.web.source",
     "is not a list; list addresses of this machine",
   ]);
+});
+
+Deno.test("a source stands once in its list, however it is written", () => {
+  assertFaults(withPoolLine("source: [10.0.0.5, 10.0.0.6, 10.0.0.5, '::ffff:1', '0::FFFF:0001']"), [
+    "8:34 pools.web.source[2]",
+    `"10.0.0.5" is in the list already; leave one of them out`,
+  ], ["8:56 pools.web.source[4]", "is in the list already"]);
 });
 
 Deno.test("a source is refused where the engine is runtime, whether the file says so or the start", async () => {

@@ -28,6 +28,7 @@ async function startWorker(): Promise<DataWorker> {
     },
     permissions: { net: [], read: [], write: [] },
     ring: () => {},
+    reclaim: () => {},
     events: { onFailing: () => {}, onTally: () => {}, onWarning: () => {}, onFilesWanted: () => {} },
     log: memoryLog().log,
   });

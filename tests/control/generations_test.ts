@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { NO_TLS_KEYS } from "../../lib/dataplane/messages.ts";
 import { Generations } from "../../lib/control/generations.ts";
 import type { Plan } from "../../lib/control/plan.ts";
 import { enter, type Guest, startNamedBackend } from "../support/backend.ts";
@@ -18,7 +19,7 @@ class Setting extends Workshop {
   /** Starts the next generation, of one worker. */
   async next(plan: Plan, options: TestBalancerOptions): Promise<void> {
     const config = testConfig({ ...options, workers: 1 });
-    await this.generations.start(plan, config, () => this.introduce(plan, options));
+    await this.generations.start(plan, config, NO_TLS_KEYS, () => this.introduce(plan, options));
   }
 
   /** Starts two generations with a session in each; the first is retired. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { NO_TLS_KEYS } from "../../lib/dataplane/messages.ts";
 import { KeptWorker } from "../../lib/control/kept_worker.ts";
 import { permittedBy, type Plan } from "../../lib/control/plan.ts";
 import { enter, startNamedBackend, visit } from "../support/backend.ts";
@@ -27,7 +28,8 @@ class Setting extends Workshop {
     this.kept = new KeptWorker(0, {
       ...this.deps,
       plan: () => this.plan,
-      permitted: permittedBy(plan),
+      keys: () => NO_TLS_KEYS,
+      permitted: permittedBy(plan, true),
       sockets: this.engine.sockets(plan.listeners),
       firstIndex: 0,
       draining: this.draining.signal,

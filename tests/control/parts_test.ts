@@ -40,7 +40,7 @@ async function follow(change: Change): Promise<{ plans: [Plan, Plan]; can: boole
   ] as const;
   const before = await makePlan(configs[0], rows, new Names());
   const after = await makePlan(configs[1], rows, new Names(), { plan: before, config: configs[0] });
-  const can = canFollow(partsOf(before, configs[0]), partsOf(after, configs[1]), permittedBy(before));
+  const can = canFollow(partsOf(before, configs[0]), partsOf(after, configs[1]), permittedBy(before, true));
   return { plans: [before, after], can };
 }
 

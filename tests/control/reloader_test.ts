@@ -13,6 +13,7 @@ class FakeBalancer {
   readonly journal = new Journal(this.log.log);
   config: Config;
   readonly engine = { name: "runtime", whyNoEpoll: "it needs Linux" } as const;
+  readonly confinement = { confined: "permissions" };
   readonly generations = { started: 1 };
   /** Weights of the backend, in the order in which they came into force. */
   readonly weights: number[] = [];
@@ -166,6 +167,7 @@ Deno.test("what of a file is not in force is said in the answer, in records and 
   assert.deepEqual([workers, log.level, log.format, log.file], [2, "warn", "json", undefined]);
   const { fields } = await it.balancer.log.waitFor("reloaded");
   assert.deepEqual(fields.not_in_force, ["workers", "log.file", "admin"]);
+  assert.equal(fields.confined, "permissions");
   const noted = it.balancer.log.events.filter(({ event }) => event === "config_note");
   assert.equal(noted.length, 3);
   assert.match(String(noted[1]?.fields.note), /balancer\.yaml log\.file: .*sessions\.log needs a restart; /);

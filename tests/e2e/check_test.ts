@@ -6,7 +6,15 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { until } from "../support/balancer.ts";
 import { refusedPort } from "../support/backend.ts";
-import { runCommand, RunningCommand, SOCKBAL, sockbal, startSockbal } from "../support/command.ts";
+import { makeCertificate, noOpenssl } from "../support/certificates.ts";
+import {
+  runCommand,
+  RunningCommand,
+  SOCKBAL,
+  sockbal,
+  sockbalWith,
+  startSockbal,
+} from "../support/command.ts";
 
 const POOLS = "pools: { p: { backends: [127.0.0.1:1] } }\n";
 
@@ -137,6 +145,45 @@ Deno.test("--status and --print-permissions do not mind files that are missing h
   assert.deepEqual([printed.status, printed.stderr], [0, ""]);
   const asked = await sockbal("--role", "balancer", "--config", it.file, "--status");
   assert.match(asked.stderr, /no balancer answers there/);
+});
+
+Deno.test({
+  name:
+    `--check tells of certificates and keys, as far as the printed permissions let it read them${noOpenssl.why}`,
+  ignore: noOpenssl.ignore,
+  fn: async () => {
+    await using it = await makeFolder();
+    const { cert, key } = await makeCertificate(it.path, "a", { days: 5 });
+    const pair = "{ cert: a.pem, key: a.key }";
+    await it.write(
+      `listeners: [{ listen: "127.0.0.1:2", pool: p, tls: { certificates: [${pair}] } }]\n${POOLS}`,
+    );
+    const printed = await sockbal("--role", "balancer", "--config", it.file, "--print-permissions");
+    assert.deepEqual([printed.status, printed.stderr], [0, ""]);
+    const permissions = printed.stdout.trim().split(" ");
+    assert.ok(
+      permissions.some((flag) => flag.startsWith("--allow-read=") && flag.includes(`${cert},${key}`)),
+    );
+    const check = async (flags: readonly string[]): Promise<[number, string, string]> => {
+      const command = [...sockbalWith(flags), "--role", "balancer", "--config", it.file, "--check"];
+      const { status, stdout, stderr } = await runCommand(command);
+      return [status, stdout, stderr];
+    };
+    const [status, stdout, stderr] = await check(permissions);
+    assert.deepEqual([status, stderr], [0, ""]);
+    assert.match(
+      stdout,
+      /:1:77 listeners\[0\]\.tls\.certificates\[0\]\.cert: note: \S+a\.pem: expires in 4 days, on /,
+    );
+    assert.match(stdout, /: ok \(1 listener, 1 pool, 1 backend\)\n$/);
+    const narrower = permissions.map((flag) => flag.replace(`,${key}`, ""));
+    assert.deepEqual(await check(narrower), [
+      2,
+      "",
+      `${it.file}:1:89 listeners[0].tls.certificates[0].key: ${key}: ` +
+      `sockbal was started without permission to read it (--allow-read=${key})\n`,
+    ]);
+  },
 });
 
 for (const path of ["-", "/dev/stdin", "/dev/fd/0"]) {

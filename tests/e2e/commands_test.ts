@@ -241,7 +241,10 @@ Deno.test("the printed permissions are enough to run the configuration, and one 
 
   const without = await runCommand(command(flags.map((flag) => flag.replace(`127.0.0.1:${port},`, ""))));
   assert.equal(without.status, 1);
-  assert.match(without.stderr, /cannot listen on .*: sockbal was started without permission to do so\n$/);
+  assert.match(
+    without.stderr,
+    /cannot listen on .*: sockbal was started without permission to do so \(--allow-net=127\.0\.0\.1:\d+\)\n$/,
+  );
   await Deno.remove(file);
 });
 

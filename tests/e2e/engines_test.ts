@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { refusedPort, startNamedBackend } from "../support/backend.ts";
-import { readAll, text } from "../support/bytes.ts";
+import { readAll, readExactly, text } from "../support/bytes.ts";
 import { runCommand, RunningCommand, SOCKBAL, SOCKBAL_EPOLL, sockbalWith } from "../support/command.ts";
 
 const ENGINES = ["runtime", "epoll"] as const;
@@ -69,10 +69,16 @@ Deno.test({
       await using balancer = new RunningCommand([...SOCKBAL_EPOLL, ...args, "--engine", engine]);
       await balancer.sees(new RegExp(` ready workers=\\d+ engine=${engine} confined=`));
       assert.equal(await it.ask(), "a");
-      assert.equal((await json(`http://${it.admin}/api/status`)).engine, engine);
+      const { confined, not_confined_by, ...status } = await json(`http://${it.admin}/api/status`);
+      assert.equal(status.engine, engine);
+      if (engine === "runtime") assert.deepEqual([confined, not_confined_by], ["permissions", null]);
+      else assert.match(`${confined}`, /^(none|(landlock|landlock_files|seccomp|,)+)$/);
+      const metrics = await (await fetch(`http://${it.admin}/metrics`)).text();
+      assert.ok(metrics.includes(`\nsockbal_engine_info{engine="${engine}",confined="${confined}"} 1\n`));
       assert.equal((await json(`http://${it.admin}/api/config`)).engine, engine);
       const table = await runCommand([...SOCKBAL, ...args, "--status"]);
       assert.match(table.stdout, new RegExp(`^sockbal \\S+, engine ${engine}, up for `));
+      assert.match(table.stdout, new RegExp(`\nworkers confined by ${confined}\\b`));
       await it.write("engine: auto");
       balancer.kill("SIGHUP");
       await balancer.sees(new RegExp(`engine: auto is not in force, .* --engine ${engine}"`));
@@ -173,6 +179,95 @@ for (const engine of ENGINES) {
     },
   });
 }
+
+Deno.test({
+  name:
+    "a source that this machine does not have is noted with its place: by --check, at the start and by a reload",
+  ignore: !isLinux,
+  fn: async () => {
+    const file = await Deno.makeTempFile();
+    const config = (sources: string): string =>
+      `listeners: [{ listen: "127.0.0.1:0", pool: web }]
+pools: { web: { backends: ["127.0.0.1:1"], source: [${sources}] } }
+`;
+    await Deno.writeTextFile(file, config("127.0.0.2, 192.0.2.77"));
+    const args = ["--role", "balancer", "--config", file];
+    const sentence = "192.0.2.77 is no address of this machine; dials from it will fail";
+    const checked = await runCommand([...SOCKBAL_EPOLL, ...args, "--check"]);
+    assert.equal(
+      checked.stdout,
+      `${file}:2:64 pools.web.source[1]: note: ${sentence}\n${file}: ok (1 listener, 1 pool, 1 backend)\n`,
+    );
+    assert.equal(checked.status, 0);
+    await using balancer = new RunningCommand([...SOCKBAL_EPOLL, ...args]);
+    await balancer.sees(
+      new RegExp(` config_note note="${file}:2:64 pools\\.web\\.source\\[1\\]: ${sentence}"\n`),
+    );
+    await balancer.sees(/ ready /);
+    await Deno.writeTextFile(file, config("192.0.2.77"));
+    balancer.kill("SIGHUP");
+    await balancer.sees(
+      new RegExp(` config_note note="${file}:2:53 pools\\.web\\.source\\[0\\]: ${sentence}"\n`),
+    );
+    await balancer.sees(/ reloaded /);
+    await Deno.remove(file);
+  },
+});
+
+Deno.test("without the permission for its admin side a balancer says in one sentence which flag is missing", async () => {
+  const file = await Deno.makeTempFile();
+  const [port, adminPort] = [refusedPort(), refusedPort()];
+  await Deno.writeTextFile(
+    file,
+    `listeners: [{ listen: 127.0.0.1:${port}, pool: web }]
+pools: { web: { backends: ["127.0.0.1:1"] } }
+admin: { listen: 127.0.0.1:${adminPort} }
+`,
+  );
+  const args = ["--role", "balancer", "--config", file];
+  const program = sockbalWith([`--allow-net=127.0.0.1:${port}`, "--allow-read"]);
+  const admin = `127.0.0.1:${adminPort}`;
+  const started = await runCommand([...program, ...args]);
+  assert.equal(started.status, 1);
+  assert.equal(
+    started.stderr.split("\n").at(-2),
+    `${file}:3:18 admin.listen: the admin page cannot listen on ${admin}: ` +
+      `sockbal was started without permission to do so (--allow-net=${admin})`,
+  );
+  const asked = await runCommand([...program, ...args, "--status"]);
+  assert.deepEqual([asked.status, asked.stderr], [
+    1,
+    `sockbal: ${admin}: sockbal was started without permission to ask there (--allow-net=${admin})\n`,
+  ]);
+  await Deno.remove(file);
+});
+
+Deno.test("with the printed permissions a backend that moves within its subnets needs no new workers under epoll", async () => {
+  for (const engine of isLinux ? ENGINES : ["runtime"]) {
+    await using it = await setUp();
+    await it.write(`engine: ${engine}`);
+    await using other = startNamedBackend("other");
+    const config = (address: string): string =>
+      `listeners: [{ listen: ":0", pool: web }]
+engine: ${engine}
+workers: 1
+pools: { web: { backends: [${address}], within: [127.0.0.0/8] } }
+`;
+    const file = `${it.file}.within.yaml`;
+    await Deno.writeTextFile(file, config("127.0.0.1:1"));
+    const args = ["--role", "balancer", "--config", file];
+    const printed = await runCommand([...SOCKBAL, ...args, "--print-permissions"]);
+    await using balancer = new RunningCommand([...sockbalWith(printed.stdout.trim().split(" ")), ...args]);
+    const [, port] = await balancer.sees(/ listening address=\S+:(\d+) /);
+    await balancer.sees(/ ready /);
+    await Deno.writeTextFile(file, config(other.member.address));
+    balancer.kill("SIGHUP");
+    const workers = engine === "epoll" ? "kept" : "replaced";
+    await balancer.sees(new RegExp(` reloaded .* workers=${workers} `));
+    using conn = await Deno.connect({ hostname: "127.0.0.1", port: Number(port) });
+    assert.ok("other".startsWith(text(await readExactly(conn, 1))));
+  }
+});
 
 Deno.test("a reload that has a backend checked which may not be dialled from here changes nothing, and says so", async () => {
   for (const engine of isLinux ? ENGINES : ["runtime"]) {

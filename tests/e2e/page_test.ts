@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import axe from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { refusedPort, startNamedBackend, visit } from "../support/backend.ts";
+import { makeCertificate, noOpenssl } from "../support/certificates.ts";
 import { type RunningCommand, sockbal, startSockbal } from "../support/command.ts";
 import { findProgram } from "../support/packages.ts";
 
@@ -239,6 +240,51 @@ Deno.test({
       assert.ok(typeof beyond === "number" && beyond <= 1, `${beyond} pixels of nothing below`);
     });
     for (const session of sessions) session.close();
+    await Deno.remove(file);
+  },
+});
+
+const withCertificates = `${skipped}${noOpenssl.why}`;
+
+Deno.test({
+  name:
+    `the page says when a certificate expires, with a mark when that is soon, until it is renewed${withCertificates}`,
+  ignore: withCertificates !== "",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const ports = { web: refusedPort(), admin: refusedPort() };
+    await using a = startNamedBackend("a");
+    const folder = await Deno.makeTempDir();
+    const { cert, key } = await makeCertificate(folder, "web", { days: 9 });
+    const file = await writeConfig([a.member.address], ports);
+    const tls = `tls: { certificates: [{ cert: ${cert}, key: ${key} }] }`;
+    await Deno.writeTextFile(
+      file,
+      (await Deno.readTextFile(file)).replace("pool: web }", `pool: web, ${tls} }`),
+    );
+    await using _balancer = await start(file);
+    await withPage(`http://127.0.0.1:${ports.admin}`, async ({ page }) => {
+      const mark = page.locator("#listener-rows [data-part=certificates]");
+      await mark.getByText("certificate expires in 8 days").waitFor();
+      assert.equal(await mark.getAttribute("data-certificate"), "expires_soon");
+      assert.match(
+        await mark.getAttribute("title") ?? "",
+        /^CN=web\.example · web\.example · valid from .* SHA-256 /,
+      );
+      assert.equal(
+        await page.locator("#pools [data-part=certificates]").isHidden(),
+        true,
+        "the pool has none",
+      );
+      assert.deepEqual(await violations(page), []);
+      await makeCertificate(folder, "web");
+      await mark.getByText("certificate expires in 364 days").waitFor();
+      assert.equal(await mark.getAttribute("data-certificate"), "valid");
+      await page.locator("#events").getByText("keys renewed").waitFor();
+      assert.deepEqual(await violations(page), []);
+    });
+    await Deno.remove(folder, { recursive: true });
     await Deno.remove(file);
   },
 });

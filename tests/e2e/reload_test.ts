@@ -111,7 +111,7 @@ Deno.test("--status shows the state as a table, and says in one sentence when no
       assert.equal(status, 0);
       assert.match(
         stdout,
-        /^sockbal \d\S+, engine runtime, up for \d+ s, generation 1, ready\n.*balancer\.yaml\n\nLISTENER +ADDRESS/,
+        /^sockbal \d\S+, engine runtime, up for \d+ s, generation 1, ready\nworkers confined by permissions\n.*balancer\.yaml\n\nLISTENER +ADDRESS/,
       );
       assert.match(stdout, /\n\nPOOL web: 1 of 1 available, round_robin\nBACKEND +STATE/);
       assert.match(stdout, /\na +up +1 +0 /);

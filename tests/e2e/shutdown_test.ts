@@ -5,7 +5,7 @@ import { writeAll } from "../../lib/core/connection.ts";
 import { startBackend, type TestBackend } from "../support/backend.ts";
 import { startAdmin } from "../../lib/admin/server.ts";
 import { Balancer } from "../../lib/control/balancer.ts";
-import { localPort, startTestBalancer, testConfig, until } from "../support/balancer.ts";
+import { localPort, startTestBalancer, type TestBalancer, testConfig, until } from "../support/balancer.ts";
 import { onEachEngine, readUntilCut } from "../support/engines.ts";
 import { memoryLog } from "../support/memory_log.ts";
 import { bytes, pattern, readAll, readExactly, same, text } from "../support/bytes.ts";
@@ -78,6 +78,46 @@ onEachEngine("stopping while 50 MiB are on their way to a client loses none of t
 });
 
 onEachEngine(
+  "at the shutdown timeout a client that reads gets all that is on its way, and one that is stuck delays no exit",
+  async (engine) => {
+    const block = pattern(64 * 1024);
+    const backend = startBackend(async (conn) => {
+      for (let isOpen = true; isOpen;) {
+        isOpen = await writeAll(conn, block).then(() => true, () => false);
+      }
+    });
+    await using balancer = await startTestBalancer({
+      engine,
+      backends: [backend.address],
+      workers: 1,
+      shutdownTimeout: "200ms",
+    });
+    using stuck = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+    using reading = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
+    // Neither reads until both hold up the backend.
+    let moved = -1;
+    await until(() => balancer.active(0) === 2, "both are relayed to");
+    for (let before = -2; before !== moved; before = moved, moved = await bytesOut(balancer)) {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    const startedMs = performance.now();
+    const stopped = balancer.stop();
+    await balancer.recordOf(localPort(reading));
+    const got = await readUntilCut(reading, engine);
+    assert.equal(await stopped, 2);
+    const tookMs = performance.now() - startedMs;
+    const records = await Promise.all([reading, stuck].map((conn) => balancer.recordOf(localPort(conn))));
+    assert.deepEqual(records.map(({ end }) => end), ["shutdown", "shutdown"]);
+    assert.ok(got.length >= (records[0]?.bytes_out ?? Infinity), `${got.length} bytes came`);
+    assert.ok(got.every((byte, i) => byte === block[i % block.length]));
+    // The worker has ended by itself: it was not given up with what it still delivers.
+    assert.deepEqual(balancer.log.events.filter(({ event }) => event === "worker_died"), []);
+    assert.ok(tookMs < 200 + 2_000 + 1_000, `the exit took ${tookMs} ms`);
+    await backend.stop();
+  },
+);
+
+onEachEngine(
   "a stopping balancer accepts for the shutdown delay, while it says that it is not ready",
   async (engine) => {
     const backend = greeter();
@@ -148,6 +188,12 @@ Deno.test("/readyz says starting, then ready, then stopping", async () => {
   await admin.stop();
   await backend.stop();
 });
+
+/** What clients were given so far. */
+async function bytesOut({ balancer }: TestBalancer): Promise<number> {
+  const sessions = await balancer.generations.sessions(10);
+  return sessions.reduce((sum, { bytes_out }) => sum + bytes_out, 0);
+}
 
 /** Resolves when the port refuses; the listening socket is closed by several threads, one after the other. */
 async function refusesConnections(port: number): Promise<void> {

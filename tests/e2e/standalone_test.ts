@@ -120,6 +120,13 @@ Deno.test("the bundle and the installed command balance, stop and fail as they s
     await provesItself([...run, `${root}dist/sockbal.js`]);
     if (isLinux) await provesEpoll([...run, "--allow-ffi", `${root}dist/sockbal.js`]);
   });
+  await t.step(
+    "it has Latin-1 alone: of any other text V8 keeps two bytes a character, in every worker",
+    async () => {
+      const wide = (await Deno.readTextFile(`${root}dist/sockbal.js`)).match(/.{0,60}[^\0-\xff].{0,20}/);
+      assert.equal(wide?.[0], undefined);
+    },
+  );
   await t.step("the command that deno task install put on the PATH", async () => {
     await provesItself([`${home}/bin/sockbal`]);
     await task("install:epoll", { DENO_INSTALL_ROOT: home });

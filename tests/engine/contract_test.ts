@@ -141,6 +141,31 @@ onEachEngine(
   },
 );
 
+onEachEngine(
+  "a client that sends all before it reads does so, however much its backend sends meanwhile",
+  async (engine) => {
+    const [question, answer] = [pattern(24 * 2 ** 20, 1), pattern(24 * 2 ** 20, 2)];
+    const got = Promise.withResolvers<Uint8Array>();
+    const backend = startBackend(async (conn) => {
+      const sending = writeAll(conn, answer).then(() => conn.closeWrite());
+      got.resolve(await readAll(conn));
+      await sending;
+    });
+    {
+      await using rig = await startRig(engine, backend);
+      using client = await connect(rig.port);
+      const session = await rig.session(0);
+      await until(() => session.pendingWrites === 1, "the client holds it up");
+      await writeAll(client, question);
+      await client.closeWrite();
+      assert.ok(same(await readAll(client), answer));
+      assert.ok(same(await got.promise, question));
+      await session.finishedOnce;
+    }
+    await backend.stop();
+  },
+);
+
 onEachEngine("each direction ends by itself, whichever is first", async (engine) => {
   for (const first of ["client", "backend"]) {
     const backend = startBackend(async (conn) => {

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type { Status } from "../../lib/admin/operations.ts";
 import { statusTable, whyNotReady } from "../../lib/roles/status_table.ts";
 import { cutMiddle } from "../../lib/roles/text_table.ts";
-import { fakeBackend, fakeStatus } from "../admin/fake_operations.ts";
+import { fakeBackend, fakeCertificate, fakeListener, fakeStatus } from "../admin/fake_operations.ts";
 
 type Pool = Status["pools"][number];
 
@@ -16,6 +16,7 @@ function pool(facts: Partial<Pool>): Pool {
       queue_size: 0,
       available: 1,
       leaving: false,
+      certificates: [],
       backends: [],
     },
     ...{ sessions_total: 0, refused_total: 0, retries_total: 0 },
@@ -54,9 +55,25 @@ Deno.test("whatever the names and numbers are, no line is wider than 80 columns"
           },
         });
         const status = withPools(
-          pool({ name: b, queue_size: most, queued: most, refused_total: n, backends: [backend] }),
+          pool({
+            certificates: [fakeCertificate({ subject: a })],
+            name: b,
+            queue_size: most,
+            queued: most,
+            refused_total: n,
+            backends: [backend],
+          }),
         );
-        const listener = { name: a, address: b, pool: reason, ...traffic, refused_total: n, leaving: backup };
+        const certificates = [fakeCertificate({ subject: reason })];
+        const listener = {
+          name: a,
+          address: b,
+          pools: [reason, a],
+          ...traffic,
+          refused_total: n,
+          leaving: backup,
+          certificates,
+        };
         for (const line of statusTable({ ...status, config: a + b, listeners: [listener] }).split("\n")) {
           assert.ok(line.length <= 80, `${line.length}: ${line}`);
         }
@@ -140,4 +157,38 @@ Deno.test("refusals of a pool, and a weight that differs from the file, are show
   const text = statusTable(withPools(pool({ refused_total: 12, backends: [weighed] })));
   assert.match(text, /\nPOOL web: 1 of 1 available, first, 12 refused\n/);
   assert.match(text, /\n {2}weight 5 was set by the operator; the configuration says 1\n/);
+});
+
+Deno.test("below a listener or pool stand the certificates that expire soon, or else the first that will", () => {
+  const [one, two, three] = ["one", "two", "three"].map((name, i) => {
+    return fakeCertificate({
+      subject: `CN=${name}`,
+      not_after: `2026-12-0${i + 2}T18:58:03.500Z`,
+      state: "valid",
+    });
+  });
+  assert.ok(one !== undefined && two !== undefined && three !== undefined);
+  const linesOf = (...certificates: (typeof one)[]): string[] => {
+    const listener = { ...fakeListener("in", "web"), certificates };
+    const shown = statusTable({ ...withPools(pool({ certificates })), listeners: [listener] }).split("\n");
+    const lines = shown.filter((line) => line.startsWith("  certificate "));
+    assert.deepEqual(lines.slice(lines.length / 2), lines.slice(0, lines.length / 2), "of listener and pool");
+    return lines.slice(lines.length / 2);
+  };
+  assert.deepEqual(linesOf(), []);
+  assert.deepEqual(linesOf(three, two), ['  certificate expires in 10 days, on 2026-12-03: "CN=two"']);
+  const soon = { ...two, state: "expires_soon" } as const;
+  const expired = { ...one, not_after: "2026-11-20T18:58:02.500Z", state: "expired", subject: "" } as const;
+  assert.deepEqual(linesOf(three, soon, expired), [
+    '  certificate EXPIRED 3 days ago, on 2026-11-20: "www.example.com"',
+    '  certificate expires in 10 days, on 2026-12-03: "CN=two"',
+  ]);
+  const forged = { ...one, subject: "CN=a\n\x9b2J" };
+  assert.match(linesOf(forged)[0] ?? "", /"CN=a\\n\\u009b2J"$/);
+});
+
+Deno.test("an older balancer, which says nothing of certificates, is shown without", () => {
+  const { certificates: _, ...old } = fakeListener("in", "web");
+  const status = { ...withPools(pool({})), listeners: [old] } as unknown as Status;
+  assert.match(statusTable(status), /\nin +127\.0\.0\.1:5678 /);
 });

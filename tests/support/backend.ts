@@ -69,6 +69,18 @@ export function startBackend(
   };
 }
 
+/** Sends back all that its client has sent, once the client has ended: so a client sees what came of it. */
+export function startMirror(
+  { says = "", ...at }: { readonly says?: string; readonly hostname?: string } = {},
+): TestBackend & AsyncDisposable {
+  const mirror = startBackend(async (conn) => {
+    const heard = await readAll(conn);
+    await writeAll(conn, bytes(says));
+    await writeAll(conn, heard);
+  }, at);
+  return Object.assign(mirror, { [Symbol.asyncDispose]: () => mirror.stop() });
+}
+
 function close(conn: Deno.Conn): void {
   try {
     conn.close();
@@ -146,10 +158,14 @@ export async function startResettingBackend(
 }
 
 /** A client that can reset its connection; only one of node:net can. */
-export async function enterToReset(port: number): Promise<{ readonly port: number; reset(): Promise<void> }> {
+export async function enterToReset(
+  port: number,
+  says = "",
+): Promise<{ readonly port: number; reset(): Promise<void> }> {
   const socket = connect({ host: "127.0.0.1", port });
   socket.on("error", () => {});
   await once(socket, "connect");
+  if (says !== "") await new Promise<void>((resolve) => socket.write(says, () => resolve()));
   return {
     port: socket.localPort ?? 0,
     reset: async () => {

@@ -18,6 +18,8 @@ export interface TestBalancerOptions {
   readonly listener?: Record<string, unknown>;
   /** Keys of the pool, as in balancer.yaml. */
   readonly pool?: Record<string, unknown>;
+  /** Pools besides the one of the listener, as in balancer.yaml. */
+  readonly otherPools?: Record<string, unknown>;
   readonly engine?: "runtime" | "epoll";
   readonly confinement?: "best_effort" | "required";
   readonly workers?: number;
@@ -39,6 +41,8 @@ export interface TestBalancer extends AsyncDisposable {
   readonly log: MemoryLog;
   /** The record of the session with this client port, as soon as it is there. */
   recordOf(clientPort: number): Promise<SessionRecord>;
+  /** Waits until the client with this port was accepted: before that, one that resets leaves no record. */
+  accepted(clientPort: number): Promise<void>;
   /** Sessions that hold a slot at a backend, by its place in the pool. */
   active(backend: number): number;
   /** Sessions that wait in the queue of the pool. */
@@ -51,11 +55,11 @@ export interface TestBalancer extends AsyncDisposable {
   stop(hurry?: AbortSignal): Promise<number>;
 }
 
-/** A configuration with one listener on a free port and one pool. */
+/** A configuration with one listener on a free port, and its pool. */
 export function testConfig(options: TestBalancerOptions): Config {
   const checked = configSchema.parse({
     listeners: [{ name: "web", listen: "127.0.0.1:0", pool: "web", ...options.listener }],
-    pools: { web: { backends: options.backends, ...options.pool } },
+    pools: { web: { backends: options.backends, ...options.pool }, ...options.otherPools },
     log: options.logging ?? {},
     engine: options.engine ?? "runtime",
     confinement: options.confinement ?? "best_effort",
@@ -93,6 +97,10 @@ export async function startTestBalancer(options: TestBalancerOptions): Promise<T
     balancer,
     log,
     records,
+    accepted: async (clientPort) => {
+      const client = `127.0.0.1:${clientPort}`;
+      while ((await balancer.generations.sessions(1, { client })).length === 0) await pause();
+    },
     active: (backend) =>
       balancer.scoreboard.count(balancer.plan.pools[0]?.backends[backend]?.row ?? asRow(-1)),
     queued: () => balancer.scoreboard.count(balancer.plan.pools[0]?.row ?? asRow(-1)),
@@ -121,6 +129,10 @@ export async function until(holds: () => boolean, what: string, patienceMs = 15_
   const startedMs = performance.now();
   while (!holds()) {
     if (performance.now() - startedMs > patienceMs) throw new Error(`Cannot wait any longer until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await pause();
   }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 5));
 }

@@ -67,6 +67,35 @@ export async function ask(port: number, data: Uint8Array): Promise<Uint8Array> {
   return answer;
 }
 
+/** As {@linkcode ask}, but in pieces of so many bytes, each in a segment of its own as far as the system makes it so. */
+export async function askInPieces(port: number, data: Uint8Array, pieceBytes: number): Promise<Uint8Array> {
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  conn.setNoDelay();
+  for (let at = 0; at < data.length; at += pieceBytes) {
+    await writeAll(conn, data.subarray(at, at + pieceBytes));
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  await conn.closeWrite();
+  return await readAll(conn);
+}
+
+/** Sends, and gives back everything that came until the connection was over, by its end or a reset, however early. */
+export async function askUntilGone(port: number, data: Uint8Array): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  const buffer = new Uint8Array(64 * 1024);
+  try {
+    using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    await writeAll(conn, data);
+    for (let n = await conn.read(buffer); n !== null; n = await conn.read(buffer)) {
+      parts.push(buffer.slice(0, n));
+    }
+  } catch (error) {
+    const isGone = error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BrokenPipe;
+    if (!isGone) throw error;
+  }
+  return joined(parts);
+}
+
 /** Whether two byte strings are the same. */
 export function same(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);

@@ -1,6 +1,7 @@
 /** Generations of workers without a balancer around them. */
 
 import assert from "node:assert/strict";
+import { NO_TLS_KEYS } from "../../lib/dataplane/messages.ts";
 import { makeEngineHost } from "../../lib/control/engine_host.ts";
 import { Generation, type GenerationDeps, type GenerationOptions } from "../../lib/control/generation.ts";
 import { Journal } from "../../lib/control/journal.ts";
@@ -76,6 +77,7 @@ export class Workshop {
     return await Generation.start({
       number: 1,
       plan,
+      keys: NO_TLS_KEYS,
       before: undefined,
       workers: options.workers ?? 1,
       deps: this.deps,

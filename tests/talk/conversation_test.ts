@@ -7,7 +7,8 @@ import { parseDialAddress } from "../../lib/core/address.ts";
 import { writeAll } from "../../lib/core/connection.ts";
 import { type ConversationOptions, converse } from "../../lib/talk/conversation.ts";
 import { startBackend } from "../support/backend.ts";
-import { bytes, pattern, readAll, same } from "../support/bytes.ts";
+import { readProxyHeader } from "../../lib/wire/read_proxy_header.ts";
+import { bytes, pattern, readAll, same, text } from "../support/bytes.ts";
 
 interface Conversation {
   readonly output: Uint8Array;
@@ -152,4 +153,24 @@ Deno.test("input that a peer no longer takes is a failure, not silence", async (
     /^RunError: .*: (the connection was reset by the peer|the peer closed the connection .*)$/,
   );
   await backend.stop();
+});
+
+Deno.test("who speaks is said first, and the conversation follows", async () => {
+  for (const proxyProtocol of ["v1", "v2"] as const) {
+    let asked = new Uint8Array();
+    let end: Deno.NetAddr | undefined;
+    const backend = startBackend(async (conn) => {
+      end = conn.remoteAddr as Deno.NetAddr;
+      asked = await readAll(conn) as Uint8Array<ArrayBuffer>;
+    });
+    const { failure } = await talk(backend.address, new Uint8Array(), { messages: ["hi"], proxyProtocol });
+    assert.equal(failure, undefined);
+    const header = readProxyHeader(asked);
+    assert.ok(typeof header === "object" && "source" in header);
+    assert.equal(`v${header.version}`, proxyProtocol);
+    assert.deepEqual(header.source, { transport: "tcp", host: "127.0.0.1", port: end?.port });
+    assert.deepEqual(header.destination, { transport: "tcp", host: "127.0.0.1", port: backend.port });
+    assert.equal(text(asked.subarray(header.length)), "hi\n");
+    await backend.stop();
+  }
 });

@@ -161,6 +161,9 @@ Deno.test("lengths that do not fit are malformed", () => {
     "a byte behind the extensions": record(
       handshake(1, joined([helloMessage({ extensions: [] }).subarray(4), number(0, 1)])),
     ),
+    "an extension behind the extensions": record(
+      handshake(1, joined([helloMessage({ extensions: [] }).subarray(4), alpn("h2")])),
+    ),
     "an extension beyond the end": hello(joined([number(99, 2), number(10, 2), number(0, 1)])),
     "half the header of an extension": hello(number(0, 3)),
     "an empty server name extension": hello(extension(0, new Uint8Array(0))),

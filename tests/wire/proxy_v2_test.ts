@@ -4,6 +4,7 @@ import { Malformed } from "../../lib/wire/malformed.ts";
 import { MAX_PROXY_HEADER_BYTES, PROXY_V2_SIGNATURE, type ProxyHeader } from "../../lib/wire/proxy_header.ts";
 import { readProxyHeader } from "../../lib/wire/read_proxy_header.ts";
 import { bytes, joined, text } from "../support/bytes.ts";
+import { tlv, v2 } from "./header_builder.ts";
 import { number } from "./hello_builder.ts";
 import { HEADERS } from "./recorded.ts";
 
@@ -12,15 +13,6 @@ const V4_ENDS = {
   source: { transport: "tcp", host: "192.0.2.1", port: 56324 },
   destination: { transport: "tcp", host: "10.1.2.3", port: 443 },
 };
-
-/** A header that declares as many bytes as follow, or `declared`. */
-function v2(command: number, family: number, rest: Uint8Array, declared = rest.length): Uint8Array {
-  return joined([Uint8Array.from([...PROXY_V2_SIGNATURE, command, family]), number(declared, 2), rest]);
-}
-
-function tlv(type: number, value: Uint8Array, declared = value.length): Uint8Array {
-  return joined([number(type, 1), number(declared, 2), value]);
-}
 
 function read(data: Uint8Array): ProxyHeader {
   const answer = readProxyHeader(data);
@@ -210,7 +202,7 @@ Deno.test("a checksum of another length, or a second one, is malformed", () => {
     assert.match(reasonOf(v2(0x21, 0x11, joined([IPV4, tlv(0x03, new Uint8Array(length))]))), /checksum/);
   }
   const twice = v2(0x21, 0x11, joined([IPV4, tlv(0x03, new Uint8Array(4)), tlv(0x03, new Uint8Array(4))]));
-  assert.match(reasonOf(summed(twice)), /checksum/);
+  for (const after of [0, 7]) assert.match(reasonOf(summed(twice.slice(), after)), /checksum/);
 });
 
 Deno.test("a unique id has at most 128 bytes", () => {

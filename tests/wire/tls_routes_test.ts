@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { canonicalServerName, wildcardOf } from "../../lib/core/server_name.ts";
+import { canonicalPattern, wildcardOf } from "../../lib/core/server_name.ts";
 import { routeFinder, type TlsRoute } from "../../lib/wire/tls_routes.ts";
 
 interface Named extends TlsRoute {
@@ -59,7 +59,7 @@ Deno.test("a prepared lookup finds what a search through all routes finds", () =
       const expected = routes.find((it) => {
         const isNamed = it.sni === undefined ||
           (serverName !== undefined &&
-            [serverName, wildcardOf(serverName)].includes(canonicalServerName(it.sni)));
+            [serverName, wildcardOf(serverName)].includes(canonicalPattern(it.sni)));
         return isNamed &&
           (it.alpn === undefined || it.alpn.length === 0 || it.alpn.some((one) => alpn.includes(one)));
       });

@@ -3,10 +3,10 @@ import fc from "fast-check";
 import type { Endpoint } from "../../lib/core/endpoint.ts";
 import { canonicalHost } from "../../lib/core/overlap.ts";
 import { Malformed } from "../../lib/wire/malformed.ts";
-import { MAX_PROXY_HEADER_BYTES, type ProxyHeader, type Tlv } from "../../lib/wire/proxy_header.ts";
+import { MAX_PROXY_HEADER_BYTES, type ProxyHeader, type Tlv, TLV_TYPE } from "../../lib/wire/proxy_header.ts";
 import { alpnTlv, authorityTlv, tlsTlv, uniqueIdTlv } from "../../lib/wire/proxy_tlvs.ts";
 import { readProxyHeader } from "../../lib/wire/read_proxy_header.ts";
-import { writeProxyV1, writeProxyV2 } from "../../lib/wire/write_proxy_header.ts";
+import { writeOwnHeader, writeProxyV1, writeProxyV2 } from "../../lib/wire/write_proxy_header.ts";
 import { bytes, joined, text } from "../support/bytes.ts";
 import { HEADERS } from "./recorded.ts";
 
@@ -155,4 +155,14 @@ Deno.test("any facts are read again, with a checksum or without, and the declare
       assert.equal(facts.length, tlvs.length + (checksum ? 1 : 0));
     },
   ));
+});
+
+Deno.test("a proxy that speaks for itself names no client", () => {
+  assert.equal(text(writeOwnHeader(1, false)), "PROXY UNKNOWN\r\n");
+  for (const checksum of [false, true]) {
+    const data = writeOwnHeader(2, checksum);
+    const { command, source, destination, tlvs } = read(data);
+    assert.deepEqual([command, source, destination], ["local", undefined, undefined]);
+    assert.deepEqual(tlvs.map(({ type }) => type), checksum ? [TLV_TYPE.crc32c] : []);
+  }
 });

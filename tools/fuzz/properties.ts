@@ -1,7 +1,7 @@
 /** What holds for every input of the readers in lib/wire, whatever it is. */
 
 import assert from "node:assert/strict";
-import { sentServerName } from "../../lib/core/server_name.ts";
+import { canonicalServerName } from "../../lib/core/server_name.ts";
 import {
   type ClientHello,
   ClientHelloReader,
@@ -114,7 +114,7 @@ function checkHello(answer: HelloAnswer, bytes: Uint8Array): void {
   if (answer === "incomplete") return assert.ok(bytes.length < MAX_CLIENT_HELLO_BYTES);
   if (answer instanceof Malformed) return checkReason(answer);
   const { serverName, alpn } = answer;
-  if (serverName !== undefined) assert.equal(sentServerName(serverName), serverName);
+  if (serverName !== undefined) assert.equal(canonicalServerName(serverName), serverName);
   for (const protocol of alpn) assert.match(protocol, /^[ -~]+$/);
   findRoute(answer);
 }

@@ -8,6 +8,7 @@
  * @typedef {import("../operations.ts").PoolStatus} Pool
  * @typedef {import("../operations.ts").BackendStatus} Backend
  * @typedef {import("../operations.ts").BackendState} BackendState
+ * @typedef {import("../operations.ts").CertificateStatus} Certificate
  * @typedef {import("../operations.ts").Summary} Summary
  * @typedef {import("../operations.ts").Change} Change
  * @typedef {import("../operations.ts").SessionStatus} Session

@@ -93,6 +93,17 @@ export function formatSpan(seconds) {
 }
 
 /**
+ * A span of time in whole days, as people speak of dates; less than a day as {@link formatSpan}.
+ *
+ * @param {number} seconds
+ */
+export function formatDays(seconds) {
+  const days = Math.floor(seconds / 86_400);
+  if (days < 1) return formatSpan(seconds);
+  return `${formatCount(days)}${NBSP}${days === 1 ? "day" : "days"}`;
+}
+
+/**
  * @param {number} large
  * @param {string} largeUnit
  * @param {number} small

@@ -2,6 +2,7 @@
 
 /** The table of listeners. */
 
+import { showCertificates } from "./certificates.js";
 import { byId, partsOf, setOrder, stamp } from "./dom.js";
 import { formatCount } from "./format.js";
 import { showTraffic } from "./traffic.js";
@@ -20,7 +21,7 @@ export function createListeners() {
      * @param {Status} status
      * @param {ReturnType<typeof followRates>} rates
      */
-    update({ listeners }, rates) {
+    update({ listeners, now }, rates) {
       const names = new Set(listeners.map((listener) => listener.name));
       for (const [name, row] of rows) {
         if (names.has(name)) continue;
@@ -31,6 +32,7 @@ export function createListeners() {
         let row = rows.get(listener.name);
         if (row === undefined) rows.set(listener.name, row = partsOf(stamp("listener-row")));
         updateRow(row, listener, rates.listener(listener.name));
+        showCertificates(row, listener.certificates, Date.parse(now));
         return row.root;
       });
       setOrder(body, elements);
@@ -46,7 +48,7 @@ export function createListeners() {
 function updateRow(row, listener, rates) {
   row.put("name", listener.name);
   row.put("address", listener.address === listener.name ? "" : listener.address);
-  row.put("pool", listener.leaving ? "gone from the configuration" : listener.pool);
+  row.put("pool", listener.leaving ? "gone from the configuration" : listener.pools.join(", "));
   row.putFigure("active", formatCount(listener.active), listener.active);
   row.put("limit", listener.max_connections === 0 ? "" : ` / ${formatCount(listener.max_connections)}`);
   row.putFigure("refused", formatCount(listener.refused_total), listener.refused_total);

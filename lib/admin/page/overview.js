@@ -50,7 +50,14 @@ export function createOverview() {
       setAttribute(byId("backends"), "data-failing", String(failing > 0));
       setText(byId("uptime"), formatSpan(status.uptime_s));
       setAttribute(byId("uptime"), "title", `since ${new Date(status.started_at).toLocaleString()}`);
+      const { confined, not_confined_by: missing } = status;
       setText(byId("engine"), status.engine);
+      const confinement = confined === null ? "" : `workers confined by ${confined}`;
+      setAttribute(
+        byId("engine"),
+        "title",
+        missing === null ? confinement : `${confinement}, not by ${missing}`,
+      );
       setText(byId("generation"), formatCount(status.generation));
       setText(byId("config"), status.config);
       setText(byId("memory"), formatBytes(status.process.memory_bytes));

@@ -11,6 +11,7 @@ import actions from "./actions.js" with { type: "text" };
 import address from "./address.js" with { type: "text" };
 import api from "./api.js" with { type: "text" };
 import backendRow from "./backend_row.js" with { type: "text" };
+import certificates from "./certificates.js" with { type: "text" };
 import chartsCss from "./charts.css" with { type: "text" };
 import configView from "./config_view.js" with { type: "text" };
 import charts from "./charts.js" with { type: "text" };
@@ -45,7 +46,7 @@ const STYLE = [uplotCss, css, controlsCss, chartsCss, tablesCss, statesCss, side
 
 const MODULES = [
   ...[dom, format, address, api, rates, history, order, polling, stream],
-  ...[plot, charts, traffic, backendRow, pools, filter, listeners, events, overview],
+  ...[plot, charts, traffic, certificates, backendRow, pools, filter, listeners, events, overview],
   ...[actions, menu, dialog, toasts, sessions, configView, main],
 ];
 

@@ -4,6 +4,7 @@
 
 import { remember, remembered } from "./address.js";
 import { createBackendRow } from "./backend_row.js";
+import { showCertificates } from "./certificates.js";
 import { byId, partsOf, setAttribute, setHidden, setOrder, stamp } from "./dom.js";
 import { formatCount } from "./format.js";
 import { inOrder, isSortKey, nextOrder } from "./order.js";
@@ -72,7 +73,8 @@ export function createPools(onMenu) {
  */
 function createPool(pool, onMenu) {
   const { name } = pool;
-  const { root: element, get, put } = partsOf(stamp("pool"));
+  const parts = partsOf(stamp("pool"));
+  const { root: element, get, put } = parts;
   const body = get("rows");
   const headers = [...element.querySelectorAll("th[data-sort]")];
   /** @type {Map<string, BackendRow>} */
@@ -151,6 +153,7 @@ function createPool(pool, onMenu) {
       // Rows do not move under a pointer or the keyboard's focus.
       if (added || order === null || !body.matches(":hover, :focus-within")) arrange();
       put("facts", poolFacts(pool));
+      showCertificates(parts, pool.certificates, nowMs);
       setAttribute(element, "data-empty", String(pool.available === 0 && !pool.leaving));
       current = pool;
     },

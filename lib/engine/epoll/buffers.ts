@@ -1,10 +1,13 @@
 /** One buffer to receive into for all connections of a thread, and what their peers did not take. */
 
-/** What one call receives at most, and what a session holds back at most, both directions together. */
-export const RECEIVE_BYTES = 256 * 1024;
+/** The memory that a session may have for what is held back, both directions together. */
+export const MAX_HELD_BYTES = 256 * 1024;
 
-/** From here on the buffer itself is kept, and another one taken in its place; less is copied. */
-const KEEP_BYTES = RECEIVE_BYTES / 8;
+/** As much is copied to be held back. Of more the buffer itself is kept, and another one taken in its place. */
+export const COPY_BYTES = 32 * 1024;
+
+/** What one call receives at most. One direction may keep such a buffer, while the other has room for a copy. */
+export const RECEIVE_BYTES: number = MAX_HELD_BYTES - COPY_BYTES;
 
 /** Buffers that wait to be used again. */
 const MAX_SPARE = 16;
@@ -20,7 +23,7 @@ export class Buffers {
   hold(from: number, to: number): Uint8Array<ArrayBuffer> {
     const { current } = this;
     this.heldBytes += to - from;
-    if (to - from < KEEP_BYTES) return current.slice(from, to);
+    if (to - from <= COPY_BYTES) return current.slice(from, to);
     const spare = this.#spare.pop();
     this.current = spare === undefined ? makeBuffer() : new Uint8Array(spare);
     return current.subarray(from, to);
@@ -31,7 +34,7 @@ export class Buffers {
     this.heldBytes -= bytes;
     const rest = bytes < held.length ? held.subarray(bytes) : undefined;
     if (held.buffer.byteLength !== RECEIVE_BYTES) return rest;
-    if (rest !== undefined && rest.length >= KEEP_BYTES) return rest;
+    if (rest !== undefined && rest.length > COPY_BYTES) return rest;
     // A slow reader is not to keep a whole buffer for a few bytes.
     const copy = rest?.slice();
     if (this.#spare.length < MAX_SPARE) this.#spare.push(held.buffer);

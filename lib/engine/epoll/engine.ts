@@ -76,6 +76,7 @@ export class EpollEngine implements Engine {
       remembersLocal: options.remembersLocal ?? false,
     };
     this.#loads.ring = () => this.ring();
+    this.#loads.soon = (call) => loop.soon(call);
     this.#shortage = new DescriptorShortage((ms, call) => this.later(ms, call));
     this.every = (ms, call) => loop.timers.every(ms, call);
     this.#ended = loop.run().finally(() => libc.unload());

@@ -7,7 +7,7 @@ import { type ListeningOptions, openListening } from "./listening.ts";
 import { raiseDescriptorLimit } from "./limit.ts";
 import { leavePlace, makeLoads, takePlace } from "./loads.ts";
 import type { ThreadShare } from "./thread_share.ts";
-import { SYS_TGKILL } from "./linux.ts";
+import { SHUT_RDWR, SYS_TGKILL } from "./linux.ts";
 import { OpenFileCount } from "./open_files.ts";
 import { keepAlive } from "./options.ts";
 
@@ -72,8 +72,15 @@ export class EpollHost {
     keepAlive(this.#libc, fd, options);
   }
 
+  /**
+   * Connections are refused from now on. A thread that was given up may still watch the socket, and use its number: it is closed when
+   * all of those have really ended.
+   */
   closeListening(fd: number): void {
-    if (!this.#isClosed) this.#libc.close(fd);
+    if (this.#isClosed) return;
+    if (this.#reclaiming.size === 0) return void this.#libc.close(fd);
+    this.#libc.shutdown(fd, SHUT_RDWR);
+    this.#afterwards(Promise.all(this.#reclaiming).then(() => void this.#libc.close(fd)));
   }
 
   /** What one more thread is given; {@linkcode leave} takes it back. */
@@ -89,7 +96,11 @@ export class EpollHost {
   leave(share: ThreadShare): void {
     leavePlace(this.#loads, share.place);
     this.#places.delete(share.place);
-    const reclaiming = this.#reclaim(share).finally(() => this.#reclaiming.delete(reclaiming));
+    this.#afterwards(this.#reclaim(share));
+  }
+
+  #afterwards(work: Promise<void>): void {
+    const reclaiming = work.finally(() => this.#reclaiming.delete(reclaiming));
     this.#reclaiming.add(reclaiming);
   }
 

@@ -24,6 +24,7 @@ export const TCP_KEEPCNT = 6;
 export const TCP_USER_TIMEOUT = 18;
 
 export const SHUT_WR = 1;
+export const SHUT_RDWR = 2;
 export const MSG_NOSIGNAL = 0x4000;
 export const SIOCOUTQ = 0x5411;
 export const SIOCGIFINDEX = 0x8933;

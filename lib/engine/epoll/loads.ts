@@ -55,6 +55,8 @@ export class Loads {
   readonly #onOffer = new Set<() => void>();
   /** Wakes the other threads. */
   ring: () => void = () => {};
+  /** Calls when what goes on now is over: a connection is removed in the midst of the end of its session. */
+  soon: (call: () => void) => void = (call) => call();
 
   constructor(buffer: SharedArrayBuffer, place: number) {
     this.#cells = new Int32Array(buffer);
@@ -87,7 +89,9 @@ export class Loads {
   remove(): void {
     this.#count--;
     this.#publish();
-    if (this.#hasOffered && !this.isAhead) this.#acceptAgain();
+    if (!this.#hasOffered || this.isAhead) return;
+    this.#hasOffered = false;
+    this.soon(() => this.#acceptAgain());
   }
 
   /** Whether another thread should accept rather than this one. */

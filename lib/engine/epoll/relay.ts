@@ -7,15 +7,12 @@
  */
 
 import type { Direction, RelayEvents } from "../contract.ts";
-import { RECEIVE_BYTES } from "./buffers.ts";
+import { COPY_BYTES, RECEIVE_BYTES } from "./buffers.ts";
 import type { EpollClient } from "./client.ts";
 import { type EpollSocket, GONE, type SocketOwner } from "./socket.ts";
 
 /** What one direction moves before all others have their turn. */
 const FAIR_SHARE_BYTES = RECEIVE_BYTES;
-
-/** While the other direction is held up, no less is received at a time. */
-const MIN_RECEIVE_BYTES = 16 * 1024;
 
 const IN_ENDED = 1;
 const OUT_ENDED = 2;
@@ -94,12 +91,10 @@ class Relay implements SocketOwner {
           this.onReady(source, false);
         });
       }
-      const room = RECEIVE_BYTES - (source.held?.length ?? 0);
-      // With what is held back for the source there is no room; when it takes that, this goes on.
-      if (room < MIN_RECEIVE_BYTES) return;
-      const got = source.receive(
-        room === RECEIVE_BYTES ? buffers.current : buffers.current.subarray(0, room),
-      );
+      // The other direction may keep a whole buffer. It holds up this one no more than by smaller steps.
+      const isRoomShort = source.held !== undefined && source.held.length > COPY_BYTES;
+      const { current } = buffers;
+      const got = source.receive(isRoomShort ? current.subarray(0, COPY_BYTES) : current);
       if (got > 0) {
         moved += got;
         this.#send(sink, got, direction);

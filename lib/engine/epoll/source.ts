@@ -1,8 +1,8 @@
 /** The local address of a dial. */
 
-import { SystemError } from "./errno.ts";
+import { nameOf, SystemError } from "./errno.ts";
 import type { Libc } from "./libc.ts";
-import { IP_BIND_ADDRESS_NO_PORT, IPPROTO_IP } from "./linux.ts";
+import { IP_BIND_ADDRESS_NO_PORT, IPPROTO_IP, SOCK_CLOEXEC, SOCK_STREAM } from "./linux.ts";
 import { setOption } from "./options.ts";
 import { encodeAddress, type SocketAddress } from "./sockaddr.ts";
 
@@ -26,6 +26,20 @@ export function bindTo(libc: Pick<Libc, "bind" | "errno" | "setsockopt">, fd: nu
   if (libc.bind(fd, bytes, bytes.length) === 0) return;
   const error = new SystemError(libc.errno());
   throw error.code === "EADDRNOTAVAIL" ? new SourceMissing(`no address ${host}`) : error;
+}
+
+/** Whether a dial can have this IP address now; undefined when that cannot be found out. */
+export function hasAddress(
+  libc: Pick<Libc, "socket" | "bind" | "errno" | "close">,
+  host: string,
+): boolean | undefined {
+  const { family, bytes } = encoded(host);
+  const fd = libc.socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return undefined;
+  const isBound = libc.bind(fd, bytes, bytes.length) === 0;
+  const isMissing = !isBound && nameOf(libc.errno()) === "EADDRNOTAVAIL";
+  libc.close(fd);
+  return isBound ? true : isMissing ? false : undefined;
 }
 
 /** A few, used again and again. */

@@ -154,6 +154,29 @@ export class RuntimeClient extends RuntimeSocket implements ClientSocket {
     this.#first = this.#first.subarray(bytes);
   }
 
+  /** What was read ahead comes first. */
+  override read(into: Uint8Array): Promise<number | null> {
+    if (this.#first.length > 0) return Promise.resolve(this.#takeFirst(into));
+    return this.#early === undefined ? super.read(into) : this.#readEarly(this.#early, into);
+  }
+
+  async #readEarly(early: EarlyRead, into: Uint8Array): Promise<number | null> {
+    const filled = await early.filled;
+    // It gives the buffer back.
+    if (this.#early !== early) throw new Deno.errors.Interrupted("The connection was closed");
+    if (filled !== null) this.#first = early.buffer.slice(0, filled);
+    this.#early = early.next;
+    this.#buffers.giveBack(early.buffer);
+    return filled === null ? null : this.#takeFirst(into);
+  }
+
+  #takeFirst(into: Uint8Array): number {
+    const taken = Math.min(this.#first.length, into.length);
+    into.set(this.#first.subarray(0, taken));
+    this.#first = this.#first.subarray(taken);
+    return taken;
+  }
+
   /** Hands over what was read ahead, with its buffers. */
   takeEarly(): EarlyRead | undefined {
     const first = this.#first;

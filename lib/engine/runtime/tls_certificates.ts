@@ -30,8 +30,8 @@ export function byServerName<Made>(
   const [first] = all;
   if (first === undefined) throw new TypeError("Cannot open TLS: there is no certificate");
   return (serverName) => {
-    if (serverName === undefined) return first;
-    const name = canonicalServerName(serverName);
+    const name = serverName === undefined ? undefined : canonicalServerName(serverName);
+    if (name === undefined) return first;
     return named.get(name) ?? named.get(wildcardOf(name) ?? name) ?? first;
   };
 }

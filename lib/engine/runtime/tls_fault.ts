@@ -10,7 +10,7 @@ export class TlsFault extends Error {
 
 /** What the runtime says (its TLS is rustls), and what that means. The first that fits is told. */
 const MEANINGS: readonly (readonly [RegExp, string])[] = [
-  [/corrupt message|unexpected message/, "what it sends is no handshake of TLS"],
+  [/corrupt message|unexpected message|got ClientHello/, "what it sends is no handshake of TLS"],
   [
     /alert: (UnknownCA|BadCertificate|CertificateUnknown|CertificateExpired|CertificateRevoked|UnsupportedCertificate)/,
     "it does not trust the certificate that it was shown",
@@ -25,7 +25,9 @@ const MEANINGS: readonly (readonly [RegExp, string])[] = [
     /alert: ProtocolVersion|SupportedVersions|SignatureAlgorithmsExtension|Tls1[23]|TLS1[23]/i,
     "it has no version of TLS that is wanted",
   ],
-  [/InCommon|alert: (HandshakeFailure|InsufficientSecurity)/, "it has no cipher that is wanted"],
+  [/InCommon|alert: InsufficientSecurity/, "it has no cipher that is wanted"],
+  // What OpenSSL says with TLS 1.2 when it is shown no certificate.
+  [/alert: HandshakeFailure/, "it finds no cipher in common, or wants to be shown a certificate"],
   [/alert: Unrecogni[sz]edName/, "it does not know the name that it was asked for"],
 ];
 

@@ -1,0 +1,63 @@
+/** What a configuration says of TLS and the PROXY protocol, as workers are told of it. Pure. */
+
+import { type ListenerConfig, poolsOf } from "../config/listener_schema.ts";
+import type { PoolConfig } from "../config/pool_schema.ts";
+import type { Config } from "../config/schema.ts";
+import type { TlsClientOptions } from "../core/tls_options.ts";
+import type { GreetingOptions } from "../dataplane/greeting_plan.ts";
+import type { ListenerOptions } from "../dataplane/messages.ts";
+import type { PoolStructure } from "../pool/pool.ts";
+import type { PoolRow } from "../pool/row.ts";
+
+/** What the clients of a listener are asked before they are routed; nothing where they are routed at once. */
+export function greetingOf(
+  listener: ListenerConfig,
+  { pools }: Pick<Config, "pools">,
+  rowOf: (pool: string) => PoolRow,
+): Pick<ListenerOptions, "greeting" | "opensTls"> {
+  const reached = poolsOf(listener).flatMap((name) => pools[name] ?? []);
+  const opensTls = listener.tls !== undefined || reached.some(({ tls }) => tls !== undefined);
+  const looksAtHello = listener.tls === undefined &&
+    (listener.routes.length > 0 || reached.some(goesByServerName));
+  const isGreeted = listener.proxyProtocol !== undefined || listener.tls !== undefined || looksAtHello;
+  return {
+    ...(opensTls ? { opensTls } : {}),
+    ...(isGreeted ? { greeting: greeting(listener, looksAtHello, rowOf) } : {}),
+  };
+}
+
+/** Its sessions can only be told apart when their ClientHello is read. */
+function goesByServerName({ algorithm, hashKey }: PoolConfig): boolean {
+  return algorithm === "maglev" && hashKey === "sni";
+}
+
+function greeting(
+  { handshakeTimeoutMs, proxyProtocol, tls, routes }: ListenerConfig,
+  looksAtHello: boolean,
+  rowOf: (pool: string) => PoolRow,
+): GreetingOptions {
+  const from = proxyProtocol?.from;
+  return {
+    timeoutMs: handshakeTimeoutMs,
+    proxies: from === undefined ? undefined : {
+      ranges: from.flatMap((it) => it === "unix" ? [] : [it]),
+      unix: from.includes("unix"),
+    },
+    tls: tls === undefined ? undefined : { alpn: tls.alpn, minVersion: tls.minVersion },
+    routes: routes.map(({ sni, alpn, pool }) => ({ sni, alpn, pool: rowOf(pool) })),
+    looksAtHello,
+  };
+}
+
+/** How backends are told who the client is. */
+export function introductionOf({ sendProxyProtocol: sent }: PoolConfig): Pick<PoolStructure, "introduction"> {
+  if (sent === undefined) return {};
+  return { introduction: { version: sent.version === "v1" ? 1 : 2, checksum: sent.checksum } };
+}
+
+/** How TLS is opened to backends. */
+export function tlsToBackends(
+  { serverName, alpn, verify }: NonNullable<PoolConfig["tls"]>,
+): TlsClientOptions {
+  return { serverName, alpn, verify };
+}

@@ -1,0 +1,59 @@
+/** TLS on the connection of a check. */
+
+import type { TlsFacts } from "../engine/contract.ts";
+import type { RuntimeSocket } from "../engine/runtime/socket.ts";
+import type { RuntimeTlsClient } from "../engine/runtime/tls_client.ts";
+import { within } from "./check.ts";
+import type { Deadline } from "./deadline.ts";
+
+/** How long a backend may take to end TLS that we have ended. */
+const LEAVE_MS = 250;
+
+/** How a pool opens TLS to a backend. */
+export interface TlsOpening {
+  /** What it is opened with by now. */
+  readonly client: () => RuntimeTlsClient;
+  /** What the backend is called: a name or an IP address; undefined where it has neither. */
+  readonly host: string | undefined;
+}
+
+/** Opens it. Resolves with what was found, or with a few words that say why not; the caller closes the socket. Never rejects. */
+export async function openTls(
+  socket: RuntimeSocket,
+  { client, host }: TlsOpening,
+  { signal, timeoutMs }: Deadline,
+): Promise<TlsFacts | string> {
+  const { promise, resolve, reject } = Promise.withResolvers<TlsFacts | string>();
+  const onEnd = (): void => resolve(`no TLS ${within(timeoutMs)}`);
+  signal.addEventListener("abort", onEnd);
+  if (signal.aborted) onEnd();
+  try {
+    const tlsFailed = (why: string): void => resolve(`TLS: ${why}`);
+    socket.startTls(client(), host, { opened: resolve, tlsFailed, fault: reject });
+    return await promise;
+  } catch (error) {
+    return `TLS: ${error instanceof Error ? error.message : "it cannot be opened"}`;
+  } finally {
+    signal.removeEventListener("abort", onEnd);
+  }
+}
+
+/** Ends it as it should be, since a backend may take one that is cut off for an attack. Closes the socket. Never rejects. */
+export async function endTls(socket: RuntimeSocket, { signal }: Deadline): Promise<void> {
+  const close = (): void => socket.close();
+  const timer = setTimeout(close, LEAVE_MS);
+  signal.addEventListener("abort", close);
+  if (signal.aborted) close();
+  try {
+    await socket.closeWrite();
+    const buffer = new Uint8Array(1024);
+    // deno-lint-ignore no-await-in-loop -- until its end, or ours
+    while (await socket.read(buffer) !== null);
+  } catch {
+    // It is gone, or too slow; the check is over in any case.
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", close);
+    close();
+  }
+}
