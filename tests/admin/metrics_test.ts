@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { findProgram, pathOf, skipWithout } from "../support/packages.ts";
 import { Exposition, labels } from "../../lib/admin/exposition.ts";
 import { renderMetrics } from "../../lib/admin/metrics.ts";
 import type { Counts, Status } from "../../lib/admin/operations.ts";
@@ -170,20 +171,12 @@ Deno.test("a thousand backends behind twenty listeners are rendered in little ti
   assert.ok((timesMs[7] ?? 0) < 200, `${timesMs[7]} ms`);
 });
 
-async function findPromtool(): Promise<boolean> {
-  try {
-    return (await new Deno.Command("promtool", { args: ["--version"] }).output()).success;
-  } catch {
-    return false;
-  }
-}
-
-const hasPromtool = await findPromtool();
+const promtool = await findProgram("promtool", "prometheus");
+const skip = skipWithout(promtool);
 
 Deno.test({
-  name: "promtool has no complaint" +
-    (hasPromtool ? "" : " (skipped: no promtool; apt-get install prometheus)"),
-  ignore: !hasPromtool,
+  name: `promtool has no complaint${skip.why}`,
+  ignore: skip.ignore,
   fn: async () => {
     const hostile = fakeTotals('in"\\\n', "web", "a{}");
     const cases = [
@@ -195,7 +188,7 @@ Deno.test({
       ),
     ];
     await Promise.all(cases.map(async (text) => {
-      const child = new Deno.Command("promtool", {
+      const child = new Deno.Command(pathOf(promtool), {
         args: ["check", "metrics"],
         stdin: "piped",
         stdout: "piped",
