@@ -187,14 +187,14 @@ function rowOf(pool: string, rows: ReadonlyMap<string, PoolRow>): PoolRow {
 function placeOf(
   address: Address,
   names: Pick<Names, "of">,
-): Pick<Backend, "address" | "hostName" | "otherAddresses" | "unresolved"> {
+): Pick<Backend, "address" | "host" | "otherAddresses" | "unresolved"> {
   if (address.transport === "unix") return { address: { ...address, path: resolve(address.path) } };
   if (!hasName(address)) return { address };
   const resolved = names.of(address);
-  const hostName = address.host;
-  if ("reason" in resolved) return { address, hostName, unresolved: resolved.reason };
+  if ("reason" in resolved) return { address, unresolved: resolved.reason };
   const [first = address, ...others] = resolved.addresses;
-  return { address: first, hostName, ...(others.length === 0 ? {} : { otherAddresses: others }) };
+  const { host } = address;
+  return others.length === 0 ? { address: first, host } : { address: first, host, otherAddresses: others };
 }
 
 function socketsFrom(

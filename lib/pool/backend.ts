@@ -9,10 +9,10 @@ export interface Backend {
   readonly name: string;
   /** By IP address or socket path; names were resolved in the control plane. */
   readonly address: Address;
-  /** The name that stands in its address; undefined where there is none. */
-  readonly hostName?: string;
   /** Where else it is dialled when that fails: the other addresses of its name. */
   readonly otherAddresses?: readonly Address[];
+  /** The name of its host as it was written, where that is one: what its certificate is for. */
+  readonly host?: string;
   /** Why its name has no address, in one sentence: then it cannot be dialled, and `address` is what was written. */
   readonly unresolved?: string;
   /** Whether it is picked only when no other can be. */
@@ -32,6 +32,6 @@ export function isElsewhere(before: Backend, now: Backend): boolean {
 }
 
 /** What it is called towards itself, by TLS: a name or an IP address; undefined for a Unix socket. */
-export function hostOf({ address, hostName }: Backend): string | undefined {
-  return hostName ?? (address.transport === "tcp" ? withoutZone(address.host) : undefined);
+export function hostOf({ address, host }: Backend): string | undefined {
+  return host ?? (address.transport === "tcp" ? withoutZone(address.host) : undefined);
 }
