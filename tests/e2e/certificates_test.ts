@@ -3,12 +3,21 @@
 /** Certificates of the real program: renewed on disk, refused when they are broken, shown, and never with a part of a key. */
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { join } from "node:path";
+import type { TLSSocket } from "node:tls";
 import type { Status } from "../../lib/admin/operations.ts";
-import { refusedPort, startNamedBackend } from "../support/backend.ts";
-import { type CertificateFiles, makeCertificate, noOpenssl, openssl } from "../support/certificates.ts";
+import { refusedPort, startBackend, startNamedBackend } from "../support/backend.ts";
+import {
+  type CertificateFiles,
+  makeCertificate,
+  noOpenssl,
+  openssl,
+  opensslPath,
+} from "../support/certificates.ts";
 import { runCommand, RunningCommand, SOCKBAL, sockbal, sockbalOn, sockbalWith } from "../support/command.ts";
 import { ENGINES } from "../support/engines.ts";
+import { connectTls } from "../support/tls_client.ts";
 
 /** The shortest piece of a key that is looked for, in letters of base64: 96 bits. */
 const PIECE_CHARS = 16;
@@ -173,6 +182,60 @@ for (const engine of ENGINES) {
     folder.checkHasNoKey(stderr + stdout + table.stdout + table.stderr, "the log");
     const told = stderr.split("\n").filter((line) => line.includes('"event":"keys_renewed"'));
     assert.equal(told.length, 4, told.join("\n"));
+  });
+}
+
+/** The subject of the certificate that openssl is shown, which says which name it asks for. */
+async function shownToOpenssl(port: number, name: string): Promise<string> {
+  const { stdout } = await runCommand([
+    ...[opensslPath(), "s_client", "-connect", `127.0.0.1:${port}`, "-servername", name],
+  ]);
+  return /^subject=(.*)$/m.exec(stdout)?.[1] ?? "";
+}
+
+for (const engine of ENGINES) {
+  test(`a new certificate is shown to those who come after it, and sessions that are open go on (${engine})`, async () => {
+    await using folder = new Folder();
+    const backend = startBackend(async (conn) => {
+      await conn.readable.pipeTo(conn.writable);
+    });
+    await folder.put("web", await folder.make("web1"));
+    await folder.put("client", await folder.make("client1"));
+    await folder.putLinked(await folder.make("linked1"));
+    await folder.writeConfig(backend.address);
+    // The backend of this test speaks no TLS.
+    const text = (await Deno.readTextFile(folder.config)).replace(/, tls: \{ verify[^}]*\}/, "");
+    await Deno.writeTextFile(folder.config, text);
+    await using balancer = new RunningCommand([
+      ...sockbalOn(engine),
+      ...["--role", "balancer", "--config", folder.config],
+    ]);
+    await balancer.sees(/ ready /);
+    const { web: port } = folder.ports;
+    const says = async (socket: TLSSocket, word: string): Promise<void> => {
+      socket.write(word);
+      const [answer] = await once(socket, "data");
+      assert.equal(String(answer), word);
+    };
+    const before = await connectTls(port, { servername: "web1.example" });
+    await says(before, "before");
+    assert.equal(await shownToOpenssl(port, "web1.example"), "CN = web1");
+    assert.equal(await shownToOpenssl(port, "linked1.example"), "CN = linked1");
+    await folder.put("web", await folder.make("web2"));
+    await balancer.sees(/keys_renewed certificates="?CN=web2/);
+    assert.equal(await shownToOpenssl(port, "web1.example"), "CN = web2");
+    assert.equal(await shownToOpenssl(port, "linked1.example"), "CN = linked1");
+    await says(before, "and on");
+    const after = await connectTls(port, { servername: "web2.example" });
+    await says(after, "after");
+    for (const socket of [before, after]) {
+      socket.destroy();
+      await once(socket, "close");
+    }
+    balancer.kill("SIGTERM");
+    const { stderr } = await balancer.finished;
+    folder.checkHasNoKey(stderr, "the log");
+    await backend.stop();
   });
 }
 
