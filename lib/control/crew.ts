@@ -18,16 +18,22 @@ export class Crew {
   readonly workers: KeptWorker[] = [];
   readonly sockets: GenerationSockets;
   readonly #host: EngineHost;
+  readonly #serves: (listener: ListenerOptions) => boolean;
 
-  /** @param plan What the generation starts with; of its listeners, those of `host` are served. */
-  constructor(host: EngineHost, plan: Plan) {
+  /**
+   * @param host Of its workers.
+   * @param serves Which listeners its workers serve.
+   * @param plan What the generation starts with.
+   */
+  constructor(host: EngineHost, serves: (listener: ListenerOptions) => boolean, plan: Plan) {
     this.#host = host;
+    this.#serves = serves;
     this.sockets = host.sockets(this.#part(plan).listeners);
   }
 
   /** Of some listeners those that are served by this crew, or were by one like it. */
   listenersAmong(listeners: readonly ListenerOptions[]): ListenerOptions[] {
-    return listeners.filter((it) => this.#host.hostOf(it) === this.#host);
+    return listeners.filter(this.#serves);
   }
 
   /**
@@ -86,5 +92,5 @@ export function checkSameEngines(host: EngineHost, plan: Plan, before: Plan): vo
 /** The crews that a plan needs, one for each engine. */
 export function crewsOf(host: EngineHost, plan: Plan): Crew[] {
   const hosts = new Set(plan.listeners.map((it) => host.hostOf(it)));
-  return [...hosts].map((it) => new Crew(it, plan));
+  return [...hosts].map((it) => new Crew(it, (listener) => host.hostOf(listener) === it, plan));
 }
