@@ -44,8 +44,14 @@ export interface ConfinementFields {
   readonly not_confined_by?: string;
 }
 
-/** What holds for all of several workers, as fields of a record. */
+/** What holds for all of several workers, as fields of a record. Beside some that the kernel confines, those that open TLS are told apart. */
 export function confinementFields(all: readonly Confinement[]): ConfinementFields {
+  const byKernel = all.filter(({ by }) => !by.includes("permissions"));
+  if (byKernel.length > 0 && byKernel.length < all.length) {
+    const { confined, not_confined_by: missing } = confinementFields(byKernel);
+    const others = "workers that open TLS have the permissions of the runtime alone";
+    return { confined, not_confined_by: missing === undefined ? others : `${missing}; ${others}` };
+  }
   const [first, ...others] = all;
   const by = first?.by.filter((it) => others.every((other) => other.by.includes(it))) ?? [];
   const missing = all.find((it) => it.missing !== undefined)?.missing;

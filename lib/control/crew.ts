@@ -5,7 +5,7 @@
 
 import { formatAddress } from "../core/address.ts";
 import { RunError } from "../core/errors.ts";
-import { type ListenerOptions, socketsOf } from "../dataplane/messages.ts";
+import { type AllTlsKeys, type ListenerOptions, NO_TLS_KEYS, socketsOf } from "../dataplane/messages.ts";
 import type { EngineHost } from "./engine_host.ts";
 import type { GenerationSockets } from "./generation_sockets.ts";
 import { KeptWorker, type WorkerDeps } from "./kept_worker.ts";
@@ -47,11 +47,22 @@ export class Crew {
       ...deps,
       engine: this.#host,
       plan: () => this.#part(deps.plan()),
-      permitted: permittedBy(this.#part(deps.plan()), this.#host.permitsSubnets),
+      keys: () => this.#host.opensTls ? deps.keys() : NO_TLS_KEYS,
+      permitted: permittedBy(this.#part(deps.plan()), this.permitsSubnets),
       sockets: this.sockets,
       firstIndex,
     };
     for (let i = 0; i < count; i++) this.workers.push(new KeptWorker(firstIndex + i, all));
+  }
+
+  /** Whether its workers may be permitted subnets. */
+  get permitsSubnets(): boolean {
+    return this.#host.permitsSubnets;
+  }
+
+  /** Uses these keys for the connections to come; resolves when its workers do. A worker that opens no TLS is given no keys. */
+  async renew(keys: AllTlsKeys): Promise<void> {
+    if (this.#host.opensTls) await Promise.all(this.workers.map(({ worker }) => worker.renew(keys)));
   }
 
   /** Ends what was started, before it has accepted. */

@@ -25,6 +25,8 @@ export interface EngineHost {
   readonly name: EngineName;
   /** Why the engine epoll could not be had at the start; undefined when it could. */
   readonly whyNoEpoll: string | undefined;
+  /** Whether its workers open TLS. */
+  readonly opensTls: boolean;
   /** Call it after each message to a worker, which may be asleep where it hears none. */
   readonly ring: () => void;
   /** Whose workers serve a listener: this one's, or those of another engine, where it needs what this one cannot do. */
@@ -93,6 +95,7 @@ function libraries(path: string | undefined): readonly string[] | "all" {
 function runtimeHost(whyNoEpoll: string | undefined): EngineHost {
   const host: EngineHost = {
     name: "runtime",
+    opensTls: true,
     whyNoEpoll,
     ring: () => {},
     hostOf: () => host,
@@ -110,6 +113,7 @@ function runtimeHost(whyNoEpoll: string | undefined): EngineHost {
 
 class EpollEngineHost implements EngineHost {
   readonly name = "epoll";
+  readonly opensTls = false;
   readonly whyNoEpoll = undefined;
   /** The kernel knows ports alone. */
   readonly permitsSubnets = true;
@@ -137,7 +141,14 @@ class EpollEngineHost implements EngineHost {
   }
 
   holdPorts(): PortHold {
-    return new HeldByBook(this.#book);
+    const [ours, runtimes] = [new HeldByBook(this.#book), this.#runtime.holdPorts()];
+    return {
+      hold: (address, options) => (options.opensTls === true ? runtimes : ours).hold(address, options),
+      release: async () => {
+        await ours.release();
+        await runtimes.release();
+      },
+    };
   }
 
   forWorker(permitted: Permitted, isConfinementRequired: boolean): EngineOfWorker {

@@ -87,11 +87,12 @@ export class Generation {
 
   private constructor(options: GenerationOptions) {
     this.number = options.number;
-    this.permitted = permittedBy(options.plan, options.deps.engine.permitsSubnets);
     this.#options = options;
     this.#plan = options.plan;
     this.#keys = options.keys;
     this.#crews = crewsOf(options.deps.engine, options.plan);
+    // What is true of the generation is true of each crew.
+    this.permitted = permittedBy(options.plan, this.#crews.every(({ permitsSubnets }) => permitsSubnets));
   }
 
   get #workers(): readonly KeptWorker[] {
@@ -166,7 +167,7 @@ export class Generation {
   /** Uses these keys for the connections to come; resolves when its workers do. */
   async renew(keys: AllTlsKeys): Promise<void> {
     this.#keys = keys;
-    const answers = Promise.all(this.#workers.map(({ worker }) => worker.renew(keys)));
+    const answers = Promise.all(this.#crews.map((crew) => crew.renew(keys)));
     await waitForAnswer(answers, Infinity, this.#options.stop);
   }
 

@@ -9,19 +9,26 @@ import type { ListenerOptions } from "../dataplane/messages.ts";
 import type { PoolStructure } from "../pool/pool.ts";
 import type { PoolRow } from "../pool/row.ts";
 
+/** Whether TLS is opened on either side of the sessions of a listener. */
+export function opensTls(listener: ListenerConfig, config: Pick<Config, "pools">): boolean {
+  return listener.tls !== undefined || reachedFrom(listener, config).some(({ tls }) => tls !== undefined);
+}
+
+function reachedFrom(listener: ListenerConfig, { pools }: Pick<Config, "pools">): PoolConfig[] {
+  return poolsOf(listener).flatMap((name) => pools[name] ?? []);
+}
+
 /** What the clients of a listener are asked before they are routed; nothing where they are routed at once. */
 export function greetingOf(
   listener: ListenerConfig,
-  { pools }: Pick<Config, "pools">,
+  config: Pick<Config, "pools">,
   rowOf: (pool: string) => PoolRow,
 ): Pick<ListenerOptions, "greeting" | "opensTls"> {
-  const reached = poolsOf(listener).flatMap((name) => pools[name] ?? []);
-  const opensTls = listener.tls !== undefined || reached.some(({ tls }) => tls !== undefined);
   const looksAtHello = listener.tls === undefined &&
-    (listener.routes.length > 0 || reached.some(goesByServerName));
+    (listener.routes.length > 0 || reachedFrom(listener, config).some(goesByServerName));
   const isGreeted = listener.proxyProtocol !== undefined || listener.tls !== undefined || looksAtHello;
   return {
-    ...(opensTls ? { opensTls } : {}),
+    ...(opensTls(listener, config) ? { opensTls: true } : {}),
     ...(isGreeted ? { greeting: greeting(listener, looksAtHello, rowOf) } : {}),
   };
 }

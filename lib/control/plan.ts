@@ -17,7 +17,7 @@ import type { Permitted } from "./permissions.ts";
 import { resolveAddress } from "../core/resolve.ts";
 import type { PortHold } from "./port_hold.ts";
 import type { RowBook, RowKey } from "./rows.ts";
-import { greetingOf, introductionOf, tlsToBackends } from "./greetings.ts";
+import { greetingOf, introductionOf, opensTls, tlsToBackends } from "./greetings.ts";
 import { boundAt } from "./unix_sockets.ts";
 
 /** What a generation of workers runs. */
@@ -63,18 +63,21 @@ export async function makePlan(
   const staying = [...settled.values()].flat();
   const found = settleAddresses(resolved, running === undefined ? [] : holders(running, config, staying));
   fresh.forEach((listener, i) => settled.set(listenKey(listener), found[i] ?? [listener.listen]));
-  if (ports !== undefined) await holdChosenPorts(fresh, found, ports);
+  if (ports !== undefined) await holdChosenPorts(fresh, found, config, ports);
   return layOut(config, rows, settled, names);
 }
 
 async function holdChosenPorts(
   listeners: Config["listeners"],
   found: readonly (readonly Address[])[],
+  config: Config,
   ports: PortHold,
 ): Promise<void> {
-  const chosen = listeners.flatMap(({ listen, backlog, keepalive }, i) => {
-    const isChosen = listen.transport === "tcp" && listen.port === 0;
-    return isChosen ? (found[i] ?? []).map((address) => ({ address, options: { backlog, keepalive } })) : [];
+  const chosen = listeners.flatMap((listener, i) => {
+    const { listen, backlog, keepalive } = listener;
+    if (listen.transport === "unix" || listen.port !== 0) return [];
+    const options = { backlog, keepalive, opensTls: opensTls(listener, config) };
+    return (found[i] ?? []).map((address) => ({ address, options }));
   });
   for (const { address, options } of chosen) {
     // deno-lint-ignore no-await-in-loop -- it does not wait: TCP listens at once

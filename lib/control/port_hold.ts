@@ -5,7 +5,7 @@ import type { ListenerOptions } from "../dataplane/messages.ts";
 import { listenShared } from "../engine/runtime/listen.ts";
 
 /** What the workers will have as well. */
-export type HoldOptions = Pick<ListenerOptions, "backlog" | "keepalive">;
+export type HoldOptions = Pick<ListenerOptions, "backlog" | "keepalive" | "opensTls">;
 
 /** Holds ports; see {@linkcode HeldByRuntime} and `HeldByBook`. */
 export interface PortHold {
