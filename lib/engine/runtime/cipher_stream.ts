@@ -25,10 +25,19 @@ export class CipherStream extends Duplex {
   override _read(): void {}
 
   override _write(chunk: Uint8Array, _encoding: string, done: () => void): void {
-    writeAll(this.#conn, chunk).catch(this.#onWriteFailed).then(() => {
+    const taken = (): void => {
       done();
       if (this.writableLength === 0) this.#taken();
-    });
+    };
+    const onFailed = (error: unknown): void => {
+      this.#onWriteFailed(error);
+      taken();
+    };
+    const onWritten = (bytes: number): void => {
+      if (bytes === chunk.length) taken();
+      else writeAll(this.#conn, chunk.subarray(bytes)).then(taken, onFailed);
+    };
+    this.#conn.write(chunk).then(onWritten, onFailed);
   }
 
   override _final(done: () => void): void {
