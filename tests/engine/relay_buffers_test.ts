@@ -7,7 +7,7 @@ import { connect as connectSocket } from "node:net";
 import { once } from "node:events";
 import { CoarseClock } from "../../lib/core/coarse_clock.ts";
 import { writeAll } from "../../lib/core/connection.ts";
-import { Buffers, MEDIUM_BUFFER_BYTES, SMALL_BUFFER_BYTES } from "../../lib/engine/runtime/buffers.ts";
+import { MEDIUM_BUFFER_BYTES, SMALL_BUFFER_BYTES } from "../../lib/engine/runtime/buffers.ts";
 import { Session } from "../../lib/dataplane/session.ts";
 import type { Engine } from "../../lib/engine/contract.ts";
 import { relay, type RelayDeps } from "../../lib/engine/runtime/relay.ts";
@@ -17,39 +17,11 @@ import { Ledger } from "../../lib/pool/ledger.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { Scoreboard } from "../../lib/pool/scoreboard.ts";
 import { bytes, readAll, readExactly } from "../support/bytes.ts";
+import { CountedBuffers } from "../support/counted_buffers.ts";
 import { type Pair, pair } from "../support/pair.ts";
 import { asRow } from "../support/rows.ts";
 import type { Backend } from "../../lib/pool/backend.ts";
 import type { PoolRow } from "../../lib/pool/row.ts";
-
-type Buffer = Uint8Array<ArrayBuffer>;
-
-/** Buffers that know which of them are in use. */
-class CountedBuffers extends Buffers {
-  readonly inUse = new Set<Buffer>();
-
-  override small(): Buffer {
-    return this.#taken(super.small());
-  }
-
-  override large(): Buffer {
-    return this.#taken(super.large());
-  }
-
-  override giveBack(buffer: Buffer): void {
-    assert.ok(this.inUse.delete(buffer), "a buffer was given back twice");
-    super.giveBack(buffer);
-  }
-
-  override fitted(buffer: Buffer, filled: number): Buffer {
-    return this.#taken(super.fitted(buffer, filled));
-  }
-
-  #taken(buffer: Buffer): Buffer {
-    this.inUse.add(buffer);
-    return buffer;
-  }
-}
 
 interface Relayed {
   readonly client: Deno.TcpConn;
