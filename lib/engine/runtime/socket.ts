@@ -21,7 +21,7 @@ import {
 import type { RuntimeConn } from "./runtime_conn.ts";
 import type { RuntimeTlsClient } from "./tls_client.ts";
 import { TlsConn } from "./tls_conn.ts";
-import { describeTlsFault } from "./tls_fault.ts";
+import { describeTlsFault, isReset } from "./tls_fault.ts";
 import type { RuntimeTlsServer } from "./tls_server.ts";
 
 /** A connection of the runtime. */
@@ -201,7 +201,7 @@ export class RuntimeClient extends RuntimeSocket implements ClientSocket {
       },
       (error) => {
         if (conn.isClosed) return;
-        if (error instanceof Deno.errors.ConnectionReset) this.#gone();
+        if (isReset(error)) this.#gone();
         else on.tlsFailed(describeTlsFault(error));
       },
     ).catch((fault) => on.fault(fault));

@@ -31,10 +31,15 @@ const MEANINGS: readonly (readonly [RegExp, string])[] = [
   [/alert: Unrecogni[sz]edName/, "it does not know the name that it was asked for"],
 ];
 
+/** Whether the peer has reset the connection: found out by reading, or by writing. */
+export function isReset(error: unknown): boolean {
+  return error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BrokenPipe;
+}
+
 /** Why a handshake has failed. */
 export function describeTlsFault(error: unknown): string {
   if (error instanceof TlsFault) return error.message;
-  if (error instanceof Deno.errors.ConnectionReset) return "it reset the connection";
+  if (isReset(error)) return "it reset the connection";
   const reason = reasonOf(error);
   const known = MEANINGS.find(([pattern]) => pattern.test(reason));
   if (known !== undefined) return known[1];
