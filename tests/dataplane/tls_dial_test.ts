@@ -38,7 +38,7 @@ Deno.test("a backend is reached when TLS is open, which is a part of its dial", 
 });
 
 Deno.test("a backend is asked for the host that was written for it, whatever its address", () => {
-  const backends = [{ ...sharePool({ a: {} }).backend("a"), hostName: "db.internal" }];
+  const backends = [{ ...sharePool({ a: {} }).backend("a"), host: "db.internal" }];
   const world = begin({ backends });
   assert.equal(world.engine.dialling.connect().startedTls?.host, "db.internal");
 });
