@@ -87,7 +87,7 @@ export const listenerTls = section("tls of a listener", {
 /** `tls` of a pool. */
 export const poolTls = section("tls of a pool", {
   ca: filePath(
-    "A PEM file: whose certificates backends must have; without it those that the system trusts.",
+    "A PEM file: whose certificates backends must have; without it the public authorities that the runtime brings.",
   ).optional(),
   server_name: serverName(
     "The name that is asked for and that the certificate must have; by default the host of each backend's address.",

@@ -126,7 +126,7 @@ export interface FirstBytesEvents extends Pick<RelayEvents, "clientGone"> {
 export interface TlsKeys {
   /** Of a listener: which one is shown depends on the name that a client asks for; the first, for any other. Of a pool: at most one. */
   readonly pairs: readonly { readonly cert: string; readonly key: string }[];
-  /** Whose certificates the peer must have. Undefined: of a listener, clients need none; of a pool, those that the system trusts. */
+  /** Whose certificates the peer must have. Undefined: of a listener, clients need none; of a pool, the public authorities that the runtime brings. */
   readonly authorities: string | undefined;
 }
 
