@@ -2,7 +2,7 @@ import { reasonOf } from "../core/errors.ts";
 import type { Engine, TlsClient, TlsKeys, TlsServer } from "../engine/contract.ts";
 import type { AllTlsKeys, PlaneOptions } from "./messages.ts";
 
-/** Trusts those that the system trusts, and shows nothing. */
+/** Trusts the public authorities that the runtime brings, and shows nothing. */
 const NO_KEYS: TlsKeys = { pairs: [], authorities: undefined };
 
 /** How the listeners and the pools of a worker open TLS. */

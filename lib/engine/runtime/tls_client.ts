@@ -13,7 +13,7 @@ const NO_NAME = "0.0.0.0";
 
 /**
  * TLS towards the backends of a pool, by `node:tls` over the connections that the engine has dialled. `Deno.startTls` adds to the
- * authorities that the system trusts, and knows no client certificates (Deno 2.9.6).
+ * authorities that the runtime brings, and knows no client certificates (Deno 2.9.6).
  */
 export class RuntimeTlsClient implements TlsClient {
   readonly buffers: Buffers;
