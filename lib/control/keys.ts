@@ -8,12 +8,12 @@
 import type { CertificateFacts } from "../config/certificates.ts";
 import { type AllKeyMaterial, keyFilesOf, type KeyMaterial, readKeyMaterial } from "../config/key_files.ts";
 import type { Config } from "../config/schema.ts";
-import { certificateTitle } from "../core/certificate_title.ts";
 import { RunError } from "../core/errors.ts";
 import { sleep } from "../core/sleep.ts";
 import { type AllTlsKeys, NO_TLS_KEYS } from "../dataplane/messages.ts";
 import type { TlsKeys } from "../engine/contract.ts";
 import type { Journal } from "./journal.ts";
+import { keyChanges } from "./key_changes.ts";
 import { watchFile } from "./watch_file.ts";
 
 /** A certificate and its key are two files that are written one after the other; so long after the first both are read. */
@@ -128,7 +128,7 @@ export class Keys {
       for (const { message } of faults) {
         journal.warn("keys_not_renewed", { reason: message, meanwhile: "those before stay in use" });
       }
-      const changes = changesBetween(this.#inUse.material, material);
+      const changes = keyChanges(this.#inUse.material, material);
       if (changes === undefined) return;
       const next = readKeys(material);
       await tell(next.keys);
@@ -150,33 +150,4 @@ function keysOf(all: ReadonlyMap<string, KeyMaterial>): Map<string, TlsKeys> {
     const plain = pairs.map(({ cert, key }) => ({ cert, key }));
     return [name, { pairs: plain, authorities: authorities?.pem }];
   }));
-}
-
-/** What the certificates are called that are new; undefined when none is. */
-function changesBetween(before: AllKeyMaterial, after: AllKeyMaterial): Record<string, string[]> | undefined {
-  const known = new Set(pemsOf(before).map(({ pem }) => pem));
-  const fresh = pemsOf(after).filter(({ pem }) => !known.has(pem));
-  if (fresh.length === 0) return undefined;
-  const titles = (isAuthority: boolean): string[] => [
-    ...new Set(
-      fresh.filter((it) => it.isAuthority === isAuthority).flatMap(({ facts }) =>
-        facts.map(certificateTitle)
-      ),
-    ),
-  ];
-  const [certificates, authorities] = [titles(false), titles(true)];
-  return authorities.length === 0 ? { certificates } : { certificates, authorities };
-}
-
-interface Pem {
-  readonly facts: readonly CertificateFacts[];
-  readonly pem: string;
-  readonly isAuthority: boolean;
-}
-
-function pemsOf({ listeners, pools }: AllKeyMaterial): Pem[] {
-  return [...listeners.values(), ...pools.values()].flatMap(({ pairs, authorities }) => [
-    ...pairs.map(({ facts, cert }): Pem => ({ facts: [facts], pem: cert, isAuthority: false })),
-    ...(authorities === undefined ? [] : [{ ...authorities, isAuthority: true }]),
-  ]);
 }

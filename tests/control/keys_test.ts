@@ -223,6 +223,34 @@ test("an issuer behind a certificate, and authorities, are renewed as well", asy
   assert.match(it.told.at(-1)?.pools.get("p")?.authorities ?? "", /BEGIN CERTIFICATE/);
 });
 
+test("a certificate, or authorities, that are in use elsewhere already are new where they were not", async (it) => {
+  const [a, b] = [await it.make("a1"), await it.make("b1", { names: ["b.example"] })];
+  const [one, two] = [
+    await it.make("one", { isAuthority: true }),
+    await it.make("two", { isAuthority: true }),
+  ];
+  await it.write("a", a);
+  await it.write("b", b);
+  await it.write("ca", { ...one, cert: one.cert + two.cert });
+  await it.start(["a", "b"], "ca.pem");
+  const pairs = (): unknown => it.told.at(-1)?.listeners.get("web")?.pairs;
+  await it.write("a", b);
+  assert.deepEqual(await it.heard("CN=b1"), [renewed("b1")]);
+  assert.deepEqual(pairs(), [b, b]);
+  await it.write("b", a);
+  assert.deepEqual(await it.heard("CN=a1"), [renewed("a1")]);
+  assert.deepEqual(pairs(), [b, a]);
+  await it.write("a", a);
+  await it.write("b", b);
+  await it.heard("CN=b1");
+  assert.deepEqual(pairs(), [a, b], "both in each other's place");
+  await it.write("ca", two);
+  assert.deepEqual(await it.heard("CN=two"), [
+    'keys_renewed {"certificates":[],"authorities":["CN=two"]}',
+  ]);
+  assert.equal(it.told.at(-1)?.pools.get("p")?.authorities, two.cert);
+});
+
 test("what changes after it was read and before it is watched is not missed", async (it) => {
   await it.write("a", await it.make("first"));
   const second = await it.make("second");
