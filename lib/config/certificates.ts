@@ -7,6 +7,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { namesOf, subjectText } from "../core/certificate_text.ts";
 import { quote } from "../core/quote.ts";
+import { whyNoTlsKey } from "../core/tls_key_kinds.ts";
 import { formatUtc, spanText } from "./dates.ts";
 import { isEncrypted, pemBlocks } from "./pem.ts";
 
@@ -180,7 +181,8 @@ function readKey(text: string): { text: string; object: ReturnType<typeof create
       "write it without one by: openssl pkey -in OLD -out NEW";
   }
   try {
-    return { text: block.text, object: createPrivateKey(block.text) };
+    const object = createPrivateKey(block.text);
+    return whyNoTlsKey(object) ?? { text: block.text, object };
   } catch {
     // What is wrong with it is not said: the reason may show a part of it.
     return "its private key is damaged, or of a kind that TLS does not have";

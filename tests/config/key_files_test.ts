@@ -8,7 +8,7 @@ import { ConfigError } from "../../lib/config/parse.ts";
 import { readKeyMaterial } from "../../lib/config/key_files.ts";
 import { readConfig } from "../../lib/config/read.ts";
 import type { Config } from "../../lib/config/schema.ts";
-import { makeCertificate, noOpenssl, openssl } from "../support/certificates.ts";
+import { KEY_KINDS, makeCertificate, noOpenssl, openssl, OTHER_KEY_KINDS } from "../support/certificates.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -94,24 +94,20 @@ test("a certificate with its key is in order, in two files or in one, with an ol
   assert.deepEqual(await said(withPairs(["a.pem", "params.key"])), []);
   await write("crlf.pem", (await text("a.pem")).replaceAll("\n", "\r\n"));
   assert.deepEqual(await said(withPairs(["crlf.pem", "a.key"])), []);
-  for (const kind of ["rsa:2048", "ed25519"]) {
-    await openssl(
-      "req",
-      "-x509",
-      "-newkey",
-      kind,
-      "-nodes",
-      "-keyout",
-      join(path, "k.key"),
-      "-out",
-      join(path, "k.pem"),
-      "-subj",
-      "/CN=k",
-      "-days",
-      "90",
-    );
-    await Deno.chmod(join(path, "k.key"), 0o600);
-    assert.deepEqual(await said(withPairs(["k.pem", "k.key"])), [], kind);
+});
+
+test("a key of a kind with which TLS cannot be opened is a fault, and one of another kind is not", async ({ path, said }) => {
+  for (const kind of Object.values(KEY_KINDS)) {
+    await makeCertificate(path, "k", { kind });
+    assert.deepEqual(await said(withPairs(["k.pem", "k.key"])), [], kind.join(" "));
+  }
+  for (const [what, kind] of Object.entries(OTHER_KEY_KINDS)) {
+    await makeCertificate(path, "k", { kind });
+    assert.deepEqual(await said(withPairs(["k.pem", "k.key"])), [
+      `3:23 listeners[0].tls.certificates[0].key: k.key: its private key is ${what}, ` +
+      "with which TLS cannot be opened here; take a certificate for a key that is RSA of 2048 bits or more, " +
+      "ECDSA on P-256, P-384 or P-521, or Ed25519",
+    ]);
   }
 });
 

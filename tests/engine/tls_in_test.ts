@@ -6,7 +6,7 @@ import type { TlsKeys } from "../../lib/engine/contract.ts";
 import { startBackend, type TestBackend } from "../support/backend.ts";
 import { until } from "../support/balancer.ts";
 import { chunks, writeAll } from "../../lib/core/connection.ts";
-import { noOpenssl } from "../support/certificates.ts";
+import { KEY_KINDS, makeCertificate, noOpenssl, OTHER_KEY_KINDS, readPair } from "../support/certificates.ts";
 import { testCertificates } from "../support/tls_certificates.ts";
 import { connectTls, runClient, shownTo } from "../support/tls_client.ts";
 import { startTlsRig, type TlsRig } from "../support/tls_rig.ts";
@@ -192,5 +192,26 @@ test("keys that cannot be used are refused, and change nothing", async () => {
       });
     }
     assert.equal(await shownTo(port), "a.example");
+  });
+});
+
+test("with each kind of key that is taken TLS can be opened, and the others are refused by their kind", async () => {
+  const { folder } = await testCertificates();
+  const make = async (name: string, kind: readonly string[]): Promise<TlsKeys["pairs"][number]> => {
+    return await readPair(await makeCertificate(folder, name, { kind }));
+  };
+  const names = Object.keys(KEY_KINDS).map((kind) => `kind-${kind.toLowerCase()}`);
+  const pairs = await Promise.all(Object.values(KEY_KINDS).map((kind, i) => make(names[i] ?? "", kind)));
+  await withListener({ keys: { pairs, authorities: undefined } }, async ({ server, port }) => {
+    const shown = await Promise.all(names.map((name) => shownTo(port, `${name}.example`)));
+    assert.deepEqual(shown, names.map((name) => `${name}.example`));
+    await Promise.all(
+      Object.entries(OTHER_KEY_KINDS).map(async ([what, kind]) => {
+        const pair = await make(`other-${what}`.replaceAll(" ", "-"), kind);
+        assert.throws(() => server?.renew({ pairs: [pair], authorities: undefined }), (error) => {
+          return error instanceof TypeError && error.message.includes(what);
+        });
+      }),
+    );
   });
 });

@@ -26,6 +26,8 @@ export interface CertificateOptions {
   readonly subject?: string;
   /** How long it is valid from now on. */
   readonly days?: number;
+  /** Of its key, as openssl takes it after `-newkey`; by default ECDSA on P-256. */
+  readonly kind?: readonly string[];
   /** Who signs it; by default itself. */
   readonly issuer?: CertificateFiles;
   /** Whether it may sign others. */
@@ -33,6 +35,24 @@ export interface CertificateOptions {
   /** Whether its last day was yesterday; it needs an issuer. */
   readonly isExpired?: boolean;
 }
+
+/** Kinds of keys with which TLS can be opened here, by their names. */
+export const KEY_KINDS: Record<string, readonly string[]> = {
+  "P-256": ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
+  "P-384": ["ec", "-pkeyopt", "ec_paramgen_curve:secp384r1"],
+  "P-521": ["ec", "-pkeyopt", "ec_paramgen_curve:secp521r1"],
+  "RSA": ["rsa:2048"],
+  "Ed25519": ["ed25519"],
+};
+
+/** Kinds with which it cannot, by what is said of them. */
+export const OTHER_KEY_KINDS: Record<string, readonly string[]> = {
+  "on the curve secp256k1": ["ec", "-pkeyopt", "ec_paramgen_curve:secp256k1"],
+  "on the curve secp224r1": ["ec", "-pkeyopt", "ec_paramgen_curve:secp224r1"],
+  "RSA of 1024 bits": ["rsa:1024"],
+  "rsa-pss": ["rsa-pss", "-pkeyopt", "rsa_keygen_bits:2048"],
+  "ed448": ["ed448"],
+};
 
 /** Makes `NAME.pem` and `NAME.key` in a folder, the key for its owner alone. */
 export async function makeCertificate(
@@ -44,13 +64,14 @@ export async function makeCertificate(
     names = [`${name}.example`],
     subject = `/CN=${name}.example`,
     days = 365,
+    kind = KEY_KINDS["P-256"] ?? [],
     issuer,
     isAuthority = false,
     isExpired = false,
   } = options;
   const files = { cert: join(folder, `${name}.pem`), key: join(folder, `${name}.key`) };
   await openssl(
-    ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-utf8"],
+    ...["req", "-x509", "-newkey", ...kind, "-nodes", "-utf8"],
     ...["-keyout", files.key, "-out", files.cert, "-days", String(days), "-subj", subject],
     ...["-addext", `basicConstraints=critical,CA:${isAuthority ? "TRUE" : "FALSE"}`],
     ...(names.length === 0 ? [] : ["-addext", `subjectAltName=${names.map(alternativeName).join(",")}`]),

@@ -1,8 +1,9 @@
 /** Certificates with their keys: whether they can be used, and which one is shown. */
 
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { namesOf } from "../../core/certificate_text.ts";
 import { canonicalServerName, wildcardOf } from "../../core/server_name.ts";
+import { whyNoTlsKey } from "../../core/tls_key_kinds.ts";
 import type { TlsKeys } from "../contract.ts";
 
 type KeyPair = TlsKeys["pairs"][number];
@@ -37,18 +38,24 @@ export function byServerName<Made>(
 }
 
 /**
- * @throws {TypeError} when a pair cannot be read, or does not belong together: the runtime would take it, and fail each handshake. The
- * reason says nothing of it.
+ * @throws {TypeError} when a pair cannot be read, does not belong together, or is of a kind that cannot be used: the runtime would take
+ * it, and fail each handshake. The reason says nothing of it but its kind.
  */
 export function checkPair({ cert, key }: KeyPair): void {
-  if (belongTogether(cert, key)) return;
-  throw new TypeError("Cannot open TLS: a certificate and its key are damaged, or do not belong together");
+  const object = privateKeyOf(cert, key);
+  if (object === undefined) {
+    throw new TypeError("Cannot open TLS: a certificate and its key are damaged, or do not belong together");
+  }
+  const why = whyNoTlsKey(object);
+  if (why !== undefined) throw new TypeError(`Cannot open TLS: ${why}`);
 }
 
-function belongTogether(cert: string, key: string): boolean {
+/** Undefined when it is not that of the certificate. */
+function privateKeyOf(cert: string, key: string): KeyObject | undefined {
   try {
-    return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+    const object = createPrivateKey(key);
+    return new X509Certificate(cert).checkPrivateKey(object) ? object : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
