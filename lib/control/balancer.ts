@@ -14,6 +14,7 @@ import { checkConfinement, type ConfinementFields, confinementFields } from "./c
 import { checkedAddresses, drainTimeoutOf, fileNeeds, watchedPools, workersOf } from "./demands.ts";
 import { tellOfExpiry } from "./expiry.ts";
 import { introduceBackends, setFacts } from "./facts.ts";
+import { whyNoTlsKeys } from "../engine/runtime/tls_certificates.ts";
 import { type EngineHost, makeEngineHost } from "./engine_host.ts";
 import { type Generation, STOPPING } from "./generation.ts";
 import { Generations } from "./generations.ts";
@@ -114,6 +115,7 @@ export class Balancer {
       journal: this.journal,
       config: () => this.#config,
       inTurn: (work) => this.#inTurn(work),
+      whyRefused: whyNoTlsKeys,
       tell: async (keys) => {
         await this.generations.current?.renew(keys);
         this.health.renew(keys.pools);

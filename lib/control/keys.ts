@@ -2,16 +2,19 @@
  * The certificates and keys of the configuration in force. Workers have them before they accept, and have new ones as soon as the files
  * have changed, without a reload: sessions that are open stay as they are.
  *
- * Nothing of a key is ever compared, logged or shown. A new key needs a new certificate, so those are compared.
+ * Nothing of a key is ever compared, logged or shown. A new key needs a new certificate, so those are compared. And what workers would
+ * refuse is found out here first, so that all of them, and those that are restarted, have what is said to be in use.
  */
 
 import type { CertificateFacts } from "../config/certificates.ts";
 import { type AllKeyMaterial, keyFilesOf, type KeyMaterial, readKeyMaterial } from "../config/key_files.ts";
+import type { PathFault } from "../config/findings.ts";
 import type { Config } from "../config/schema.ts";
 import { RunError } from "../core/errors.ts";
 import { sleep } from "../core/sleep.ts";
 import { type AllTlsKeys, NO_TLS_KEYS } from "../dataplane/messages.ts";
 import type { TlsKeys } from "../engine/contract.ts";
+import { logNotes } from "./config_notes.ts";
 import type { Journal } from "./journal.ts";
 import { keyChanges } from "./key_changes.ts";
 import { watchFile } from "./watch_file.ts";
@@ -25,6 +28,8 @@ export interface KeysOptions {
   readonly config: () => Config;
   /** Does it when no reload is under way. */
   readonly inTurn: (work: () => Promise<void>) => Promise<void>;
+  /** Why workers would refuse these; undefined when they would not. */
+  readonly whyRefused: (keys: TlsKeys) => string | undefined;
   /** Has the workers use these for the connections to come; resolves when they do. */
   readonly tell: (keys: AllTlsKeys) => Promise<void>;
   /** A test may have less patience. */
@@ -41,11 +46,13 @@ export interface CertificateInUse extends CertificateFacts {
 export interface ReadKeys {
   readonly keys: AllTlsKeys;
   readonly material: AllKeyMaterial;
+  /** What is allowed, but probably not meant. */
+  readonly notes: readonly string[];
 }
 
 export class Keys {
   readonly #options: KeysOptions;
-  #inUse: ReadKeys = { keys: NO_TLS_KEYS, material: { listeners: new Map(), pools: new Map() } };
+  #inUse: ReadKeys = { keys: NO_TLS_KEYS, material: { listeners: new Map(), pools: new Map() }, notes: [] };
   #watching = new AbortController();
   /** What is watched, as one text. */
   #watched = "";
@@ -60,9 +67,11 @@ export class Keys {
    * @throws {RunError} with the first fault.
    */
   async read(config: Config): Promise<ReadKeys> {
-    const { faults: [fault], material } = await readKeyMaterial(config, Date.now());
+    const { faults: [fault], notes, material } = await readKeyMaterial(config, Date.now());
     if (material === undefined) throw new RunError(fault?.message ?? "certificates cannot be read");
-    return readKeys(material);
+    const { accepted, refused: [refused] } = this.#sift(material);
+    if (refused !== undefined) throw new RunError(refused);
+    return readKeys(accepted, notes);
   }
 
   /** The workers of this configuration have these. Watches its files, and no others any more. */
@@ -119,35 +128,57 @@ export class Keys {
     const { journal, config, inTurn, tell } = this.#options;
     await inTurn(async () => {
       if (stop.aborted) return;
+      const before = this.#inUse;
       // One that is broken, or has expired by now, does not keep the others from being renewed.
-      const { faults, material = this.#inUse.material } = await readKeyMaterial(
+      const { faults, notes, material = before.material } = await readKeyMaterial(
         config(),
         Date.now(),
-        this.#inUse.material,
+        before.material,
       );
-      for (const { message } of faults) {
-        journal.warn("keys_not_renewed", { reason: message, meanwhile: "those before stay in use" });
+      const { accepted, refused } = this.#sift(material);
+      for (const reason of [...faults.map(({ message }) => message), ...refused]) {
+        journal.warn("keys_not_renewed", { reason, meanwhile: "those before stay in use" });
       }
-      const changes = keyChanges(this.#inUse.material, material);
-      if (changes === undefined) return;
-      const next = readKeys(material);
-      await tell(next.keys);
+      const next = readKeys(accepted, notes);
+      logNotes(next.notes.filter((note) => !before.notes.includes(note)), journal);
+      const changes = keyChanges(before.material, accepted);
+      if (changes !== undefined) await tell(next.keys);
       this.#inUse = next;
-      journal.info("keys_renewed", changes);
+      if (changes !== undefined) journal.info("keys_renewed", changes);
     });
+  }
+
+  /** Puts what is in use in the place of what workers would refuse; it is missing where nothing is. */
+  #sift(
+    material: AllKeyMaterial,
+  ): { readonly accepted: AllKeyMaterial; readonly refused: readonly string[] } {
+    const refused: string[] = [];
+    const sifted = (kind: "listener" | "pool"): Map<string, KeyMaterial> => {
+      const before = this.#inUse.material[`${kind}s`];
+      return new Map([...material[`${kind}s`]].flatMap(([name, read]) => {
+        const why = this.#options.whyRefused(keysOf(read));
+        if (why === undefined) return [[name, read]];
+        refused.push(`${kind} ${name}: ${why}`);
+        const kept = before.get(name);
+        return kept === undefined ? [] : [[name, kept]];
+      }));
+    };
+    return { accepted: { listeners: sifted("listener"), pools: sifted("pool") }, refused };
   }
 }
 
-function readKeys(material: AllKeyMaterial): ReadKeys {
+function readKeys(material: AllKeyMaterial, notes: readonly PathFault[]): ReadKeys {
   return {
-    keys: { listeners: keysOf(material.listeners), pools: keysOf(material.pools) },
+    keys: { listeners: allKeysOf(material.listeners), pools: allKeysOf(material.pools) },
     material,
+    notes: notes.map(({ message }) => message),
   };
 }
 
-function keysOf(all: ReadonlyMap<string, KeyMaterial>): Map<string, TlsKeys> {
-  return new Map([...all].map(([name, { pairs, authorities }]) => {
-    const plain = pairs.map(({ cert, key }) => ({ cert, key }));
-    return [name, { pairs: plain, authorities: authorities?.pem }];
-  }));
+function allKeysOf(all: ReadonlyMap<string, KeyMaterial>): Map<string, TlsKeys> {
+  return new Map([...all].map(([name, material]) => [name, keysOf(material)]));
+}
+
+function keysOf({ pairs, authorities }: KeyMaterial): TlsKeys {
+  return { pairs: pairs.map(({ cert, key }) => ({ cert, key })), authorities: authorities?.pem };
 }

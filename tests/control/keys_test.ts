@@ -22,6 +22,8 @@ class Setting implements AsyncDisposable {
   readonly told: AllTlsKeys[] = [];
   /** Sets the others free when what was under way is over. */
   turn: Promise<void> = Promise.resolve();
+  /** Workers refuse keys with this certificate. */
+  refused: string | undefined;
   #serial = 0;
   #config: Config | undefined;
 
@@ -29,6 +31,7 @@ class Setting implements AsyncDisposable {
     journal: this.log.log,
     config: () => this.#config ?? assert.fail("nothing was started"),
     inTurn: (work) => this.turn = this.turn.then(work),
+    whyRefused: ({ pairs }) => pairs.some(({ cert }) => cert === this.refused) ? "too odd" : undefined,
     tell: (keys) => {
       this.told.push(keys);
       return Promise.resolve();
@@ -197,6 +200,40 @@ test("one that is broken or gone keeps no other from being renewed", async (it) 
   assert.deepEqual(it.told[0]?.listeners.get("web")?.pairs[0], a);
 });
 
+test("what workers would refuse is not told them, and not said to be in use", async (it) => {
+  const [first, second] = [await it.make("first"), await it.make("second")];
+  await it.write("a", first);
+  await it.write("ca", await it.make("old", { isAuthority: true }));
+  await it.start(["a"], "ca.pem");
+  it.refused = second.cert;
+  await it.write("a", second);
+  await it.write("ca", await it.make("new", { isAuthority: true }));
+  assert.deepEqual(await it.heard("CN=new"), [
+    'keys_not_renewed {"reason":"listener web: too odd","meanwhile":"those before stay in use"}',
+    'keys_renewed {"certificates":[],"authorities":["CN=new"]}',
+  ]);
+  assert.deepEqual(it.told.at(-1)?.listeners.get("web")?.pairs, [first]);
+  assert.deepEqual(it.keys.inUse.keys.listeners.get("web")?.pairs, [first]);
+  assert.deepEqual(it.keys.certificates.map(({ subject }) => subject), ["CN=first"]);
+  await it.write("a", first);
+  it.refused = first.cert;
+  await assert.rejects(it.start(["a"]), { name: "RunError", message: "listener web: too odd" });
+});
+
+test("what is new and probably not meant is noted at a renewal, and what was noted before is not", async (it) => {
+  await it.write("a", await it.make("a1"));
+  await it.write("b", await it.make("b1", { names: ["b.example"] }));
+  await Deno.chmod(it.at("b.key"), 0o640);
+  await it.start(["a", "b"]);
+  await it.write("a", await it.make("a2", { days: 3 }));
+  await Deno.chmod(it.at("a.key"), 0o644);
+  const heard = await it.heard("CN=a2");
+  assert.equal(heard.length, 3);
+  assert.match(heard[0] ?? "", /^config_note .*a\.pem: expires in (3|2) days, on /);
+  assert.match(heard[1] ?? "", /^config_note .*a\.key: its mode is 0644, /);
+  assert.equal(heard[2], renewed("a2"));
+});
+
 test("what holds the same as before is no renewal", async (it) => {
   const pair = await it.make("first");
   await it.write("a", pair);
@@ -215,7 +252,11 @@ test("an issuer behind a certificate, and authorities, are renewed as well", asy
   await it.start(["a"], "ca.pem");
   const issuer = await it.make("issuer", { isAuthority: true });
   await Deno.writeTextFile(it.at("a.pem"), pair.cert + issuer.cert);
-  assert.deepEqual(await it.heard("CN=leaf"), [renewed("leaf")]);
+  assert.deepEqual(await it.heard("CN=leaf"), [
+    `config_note {"note":"${it.at("a.pem")}: certificate number 2 is not the issuer of the one before it; ` +
+    'put behind each certificate the one of its issuer"}',
+    renewed("leaf"),
+  ]);
   await it.write("ca", await it.make("new authority", { isAuthority: true }));
   assert.deepEqual(await it.heard("CN=new authority"), [
     'keys_renewed {"certificates":[],"authorities":["CN=new authority"]}',
@@ -235,10 +276,10 @@ test("a certificate, or authorities, that are in use elsewhere already are new w
   await it.start(["a", "b"], "ca.pem");
   const pairs = (): unknown => it.told.at(-1)?.listeners.get("web")?.pairs;
   await it.write("a", b);
-  assert.deepEqual(await it.heard("CN=b1"), [renewed("b1")]);
+  assert.equal((await it.heard("CN=b1")).at(-1), renewed("b1"));
   assert.deepEqual(pairs(), [b, b]);
   await it.write("b", a);
-  assert.deepEqual(await it.heard("CN=a1"), [renewed("a1")]);
+  assert.equal((await it.heard("CN=a1")).at(-1), renewed("a1"));
   assert.deepEqual(pairs(), [b, a]);
   await it.write("a", a);
   await it.write("b", b);

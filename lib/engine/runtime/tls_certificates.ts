@@ -1,7 +1,9 @@
 /** Certificates with their keys: whether they can be used, and which one is shown. */
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { createSecureContext } from "node:tls";
 import { namesOf } from "../../core/certificate_text.ts";
+import { reasonOf } from "../../core/errors.ts";
 import { canonicalServerName, wildcardOf } from "../../core/server_name.ts";
 import { whyNoTlsKey } from "../../core/tls_key_kinds.ts";
 import type { TlsKeys } from "../contract.ts";
@@ -35,6 +37,20 @@ export function byServerName<Made>(
     if (name === undefined) return first;
     return named.get(name) ?? named.get(wildcardOf(name) ?? name) ?? first;
   };
+}
+
+/** Why no connection of a listener, or to a pool, can be opened with these; undefined when they can be used. */
+export function whyNoTlsKeys({ pairs, authorities }: TlsKeys): string | undefined {
+  try {
+    createSecureContext(authorities === undefined ? {} : { ca: authorities });
+    for (const pair of pairs) {
+      checkPair(pair);
+      createSecureContext({ ...pair });
+    }
+    return undefined;
+  } catch (error) {
+    return reasonOf(error);
+  }
 }
 
 /**
