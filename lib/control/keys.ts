@@ -93,7 +93,9 @@ export class Keys {
       isPending = false;
       if (!signal.aborted) await this.#renew(signal);
     };
-    for (const file of files) void watchFile(file, () => void changed(), signal, { lookEveryMs });
+    for (const file of files) {
+      void watchFile(file, () => void changed(), signal, { lookEveryMs, isSecret: true });
+    }
     // They may have changed after they were read, and before they were watched.
     if (files.length > 0) void changed();
   }

@@ -232,6 +232,8 @@ test("what is new and probably not meant is noted at a renewal, and what was not
   assert.match(heard[0] ?? "", /^config_note .*a\.pem: expires in (3|2) days, on /);
   assert.match(heard[1] ?? "", /^config_note .*a\.key: its mode is 0644, /);
   assert.equal(heard[2], renewed("a2"));
+  await Deno.chmod(it.at("a.key"), 0o604);
+  await it.log.waitFor("config_note", ({ note }) => String(note).includes("its mode is 0604"));
 });
 
 test("what holds the same as before is no renewal", async (it) => {

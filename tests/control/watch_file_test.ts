@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
 
 import assert from "node:assert/strict";
-import { watchFile } from "../../lib/control/watch_file.ts";
+import { watchFile, type WatchFileOptions } from "../../lib/control/watch_file.ts";
 import { until } from "../support/balancer.ts";
 
 interface Watched extends AsyncDisposable {
@@ -15,13 +15,13 @@ interface Watched extends AsyncDisposable {
 async function watch(
   path: string,
   prepare: (folder: string) => Promise<void>,
-  lookEveryMs = 10,
+  { lookEveryMs = 10, isSecret = false }: WatchFileOptions = {},
 ): Promise<Watched> {
   const folder = await Deno.makeTempDir();
   await prepare(folder);
   const stop = new AbortController();
   let changes = 0;
-  const watching = watchFile(`${folder}/${path}`, () => changes++, stop.signal, { lookEveryMs });
+  const watching = watchFile(`${folder}/${path}`, () => changes++, stop.signal, { lookEveryMs, isSecret });
   // It is the text of now that changes are told of.
   await new Promise((resolve) => setTimeout(resolve, 200));
   return {
@@ -117,12 +117,36 @@ const WAYS: Record<string, { path: string; change: (folder: string, n: number) =
   },
 };
 
-for (const [way, { path, change }] of Object.entries(WAYS)) {
-  Deno.test(`a change is seen of a file ${way}`, async () => {
-    await using watched = await watch(path, (folder) => change(folder, 1));
-    for (let n = 2; n <= 4; n++) await watched.sees(() => change(watched.folder, n));
-  });
+for (const isSecret of [false, true]) {
+  for (const [way, { path, change }] of Object.entries(WAYS)) {
+    // It takes a second until that can be seen: below.
+    if (isSecret && way.includes("time set back")) continue;
+    Deno.test(`a change is seen of a ${isSecret ? "secret file" : "file"} ${way}`, async () => {
+      await using watched = await watch(path, (folder) => change(folder, 1), { isSecret });
+      for (let n = 2; n <= 4; n++) await watched.sees(() => change(watched.folder, n));
+    });
+  }
 }
+
+Deno.test("a secret file is never read, and what is done to it is a change", async () => {
+  const { readTextFile } = Deno;
+  Deno.readTextFile = () => assert.fail("it is read");
+  try {
+    await using watched = await watch("f", (folder) => put(`${folder}/f`, "same"), { isSecret: true });
+    const file = `${watched.folder}/f`;
+    assert.equal(watched.changes(), 0);
+    await watched.sees(() => put(file, "same"));
+    await watched.sees(() => Deno.chmod(file, 0o640));
+    const { mtime } = await Deno.stat(file);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await watched.sees(async () => {
+      await put(file, "text");
+      await Deno.utime(file, mtime ?? 0, mtime ?? 0);
+    });
+  } finally {
+    Deno.readTextFile = readTextFile;
+  }
+});
 
 Deno.test("a file that is touched, renamed over with the same text, or gone for a moment has not changed", async () => {
   await using watched = await watch("f", (folder) => put(`${folder}/f`, "same"));
@@ -142,7 +166,7 @@ Deno.test("a file that is touched, renamed over with the same text, or gone for 
 });
 
 Deno.test("a file that grows in several steps is read when it is whole", async () => {
-  await using watched = await watch("f", (folder) => put(`${folder}/f`, "old"), 100);
+  await using watched = await watch("f", (folder) => put(`${folder}/f`, "old"), { lookEveryMs: 100 });
   const stop = performance.now() + 300;
   await Deno.writeTextFile(`${watched.folder}/f`, "");
   while (performance.now() < stop) {
