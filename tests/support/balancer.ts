@@ -16,6 +16,8 @@ export interface TestBalancerOptions {
   readonly backends: readonly (string | Record<string, unknown>)[];
   /** Keys of the listener, as in balancer.yaml. */
   readonly listener?: Record<string, unknown>;
+  /** Listeners besides that one, as in balancer.yaml. */
+  readonly otherListeners?: readonly Record<string, unknown>[];
   /** Keys of the pool, as in balancer.yaml. */
   readonly pool?: Record<string, unknown>;
   /** Pools besides the one of the listener, as in balancer.yaml. */
@@ -37,6 +39,8 @@ export interface TestBalancerOptions {
 
 export interface TestBalancer extends AsyncDisposable {
   readonly port: number;
+  /** Of all listeners, in their order. */
+  readonly ports: readonly number[];
   readonly balancer: Balancer;
   readonly log: MemoryLog;
   /** The record of the session with this client port, as soon as it is there. */
@@ -58,7 +62,9 @@ export interface TestBalancer extends AsyncDisposable {
 /** A configuration with one listener on a free port, and its pool. */
 export function testConfig(options: TestBalancerOptions): Config {
   const checked = configSchema.parse({
-    listeners: [{ name: "web", listen: "127.0.0.1:0", pool: "web", ...options.listener }],
+    listeners: [{}, ...options.otherListeners ?? []].map((other) => {
+      return { name: "web", listen: "127.0.0.1:0", pool: "web", ...options.listener, ...other };
+    }),
     pools: { web: { backends: options.backends, ...options.pool }, ...options.otherPools },
     log: options.logging ?? {},
     engine: options.engine ?? "runtime",
@@ -92,8 +98,10 @@ export async function startTestBalancer(options: TestBalancerOptions): Promise<T
       it.fields as unknown as SessionRecord
     );
   };
+  const ports = balancer.addresses.map((it) => Number(it.split(":").at(-1)));
   return {
-    port: Number(balancer.addresses[0]?.split(":").at(-1)),
+    port: ports[0] ?? NaN,
+    ports,
     balancer,
     log,
     records,

@@ -1,6 +1,8 @@
 /** Certificates that tests of TLS share, made once a run of tests. */
 
-import { type CertificateFiles, makeCertificate, readPair } from "./certificates.ts";
+import type { EngineName } from "../../lib/config/engine_names.ts";
+import { type CertificateFiles, makeCertificate, noOpenssl, readPair } from "./certificates.ts";
+import { ENGINES } from "./engines.ts";
 
 /** A certificate: where it is, and its texts. */
 export interface TestCertificate extends CertificateFiles {
@@ -55,4 +57,18 @@ export function testCertificates(): Promise<TestCertificates> {
     return makeTestCertificates(folder);
   });
   return made;
+}
+
+/** Registers a test for each engine, which is skipped, and says so, where there is no openssl to make certificates. */
+export function onEachEngineWithTls(
+  sentence: string,
+  test: (engine: EngineName, certificates: TestCertificates) => Promise<void>,
+): void {
+  for (const engine of ENGINES) {
+    Deno.test({
+      name: `${sentence} (${engine})${noOpenssl.why}`,
+      ignore: noOpenssl.ignore,
+      fn: async () => await test(engine, await testCertificates()),
+    });
+  }
 }
