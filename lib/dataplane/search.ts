@@ -69,6 +69,8 @@ export class Search implements DialEvents {
   #picked: Backend | undefined;
   #firstDialMs = 0;
   #lastDialMs = 0;
+  /** The dial that is under way, where TLS is a part of it. */
+  #tlsDial: TlsDial | undefined;
   /** When the dial that is under way has taken too long. */
   #deadlineMs = Infinity;
   /** Since when this machine lacks something for a dial. */
@@ -176,6 +178,7 @@ export class Search implements DialEvents {
       host: hostOf(backend),
       introduce: (socket) => this.#seeker.introduce(socket),
     }, this);
+    this.#tlsDial = dial;
     const cancel = this.#dialFor(dial);
     return () => {
       cancel();
@@ -208,8 +211,9 @@ export class Search implements DialEvents {
   /** Gives a dial up that has taken too long, and tries the next. */
   onTick(nowMs: number): void {
     if (nowMs < this.#deadlineMs) return;
+    const failure = this.#tlsDial?.isOpening === true ? "TLS: timed out" : "timed out";
     this.#cancel?.();
-    this.#tryNext("timed out", true);
+    this.#tryNext(failure, true);
   }
 
   #tryNext(failure: string, isBackends: boolean): void {
@@ -273,6 +277,7 @@ export class Search implements DialEvents {
   #endDial(): number {
     const nowMs = this.#tools.clock.exactMs();
     this.#cancel = undefined;
+    this.#tlsDial = undefined;
     this.#deadlineMs = Infinity;
     this.#seeker.diallingMs = nowMs - this.#firstDialMs;
     return nowMs;

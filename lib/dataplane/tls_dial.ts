@@ -46,6 +46,11 @@ export class TlsDial implements DialEvents, TlsEvents {
     this.#on.fault(fault);
   }
 
+  /** Whether the backend is reached, and TLS is not open yet. */
+  get isOpening(): boolean {
+    return this.#socket !== undefined;
+  }
+
   /** Closes what TLS is being opened on. */
   giveUp(): void {
     this.#socket?.close();

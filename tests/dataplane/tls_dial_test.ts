@@ -72,7 +72,7 @@ Deno.test("TLS has the time that is left for the dial, and then the connection i
   assert.ok(first.isClosed);
   assert.deepEqual([world.engine.dials.length, world.active()], [2, [0, 1]]);
   world.engine.dialling.connect().startedTls?.on.opened(FACTS);
-  assert.deepEqual(recordOf(world.session).failed, ["a: timed out"]);
+  assert.deepEqual(recordOf(world.session).failed, ["a: TLS: timed out"]);
 });
 
 Deno.test("a session that ends while TLS is opened closes what it is opened on, and that is no failure", () => {
