@@ -130,9 +130,9 @@ for (const version of ["tls1_2", "tls1_3"]) {
       const [, ...refused] = await balancer.waitForRecords(4);
       const untrusted = "its certificate has expired, or is from none that is trusted here";
       assert.deepEqual(refused.map(refusal).toSorted(), [
-        ["tls_failed", untrusted],
-        ["tls_failed", untrusted],
         ["tls_failed", "it has shown no certificate"],
+        ["tls_failed", untrusted],
+        ["tls_failed", untrusted],
       ]);
       assert.equal(backend.accepted, 1);
       await backend.stop();
