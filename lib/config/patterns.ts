@@ -71,8 +71,8 @@ export const SERVER_NAME_PATTERN = serverNamePattern("");
 /** As {@linkcode whyNoServerNamePattern}. */
 export const SERVER_NAMES_PATTERN = serverNamePattern("(?:\\*\\.)?");
 
-/** A name of ALPN, as far as it is printable. */
-export const PROTOCOL_PATTERN = "^[\\x21-\\x7e]{1,255}$";
+/** A name of ALPN, as far as it is printable. A backslash would match no client, since it begins what is shown of other bytes. */
+export const PROTOCOL_PATTERN = "^[\\x21-\\x5b\\x5d-\\x7e]{1,255}$";
 
 /** A range of HTTP statuses, as `200-399`. */
 export const STATUS_RANGE_PATTERN = "^[1-5]\\d{2}-[1-5]\\d{2}$";

@@ -47,7 +47,7 @@ export class Greeting implements TlsEvents {
   source: Endpoint;
   /** Where the true client connected to. */
   destination: Endpoint;
-  /** Further facts of the header. */
+  /** Further facts of the header, until a backend has them. */
   tlvs: readonly Tlv[] = [];
   /** What the client asked for; undefined when that was not looked at, or was not TLS. */
   hello: Pick<ClientHello, "serverName" | "alpn"> | undefined;

@@ -29,8 +29,8 @@ function factsOf({ id, greeting }: Introduced): Tlv[] {
   const own = [uniqueIdTlv(id)];
   const { serverName, alpn: [alpn, ...others] = [] } = greeting?.hello ?? {};
   if (serverName !== undefined) own.push(authorityTlv(serverName));
-  // Of several that a client offers it is not known which one is taken.
-  if (alpn !== undefined && others.length === 0) own.push(alpnTlv(alpn));
+  // Of several that a client offers it is not known which one is taken. One with a backslash is shown, and has other bytes.
+  if (alpn !== undefined && others.length === 0 && !alpn.includes("\\")) own.push(alpnTlv(alpn));
   if (greeting?.tls !== undefined) own.push(tlsTlv(greeting.tls.version, greeting.tls.subject !== undefined));
   const known = new Set<number>([TLV_TYPE.crc32c, ...own.map(({ type }) => type)]);
   return [...own, ...greeting?.tlvs.filter(({ type }) => !known.has(type)) ?? []];

@@ -125,6 +125,8 @@ export class Session implements Greeted, Seeker, RelayEvents {
     this.backend = backend;
     this.backendSocket = socket;
     this.#search = undefined;
+    // Its facts were passed on, and are up to 4 KiB.
+    if (this.greeting !== undefined) this.greeting.tlvs = [];
     this.phase = "relaying";
     this.#tools.engine.relay(this.client, socket, this);
   }

@@ -91,6 +91,7 @@ Deno.test("protocols are a list of names, each once", () => {
     "4:42 listeners[0].routes[0].alpn[0]",
     '"" is not a protocol of ALPN; write its',
   ]);
+  assertFaults(alpn("['a\\b']"), ["4:42 listeners[0].routes[0].alpn[0]", "is not a protocol of ALPN"]);
   assertFaults(alpn("[h2, ü]"), ["4:46 listeners[0].routes[0].alpn[1]", "is not a protocol of ALPN"]);
   assertFaults(alpn("[h2, h2]"), [
     "4:46 listeners[0].routes[0].alpn[1]",

@@ -295,3 +295,28 @@ Deno.test("a backend is told of the client what is known: its address, the name,
   const tls = [7, 0, 0, 0, 0, TLV_TYPE.tlsVersion, 0, 7, ...bytes("TLSv1.2")];
   assert.deepEqual([...values.get(TLV_TYPE.tls) ?? []], tls);
 });
+
+Deno.test("a backend is told no protocol whose bytes are shown in another way", async () => {
+  const told = async (protocol: string): Promise<Uint8Array | undefined> => {
+    const world = greet({ looksAtHello: true, pool: { introduction: { version: 2, checksum: false } } });
+    await send(world, hello(alpn(protocol)));
+    const header = readProxyHeader(world.engine.dialling.connect().prefaced ?? assert.fail());
+    assert.ok(typeof header === "object" && "tlvs" in header);
+    return header.tlvs.find(({ type }) => type === TLV_TYPE.alpn)?.value;
+  };
+  assert.deepEqual(await told("h2"), bytes("h2"));
+  const odd = await Promise.all(["\n\n", "\0", "a\\b", "\xda\xda"].map(told));
+  assert.deepEqual(odd, [undefined, undefined, undefined, undefined]);
+});
+
+Deno.test("facts of a header go to every backend that is dialled, and are not kept once one has them", async () => {
+  const world = greet({ proxies: PROXIES, pool: { introduction: { version: 2, checksum: false } } });
+  const fact = { type: 0xe5, value: bytes("x".repeat(3_000)) };
+  await send(world, writeProxyV2({ command: "proxy", source: CLIENT, destination: CLIENT, tlvs: [fact] }));
+  world.engine.dialling.fail("ECONNREFUSED");
+  const header = readProxyHeader(world.engine.dialling.connect().prefaced ?? assert.fail());
+  assert.ok(typeof header === "object" && "tlvs" in header);
+  assert.deepEqual(header.tlvs.find(({ type }) => type === fact.type)?.value, fact.value);
+  assert.equal(world.session.phase, "relaying");
+  assert.deepEqual(world.session.greeting?.tlvs, []);
+});
