@@ -36,7 +36,8 @@ async function talk(flags: ClientFlags, terminal: Terminal): Promise<void> {
 }
 
 async function tlsOf({ serverName, alpn, insecure, ...files }: ClientFlags): Promise<TlsTalk> {
-  const { keys } = await readTlsFiles("--", files);
+  const { keys, notes } = await readTlsFiles("--", files);
+  for (const note of notes) log.warn("config_note", { note });
   return {
     serverName,
     alpn,

@@ -14,6 +14,7 @@ import {
   noOpenssl,
   openssl,
   opensslPath,
+  OTHER_KEY_KINDS,
 } from "../support/certificates.ts";
 import { runCommand, RunningCommand, SOCKBAL, sockbal, sockbalOn, sockbalWith } from "../support/command.ts";
 import { ENGINES } from "../support/engines.ts";
@@ -271,6 +272,31 @@ test("a certificate that has expired, or is not that of its key, is refused by a
       /listeners\[0\]\.tls\.certificates\[1\]\.cert: .*cert\.pem: expired (1 day|\d+ hours) ago, on /,
     );
     folder.checkHasNoKey(stderr, "the faults");
+  }
+});
+
+test("a client notes that others may use its key, and a server and a client say with which key TLS cannot be opened", async () => {
+  await using folder = new Folder();
+  const { cert, key } = await folder.make("client");
+  await Deno.chmod(key, 0o644);
+  const connect = ["--role", "client", "--connect", `127.0.0.1:${folder.ports.web}`, "--message", "x"];
+  const { status, stderr } = await sockbal(...connect, "--tls", "--cert", cert, "--key", key);
+  assert.equal(status, 1);
+  assert.match(stderr, / warn {2}config_note note="\S+: its mode is 0644, /);
+  await makeCertificate(folder.path, "web", { kind: OTHER_KEY_KINDS["RSA of 1024 bits"] ?? [] });
+  const sentence = `${
+    folder.at("web.key")
+  }: its private key is RSA of 1024 bits, with which TLS cannot be opened here; `;
+  const pair = ["web.pem", "web.key"].map((it) => folder.at(it));
+  const listen = ["--role", "server", "--listen", `127.0.0.1:${folder.ports.web}`];
+  const all = await Promise.all([
+    sockbal(...listen, "--tls-cert", pair[0] ?? "", "--tls-key", pair[1] ?? ""),
+    sockbal(...connect, "--tls", "--cert", pair[0] ?? "", "--key", pair[1] ?? ""),
+  ]);
+  assert.deepEqual(all.map(({ status }) => status), [2, 2]);
+  for (const [i, flag] of ["--tls-key", "--key"].entries()) {
+    const said = all[i]?.stderr ?? "";
+    assert.ok(said.includes(`${flag}: ${sentence}`) && said.trim().split("\n").length === 1, said);
   }
 });
 
