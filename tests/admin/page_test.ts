@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { certificateWords } from "../../lib/admin/page/certificates.js";
 import {
   formatByteRate,
   formatBytes,
@@ -11,6 +12,8 @@ import { append, emptyHistory, joinHistory } from "../../lib/admin/page/history.
 import { inOrder, nextOrder } from "../../lib/admin/page/order.js";
 import { pageHtml } from "../../lib/admin/page/page.ts";
 import { ratesBetween } from "../../lib/admin/page/rates.js";
+import { certificateTitle } from "../../lib/core/certificate_title.ts";
+import { fakeCertificate } from "./fake_operations.ts";
 
 const NONCE = "q83vEjRWeJC+/w==";
 
@@ -161,4 +164,17 @@ Deno.test("rows without a value come last, and equal ones keep their order", () 
   assert.deepEqual(sorted({ key: "dial", direction: "ascending" }), ["b10", "b1", "b2"]);
   assert.deepEqual(sorted({ key: "name", direction: "ascending" }), ["b1", "b2", "b10"]);
   assert.deepEqual(sorted(null), ["b10", "b2", "b1"]);
+});
+
+Deno.test("of several certificates the one that soon expires is called as everywhere else", () => {
+  const nowMs = Date.parse("2027-01-20T00:00:00Z");
+  const soon = { state: "expires_soon", not_after: "2027-01-29T00:00:00.000Z" } as const;
+  for (const subject of ["CN=www.example.com", ""]) {
+    const first = fakeCertificate({ subject, ...soon });
+    assert.equal(
+      certificateWords([first, fakeCertificate()], nowMs),
+      `certificate ${certificateTitle(first)} expires in 9\u00a0days`,
+    );
+  }
+  assert.equal(certificateWords([fakeCertificate(soon)], nowMs), "certificate expires in 9\u00a0days");
 });

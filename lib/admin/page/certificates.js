@@ -25,16 +25,18 @@ export function showCertificates(parts, certificates, nowMs) {
 }
 
 /**
+ * When they expire.
+ *
  * @param {readonly Certificate[]} certificates The first to expire comes first.
  * @param {number} nowMs
  */
-function certificateWords(certificates, nowMs) {
+export function certificateWords(certificates, nowMs) {
   const [first] = certificates;
   if (first === undefined) return "";
   const when = certificateEnd(first, nowMs);
   if (certificates.length === 1) return `certificate ${when}`;
   // Which one it is matters when something is to be done.
-  if (first.state !== "valid") return `certificate ${certificateName(first)} ${when}`;
+  if (first.state !== "valid") return `certificate ${certificateTitle(first)} ${when}`;
   return `${formatCount(certificates.length)} certificates, the first ${when}`;
 }
 
@@ -57,9 +59,13 @@ function secondsLeft({ not_after }, nowMs) {
   return (Date.parse(not_after) - nowMs) / 1000;
 }
 
-/** @param {Certificate} certificate */
-function certificateName({ subject, names: [name = ""] }) {
-  return name === "" ? subject : name;
+/**
+ * As the log and the metrics call it.
+ *
+ * @param {Certificate} certificate
+ */
+function certificateTitle({ subject, names: [name = ""] }) {
+  return subject === "" ? name : subject;
 }
 
 /** @param {Certificate} certificate */
