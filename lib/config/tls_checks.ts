@@ -115,7 +115,7 @@ function sourceFaults(from: unknown, listen: unknown, path: Path): PathFault[] {
   const faults = asList(from).flatMap((source, i) => {
     if (typeof source !== "string" || (source === "unix") === isUnix) return [];
     const message = isUnix
-      ? "whoever connects to a Unix socket has no IP address; write [unix]"
+      ? "peers of a Unix socket have no IP address; write [unix]"
       : "only a listener on a Unix socket has peers without an address; write ranges, as [10.0.0.0/8]";
     return [{ path: [...path, i], message }];
   });

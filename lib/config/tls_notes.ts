@@ -16,7 +16,7 @@ export function tlsNotes({ listeners, pools }: Pick<CheckedConfig, "listeners" |
     ...listeners.flatMap((listener, i) => [
       ...hiddenRoutes(listener.routes, ["listeners", i, "routes"]),
       ...encryptedTwice(listener.routes, pools, ["listeners", i, "routes"]),
-      ...trustedEveryone(listener, ["listeners", i, "proxy_protocol", "from"]),
+      ...trustsEveryPeer(listener, ["listeners", i, "proxy_protocol", "from"]),
     ]),
     ...Object.entries(pools).flatMap(([name, pool]) => [
       ...unverified(pool, ["pools", name, "tls"]),
@@ -56,8 +56,8 @@ function encryptedTwice(
   });
 }
 
-/** Whoever sends a header says which address the client has. */
-function trustedEveryone({ proxyProtocol }: ListenerConfig, path: Path): PathFault[] {
+/** A peer that may send a header decides which address its client has. */
+function trustsEveryPeer({ proxyProtocol }: ListenerConfig, path: Path): PathFault[] {
   return (proxyProtocol?.from ?? []).flatMap((source, i) => {
     if (source === "unix" || source.prefixBits > 0) return [];
     const message = `${formatIPRange(source)} is everyone, so every client can say which address it has`;

@@ -13,7 +13,7 @@ import type { GreetingPlan } from "./greeting.ts";
 export interface GreetingOptions {
   /** For all of it together, in ms; not 0. */
   readonly timeoutMs: number;
-  /** Who sends a PROXY header, and nobody else may connect; undefined where no header is expected. */
+  /** Peers that send a PROXY header, all others are refused; undefined where no header is expected. */
   readonly proxies: { readonly ranges: readonly IPRange[]; readonly unix: boolean } | undefined;
   /** Opens TLS; undefined passes it on as it is. */
   readonly tls: TlsServerOptions | undefined;

@@ -1,7 +1,7 @@
 /**
  * Finds the ClientHello at the beginning of a TLS connection, in whatever records and segments it comes. Pure.
  *
- * Records: RFC 8446, 5.1. Nothing is consumed: whoever passes the session on passes on all bytes.
+ * Records: RFC 8446, 5.1. Nothing is consumed: the caller passes on all bytes.
  */
 
 import { type ClientHello, readHelloMessage } from "./hello_message.ts";

@@ -11,7 +11,7 @@ export type TlsVersion = "SSLv3" | "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
 export interface ClientHello {
   /**
    * The server that the client asks for (RFC 6066, 3), in small letters and without a dot at its end. Undefined when it names none.
-   * Of an encrypted hello (ECH) it is the outer name, the one that everybody can read.
+   * Of an encrypted hello (ECH) it is the outer name, the one that is not encrypted.
    */
   readonly serverName: string | undefined;
   /**

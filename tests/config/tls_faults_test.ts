@@ -198,7 +198,7 @@ Deno.test("who sends a PROXY header is a list of ranges, or the peers of a Unix 
   assertFaults(from("{ from: [unix] }", "unix:/s"));
   assertFaults(from("{ from: [10.0.0.0/8] }", "unix:/s"), [
     "1:70 listeners[0].proxy_protocol.from[0]",
-    "whoever connects to a Unix socket has no IP address; write [unix]",
+    "peers of a Unix socket have no IP address; write [unix]",
   ]);
   const { proxyProtocol } =
     parseConfig(from("{ from: [10.0.0.0/8, '2001:DB8::/32', '::1'] }"), "f").listeners[0] ?? {};
