@@ -62,12 +62,6 @@ export interface Socket {
 export interface StreamSocket
   extends Omit<Socket, "preface" | "startTls" | "unacknowledged" | "keepAlive">, Connection {}
 
-/**
- * As much is read ahead of a client at most, unless {@linkcode ClientSocket.firstBytes} is given another bound; what it sends beyond
- * that waits in the kernel's buffer.
- */
-export const MAX_FIRST_BYTES: number = 8 * 1024;
-
 /** A connection that was accepted. */
 export interface ClientSocket extends Socket {
   /**
@@ -91,7 +85,7 @@ export interface ClientSocket extends Socket {
    * @param on Told from now on, in place of the one before, also of a client that resets its connection after it was enough.
    * @param maxBytes So much is waited for at most.
    */
-  firstBytes(isEnough: (bytes: Uint8Array) => boolean, on: FirstBytesEvents, maxBytes?: number): void;
+  firstBytes(isEnough: (bytes: Uint8Array) => boolean, on: FirstBytesEvents, maxBytes: number): void;
   /**
    * Drops the first of the bytes that were read ahead, such as a header that is not for the backend: what is asked and relayed next
    * begins after them. Call it once {@linkcode firstBytes} is answered, from within that call or later, and before the relay.

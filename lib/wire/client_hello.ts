@@ -7,7 +7,7 @@
 import { type ClientHello, readHelloMessage } from "./hello_message.ts";
 import { Malformed } from "./malformed.ts";
 
-export type { ClientHello, TlsVersion } from "./hello_message.ts";
+export type { ClientHello } from "./hello_message.ts";
 
 /**
  * Read as many bytes ahead for a ClientHello, the headers of its records among them; a longer one is malformed. Enough for one of
@@ -25,11 +25,6 @@ const VERSION_MAJOR = 3;
 const RECORD_HEADER_BYTES = 5;
 const MAX_RECORD_BYTES = 2 ** 14;
 const MESSAGE_HEADER_BYTES = 4;
-
-/** Reads the hello of a connection of which enough has come. Never throws; as {@linkcode ClientHelloReader.take}. */
-export function readClientHello(bytes: Uint8Array): HelloAnswer {
-  return new ClientHelloReader().take(bytes);
-}
 
 /**
  * Reads one ClientHello while it comes.

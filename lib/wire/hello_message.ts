@@ -4,9 +4,6 @@ import { canonicalServerName } from "../core/server_name.ts";
 import { Fields } from "./fields.ts";
 import { Malformed } from "./malformed.ts";
 
-/** As OpenSSL, and so the PROXY protocol, calls them. */
-export type TlsVersion = "SSLv3" | "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
-
 /** What matters for the way of a session. All of it is the client's word, and safe to show. */
 export interface ClientHello {
   /**
@@ -19,27 +16,14 @@ export interface ClientHello {
    * as `\x0a`: so no two protocols have one text.
    */
   readonly alpn: readonly string[];
-  /** The highest version that it offers; undefined when it offers none that has a name here. */
-  readonly tlsVersion: TlsVersion | undefined;
 }
 
-const VERSIONS: ReadonlyMap<number, TlsVersion> = new Map([
-  [0x0300, "SSLv3"],
-  [0x0301, "TLSv1"],
-  [0x0302, "TLSv1.1"],
-  [0x0303, "TLSv1.2"],
-  [0x0304, "TLSv1.3"],
-]);
-
-/** From 1.3 on, versions are offered by an extension alone. */
-const HIGHEST_LEGACY_VERSION = 0x0303;
-
+const VERSION_BYTES = 2;
 const RANDOM_BYTES = 32;
 const MAX_SESSION_ID_BYTES = 32;
 
 const SERVER_NAME = 0;
 const ALPN = 16;
-const SUPPORTED_VERSIONS = 43;
 
 /** A name of a host, the one kind of name that there is. */
 const HOST_NAME = 0;
@@ -47,8 +31,7 @@ const HOST_NAME = 0;
 /** @param message Its body, without the header of the handshake message. */
 export function readHelloMessage(message: Uint8Array): ClientHello | Malformed {
   const fields = new Fields(message);
-  const legacyVersion = fields.uint16();
-  fields.bytes(RANDOM_BYTES);
+  fields.bytes(VERSION_BYTES + RANDOM_BYTES);
   const sessionId = fields.bytes(fields.uint8());
   const cipherSuites = fields.bytes(fields.uint16());
   const compressions = fields.bytes(fields.uint8());
@@ -60,9 +43,7 @@ export function readHelloMessage(message: Uint8Array): ClientHello | Malformed {
   const serverName = serverNameOf(extensions.get(SERVER_NAME));
   if (serverName instanceof Malformed) return serverName;
   const alpn = protocolsOf(extensions.get(ALPN));
-  if (alpn instanceof Malformed) return alpn;
-  const tlsVersion = versionOf(legacyVersion, extensions.get(SUPPORTED_VERSIONS));
-  return tlsVersion instanceof Malformed ? tlsVersion : { serverName, alpn, tlsVersion };
+  return alpn instanceof Malformed ? alpn : { serverName, alpn };
 }
 
 /** Those that matter, by type. Others may have any content, as GREASE has it (RFC 8701). */
@@ -77,7 +58,7 @@ function extensionsOf(fields: Fields): Map<number, Uint8Array> | Malformed {
     const type = fields.uint16();
     const content = fields.bytes(fields.uint16());
     if (fields.isShort) return new Malformed("An extension of the ClientHello reaches beyond its end");
-    if (type !== SERVER_NAME && type !== ALPN && type !== SUPPORTED_VERSIONS) continue;
+    if (type !== SERVER_NAME && type !== ALPN) continue;
     // Which of two counts would be for each reader to choose, and so a way around a route.
     if (found.has(type)) return new Malformed("The ClientHello has one extension twice");
     found.set(type, content);
@@ -131,18 +112,4 @@ function shownProtocol(bytes: Uint8Array): string {
     /[^ -\[\]-~]/g,
     (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
   );
-}
-
-function versionOf(legacy: number, extension: Uint8Array | undefined): TlsVersion | undefined | Malformed {
-  if (extension === undefined) return VERSIONS.get(Math.min(legacy, HIGHEST_LEGACY_VERSION));
-  const fields = new Fields(extension);
-  if (fields.uint8() !== fields.left || fields.left === 0 || fields.left % 2 === 1) {
-    return new Malformed("The versions of the ClientHello are not well-formed");
-  }
-  let highest = 0;
-  while (fields.left > 0) {
-    const version = fields.uint16();
-    if (VERSIONS.has(version)) highest = Math.max(highest, version);
-  }
-  return VERSIONS.get(highest);
 }

@@ -8,18 +8,17 @@ import type { GreetingPlan } from "../../lib/dataplane/greeting.ts";
 import type { ListenerContext } from "../../lib/dataplane/listener_context.ts";
 import { Session } from "../../lib/dataplane/session.ts";
 import type { SessionLimits } from "../../lib/dataplane/timeouts.ts";
-import {
-  type ClientSocket,
-  type DialEvents,
-  type Engine,
-  type FirstBytesEvents,
-  MAX_FIRST_BYTES,
-  type RelayEvents,
-  type Socket,
-  type TlsClient,
-  type TlsEvents,
-  type TlsKeys,
-  type TlsServer,
+import type {
+  ClientSocket,
+  DialEvents,
+  Engine,
+  FirstBytesEvents,
+  RelayEvents,
+  Socket,
+  TlsClient,
+  TlsEvents,
+  TlsKeys,
+  TlsServer,
 } from "../../lib/engine/contract.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
 import { joined } from "../support/bytes.ts";
@@ -89,7 +88,7 @@ export class FakeClient extends FakeSocket implements ClientSocket {
   firstBytes(
     isEnough: (bytes: Uint8Array) => boolean,
     on: FirstBytesEvents,
-    maxBytes = MAX_FIRST_BYTES,
+    maxBytes: number,
   ): void {
     assert.equal(this.asked, undefined, "one question is asked at a time");
     const asked = { isEnough, on, maxBytes };

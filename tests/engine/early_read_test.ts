@@ -31,7 +31,7 @@ Deno.test("a socket that was closed just after bytes came asks nothing, tells no
     };
     const client = new RuntimeClient(conn as unknown as Deno.Conn, new Buffers());
     client.readAhead(NO_EVENTS);
-    client.firstBytes(() => assert.fail("it is closed"), NO_EVENTS);
+    client.firstBytes(() => assert.fail("it is closed"), NO_EVENTS, 100);
     first.resolve(filled);
     client.close();
     // deno-lint-ignore no-await-in-loop -- one case after the other
@@ -45,11 +45,15 @@ Deno.test("a socket that is closed between the answer and its telling tells noth
   const client = new RuntimeClient(end, new Buffers());
   const asked = Promise.withResolvers<void>();
   client.readAhead(NO_EVENTS);
-  client.firstBytes(() => {
-    queueMicrotask(() => client.close());
-    asked.resolve();
-    return true;
-  }, NO_EVENTS);
+  client.firstBytes(
+    () => {
+      queueMicrotask(() => client.close());
+      asked.resolve();
+      return true;
+    },
+    NO_EVENTS,
+    100,
+  );
   await writeAll(peer, bytes("whole\n"));
   await asked.promise;
   await settled();

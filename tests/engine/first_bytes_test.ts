@@ -8,7 +8,7 @@ import { connect as connectSocket } from "node:net";
 import fc from "fast-check";
 import type { EngineName } from "../../lib/config/engine_names.ts";
 import { writeAll } from "../../lib/core/connection.ts";
-import { type ClientSocket, type FirstBytesEvents, MAX_FIRST_BYTES } from "../../lib/engine/contract.ts";
+import type { ClientSocket, FirstBytesEvents } from "../../lib/engine/contract.ts";
 import { type Libc, openLibc } from "../../lib/engine/epoll/libc.ts";
 import { settleAddresses } from "../../lib/engine/runtime/settle.ts";
 import { bytes, pattern, readAll, readExactly, text } from "../support/bytes.ts";
@@ -16,6 +16,8 @@ import { makeRigged, RigSession } from "../support/engine_rig.ts";
 import { onEachEngine } from "../support/engines.ts";
 
 const NEWLINE = 10;
+
+const MAX_BYTES = 8 * 1024;
 
 /** As much as a ClientHello may have. */
 const LARGE_BYTES = 20 * 1024;
@@ -48,7 +50,7 @@ class Early implements FirstBytesEvents {
   }
 
   /** Asks, and resolves with what is told. */
-  ask(isEnough = hasLine, maxBytes?: number): Promise<string> {
+  ask(isEnough = hasLine, maxBytes = MAX_BYTES): Promise<string> {
     this.client.firstBytes(isEnough, this, maxBytes);
     return this.hear();
   }
@@ -222,7 +224,7 @@ onEachEngine("what follows a header may be asked for from within the answer", as
     early.onTold = (how) => {
       if (how !== "enough" || early.told.length > 1) return;
       early.client.skip("header\n".length);
-      early.client.firstBytes(hasLine, early);
+      early.client.firstBytes(hasLine, early, MAX_BYTES);
     };
     const first = early.ask();
     await writeAll(peer, bytes(message));
@@ -288,13 +290,13 @@ onEachEngine(
   "no more is read ahead than was asked for, a few KiB or more, and what comes after that is relayed too",
   async (engine) => {
     await using rig = await startEarly(engine);
-    for (const maxBytes of [undefined, LARGE_BYTES, 5_000]) {
+    for (const maxBytes of [MAX_BYTES, LARGE_BYTES, 5_000]) {
       const { peer, early } = await rig.connect();
-      const asked = early.ask((bytes) => bytes.length > (maxBytes ?? MAX_FIRST_BYTES), maxBytes);
+      const asked = early.ask((bytes) => bytes.length > maxBytes, maxBytes);
       const message = pattern(100_000);
       const sending = writeAll(peer, message).then(() => peer.closeWrite());
       assert.equal(await asked, "too few");
-      assert.equal(early.bytes.length, maxBytes ?? MAX_FIRST_BYTES);
+      assert.equal(early.bytes.length, maxBytes);
       assert.deepEqual((await relayed(rig, early)).got, message);
       await sending;
       peer.close();
@@ -343,7 +345,7 @@ Deno.test("a reset in the same event as the bytes before it is told of after the
       early.onTold = () => {
         if (early.told.length >= asks) return;
         early.client.skip("header\n".length);
-        early.client.firstBytes(hasLine, early);
+        early.client.firstBytes(hasLine, early, MAX_BYTES);
       };
       const first = early.ask();
       isPaused = true;

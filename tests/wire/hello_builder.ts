@@ -1,6 +1,12 @@
 /** ClientHellos of one's own making. */
 
+import { ClientHelloReader, type HelloAnswer } from "../../lib/wire/client_hello.ts";
 import { bytes, joined } from "../support/bytes.ts";
+
+/** What is read of a connection that begins with these. */
+export function helloIn(data: Uint8Array): HelloAnswer {
+  return new ClientHelloReader().take(data);
+}
 
 /** A number of so many bytes, in network order. */
 export function number(value: number, length: number): Uint8Array {

@@ -7,7 +7,6 @@ import {
   ClientHelloReader,
   type HelloAnswer,
   MAX_CLIENT_HELLO_BYTES,
-  readClientHello,
 } from "../../lib/wire/client_hello.ts";
 import { Malformed } from "../../lib/wire/malformed.ts";
 import {
@@ -45,14 +44,14 @@ const MAX_READS_PER_BYTE = 20;
 export function checkInput(bytes: Uint8Array, splitAt: number, isTrapped: boolean): Found {
   const split = splitAt % (bytes.length + 1);
   const header = readProxyHeader(bytes);
-  const hello = readClientHello(bytes);
+  const hello = new ClientHelloReader().take(bytes);
   checkHeader(header, bytes);
   checkHello(hello, bytes);
   // What stands in memory around an input is not read.
   for (const around of [0x00, 0xff]) {
     const embedded = between(bytes, around);
     assert.deepEqual(readProxyHeader(embedded), header);
-    assert.deepEqual(readClientHello(embedded), hello);
+    assert.deepEqual(new ClientHelloReader().take(embedded), hello);
   }
   checkSplit(bytes, split, header, hello);
   if (isTrapped) checkReads(bytes, split, header, hello);
@@ -70,7 +69,7 @@ function checkSplit(bytes: Uint8Array, split: number, header: HeaderAnswer, hell
   const first = bytes.subarray(0, split);
   const headerOfFirst = readProxyHeader(first);
   if (headerOfFirst !== "incomplete") assert.deepEqual(headerOfFirst, header);
-  const helloOfFirst = readClientHello(first);
+  const helloOfFirst = new ClientHelloReader().take(first);
   if (helloOfFirst !== "incomplete") assert.deepEqual(helloOfFirst, hello);
   const reader = new ClientHelloReader();
   assert.deepEqual(reader.take(first), helloOfFirst);

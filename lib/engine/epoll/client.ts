@@ -1,5 +1,5 @@
 import { joined } from "../../core/joined.ts";
-import { type ClientSocket, type FirstBytesEvents, MAX_FIRST_BYTES, type RelayEvents } from "../contract.ts";
+import type { ClientSocket, FirstBytesEvents, RelayEvents } from "../contract.ts";
 import type { EngineTools } from "./tools.ts";
 import { EpollSocket, GONE, noTls, type SocketOwner } from "./socket.ts";
 
@@ -38,7 +38,7 @@ export class EpollClient extends EpollSocket implements ClientSocket {
   firstBytes(
     isEnough: (bytes: Uint8Array) => boolean,
     on: FirstBytesEvents,
-    maxBytes: number = MAX_FIRST_BYTES,
+    maxBytes: number,
   ): void {
     if (!(this.owner instanceof Greeting)) {
       throw new TypeError("Cannot read first bytes: nothing is read ahead");

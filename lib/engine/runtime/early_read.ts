@@ -5,9 +5,11 @@
  */
 
 import { joined } from "../../core/joined.ts";
-import { MAX_FIRST_BYTES } from "../contract.ts";
 import { type Buffers, SMALL_BUFFER_BYTES } from "./buffers.ts";
 import type { RuntimeConn } from "./runtime_conn.ts";
+
+/** As much is read at most of a client that waits; what it sends beyond that stays in the kernel's buffer. */
+const MAX_WAITING_BYTES = 8 * 1024;
 
 /** A read that has begun before there was a backend to write to. */
 export interface EarlyRead {
@@ -40,7 +42,7 @@ export async function readUntilEnd(
   for (let kept = before + SMALL_BUFFER_BYTES;; kept += SMALL_BUFFER_BYTES) {
     // deno-lint-ignore no-await-in-loop -- a stream is read in order
     if (await read.filled === null) return "ended";
-    if (!isWaiting() || kept >= MAX_FIRST_BYTES) return "stopped";
+    if (!isWaiting() || kept >= MAX_WAITING_BYTES) return "stopped";
     read = read.next ??= beginEarlyRead(client, buffers);
   }
 }

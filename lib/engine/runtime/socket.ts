@@ -1,14 +1,13 @@
 import { writeAll } from "../../core/connection.ts";
 import type { Endpoint } from "../../core/endpoint.ts";
-import {
-  type ClientSocket,
-  type FirstBytesEvents,
-  type Keepalive,
-  MAX_FIRST_BYTES,
-  type RelayEvents,
-  type Socket,
-  type StreamSocket,
-  type TlsEvents,
+import type {
+  ClientSocket,
+  FirstBytesEvents,
+  Keepalive,
+  RelayEvents,
+  Socket,
+  StreamSocket,
+  TlsEvents,
 } from "../contract.ts";
 import type { Buffers } from "./buffers.ts";
 import {
@@ -131,7 +130,7 @@ export class RuntimeClient extends RuntimeSocket implements ClientSocket {
   firstBytes(
     isEnough: (bytes: Uint8Array) => boolean,
     on: FirstBytesEvents,
-    maxBytes: number = MAX_FIRST_BYTES,
+    maxBytes: number,
   ): void {
     const early = this.#early;
     if (early === undefined) throw new TypeError("Cannot read first bytes: nothing is read ahead");
