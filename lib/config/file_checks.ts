@@ -13,7 +13,7 @@ import { whyNoLogFile, whyNoNewFile } from "../core/log_file.ts";
 import { standardStreamOf } from "../core/standard_stream.ts";
 import type { Findings, PathFault } from "./findings.ts";
 import type { Path } from "./document.ts";
-import { type KeyFiles, readKeyFiles } from "./key_files.ts";
+import { type KeyFiles, listenerKeyFiles, poolKeyFiles, readKeyFiles } from "./key_files.ts";
 import { asList, asMap, parsedAddress } from "./loose.ts";
 import { readToken } from "./token_file.ts";
 
@@ -57,31 +57,25 @@ export async function fileFindings(
   };
 }
 
-/** A pair of which one path is missing or none is a fault without looking at the other. */
+/** What is no path is a fault that is known already. */
 function keyFilesIn(document: unknown, folder: string): KeyFiles[] {
   const { listeners, pools } = asMap(document);
-  const pairIn = (value: unknown, path: Path): KeyFiles["pairs"] => {
+  const fileIn = (path: unknown): string | undefined => isPath(path) ? resolve(folder, path) : undefined;
+  const pairIn = (value: unknown): { cert: string | undefined; key: string | undefined } => {
     const { cert, key } = asMap(value);
-    return isPath(cert) && isPath(key)
-      ? [{ path, cert: resolve(folder, cert), key: resolve(folder, key) }]
-      : [];
-  };
-  const authoritiesIn = (ca: unknown, path: Path): KeyFiles["authorities"] => {
-    return isPath(ca) ? { path, ca: resolve(folder, ca) } : undefined;
+    return { cert: fileIn(cert), key: fileIn(key) };
   };
   return [
-    ...asList(listeners).map((listener, i): KeyFiles => {
-      const path = ["listeners", i, "tls"];
+    ...asList(listeners).map((listener, i) => {
       const { certificates, client_ca } = asMap(asMap(listener).tls);
-      return {
-        pairs: asList(certificates).flatMap((it, j) => pairIn(it, [...path, "certificates", j])),
-        authorities: authoritiesIn(client_ca, [...path, "client_ca"]),
-      };
+      return listenerKeyFiles(["listeners", i], {
+        certificates: asList(certificates).map(pairIn),
+        clientCa: fileIn(client_ca),
+      });
     }),
-    ...Object.entries(asMap(pools)).map(([name, pool]): KeyFiles => {
-      const path = ["pools", name, "tls"];
+    ...Object.entries(asMap(pools)).map(([name, pool]) => {
       const { tls } = asMap(pool);
-      return { pairs: pairIn(tls, path), authorities: authoritiesIn(asMap(tls).ca, [...path, "ca"]) };
+      return poolKeyFiles(["pools", name], { ...pairIn(tls), ca: fileIn(asMap(tls).ca) });
     }),
   ];
 }

@@ -42,22 +42,39 @@ export interface AllKeyMaterial {
   readonly pools: ReadonlyMap<string, KeyMaterial>;
 }
 
-/** `tls` of a listener. */
-export function listenerKeyFiles({ tls }: Pick<ListenerConfig, "tls">, path: Path): KeyFiles {
-  const { certificates = [], clientCa: ca } = tls ?? {};
+/** A certificate and its key, as far as they are named. */
+interface PairFiles {
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+/** Those of `tls` of the listener at a path. */
+export function listenerKeyFiles(
+  path: Path,
+  { certificates = [], clientCa }: {
+    readonly certificates?: readonly PairFiles[];
+    readonly clientCa?: string | undefined;
+  } = {},
+): KeyFiles {
   return {
-    pairs: certificates.map((pair, i) => ({ path: [...path, "tls", "certificates", i], ...pair })),
-    authorities: ca === undefined ? undefined : { path: [...path, "tls", "client_ca"], ca },
+    pairs: certificates.flatMap((pair, i) => whole([...path, "tls", "certificates", i], pair)),
+    authorities: clientCa === undefined ? undefined : { path: [...path, "tls", "client_ca"], ca: clientCa },
   };
 }
 
-/** `tls` of a pool. */
-export function poolKeyFiles({ tls }: Pick<PoolConfig, "tls">, path: Path): KeyFiles {
-  const { cert, key, ca } = tls ?? {};
+/** Those of `tls` of the pool at a path. */
+export function poolKeyFiles(
+  path: Path,
+  { ca, ...pair }: PairFiles & { readonly ca?: string | undefined } = {},
+): KeyFiles {
   return {
-    pairs: cert === undefined || key === undefined ? [] : [{ path: [...path, "tls"], cert, key }],
+    pairs: whole([...path, "tls"], pair),
     authorities: ca === undefined ? undefined : { path: [...path, "tls", "ca"], ca },
   };
+}
+
+function whole(path: Path, { cert, key }: PairFiles): KeyFiles["pairs"] {
+  return cert === undefined || key === undefined ? [] : [{ path, cert, key }];
 }
 
 /** The path of every file, each once. */
@@ -66,8 +83,8 @@ export function keyFilesOf(
   pools: readonly Pick<PoolConfig, "tls">[],
 ): string[] {
   const all = [
-    ...listeners.map((it) => listenerKeyFiles(it, [])),
-    ...pools.map((it) => poolKeyFiles(it, [])),
+    ...listeners.map(({ tls }) => listenerKeyFiles([], tls)),
+    ...pools.map(({ tls }) => poolKeyFiles([], tls)),
   ];
   return [
     ...new Set(all.flatMap(({ pairs, authorities }) => [
@@ -106,11 +123,11 @@ export async function readKeyMaterial(
   };
   const [ofListeners, ofPools] = await Promise.all([
     readAll(
-      listeners.map((it, i) => [it.name, listenerKeyFiles(it, ["listeners", i])]),
+      listeners.map((it, i) => [it.name, listenerKeyFiles(["listeners", i], it.tls)]),
       known?.listeners,
     ),
     readAll(
-      Object.entries(pools).map(([name, it]) => [name, poolKeyFiles(it, ["pools", name])]),
+      Object.entries(pools).map(([name, it]) => [name, poolKeyFiles(["pools", name], it.tls)]),
       known?.pools,
     ),
   ]);
