@@ -12,7 +12,7 @@ import { type Conversation, converse } from "./conversation.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 import { prepareExpect } from "./expect_probe.ts";
 import { prepareHttp } from "./http_probe.ts";
-import { endTls, openTls, type TlsOpening } from "./tls_opening.ts";
+import { endTls, startTls, type TlsOpening } from "./tls_opening.ts";
 import { writeOwnHeader } from "../wire/write_proxy_header.ts";
 
 /**
@@ -62,7 +62,7 @@ export function prepareProbe(
     const addresses = [address, ...others.map((it) => addressToCheck(it, check.port))] as const;
     const conn = await connect(addresses, preface, deadline, onResult, onShortage);
     if (conn === undefined) return;
-    const opened = tls === undefined ? undefined : await openTls(conn, tls, deadline);
+    const opened = tls === undefined ? undefined : await startTls(conn, tls, deadline);
     if (typeof opened === "string") {
       conn.close();
       return onResult({ ok: false, saw: opened });

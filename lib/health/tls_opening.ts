@@ -18,7 +18,7 @@ export interface TlsOpening {
 }
 
 /** Opens it. Resolves with what was found, or with a few words that say why not; the caller closes the socket. Never rejects. */
-export async function openTls(
+export async function startTls(
   socket: RuntimeSocket,
   { client, host }: TlsOpening,
   { signal, timeoutMs }: Deadline,

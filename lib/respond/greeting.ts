@@ -12,7 +12,7 @@ import { readProxyHeader } from "../wire/read_proxy_header.ts";
 export const GREETING_TIMEOUT_MS = 5_000;
 
 /** What a server asks of every connection. */
-export interface Greeting {
+export interface Preamble {
   /** Whether it has to begin with a header of the PROXY protocol, of either version. */
   readonly proxyProtocol: boolean;
   /** What TLS is opened with behind that; undefined where it is not. */
@@ -30,7 +30,7 @@ type LossEvents = Pick<FirstBytesEvents, "clientGone" | "fault">;
  */
 export async function greet(
   socket: RuntimeClient,
-  { proxyProtocol, tls }: Greeting,
+  { proxyProtocol, tls }: Preamble,
 ): Promise<Endpoint | undefined> {
   const { promise: lost, reject } = Promise.withResolvers<never>();
   const on: LossEvents = {

@@ -3,7 +3,7 @@
 import type { ClientFlags } from "../cli/flags.ts";
 import { log } from "../core/log.ts";
 import { converse } from "../talk/conversation.ts";
-import type { TlsTalk } from "../talk/open_tls.ts";
+import type { TlsTalk } from "../talk/start_tls.ts";
 import { startStderrLog, type Terminal } from "./terminal.ts";
 import { readTlsFiles } from "./tls_files.ts";
 import { giveUpForeignFunctions, giveUpWriting } from "./given_up.ts";

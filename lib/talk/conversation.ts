@@ -10,7 +10,7 @@ import type { RuntimeSocket } from "../engine/runtime/socket.ts";
 import { OutputClosed, writeOut } from "../core/output.ts";
 import { writeProxyV1, writeProxyV2 } from "../wire/write_proxy_header.ts";
 import { describeFault } from "./fault.ts";
-import { openTls, type TlsTalk } from "./open_tls.ts";
+import { startTls, type TlsTalk } from "./start_tls.ts";
 import { SilenceWatch } from "./silence_watch.ts";
 
 export interface ConversationOptions {
@@ -71,13 +71,13 @@ async function greet(
   { connect, proxyProtocol, tls }: ConversationOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  if (proxyProtocol !== undefined) await writeAll(conn, introduction(conn, proxyProtocol));
+  if (proxyProtocol !== undefined) await writeAll(conn, prefaceOf(conn, proxyProtocol));
   const host = connect.transport === "tcp" ? connect.host : undefined;
-  if (tls !== undefined) await openTls(conn, tls, host, signal);
+  if (tls !== undefined) await startTls(conn, tls, host, signal);
 }
 
 /** Names this end and the peer. */
-function introduction(
+function prefaceOf(
   { local, peer }: Pick<StreamSocket, "local" | "peer">,
   version: "v1" | "v2",
 ): Uint8Array {

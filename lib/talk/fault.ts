@@ -3,7 +3,7 @@
 import type { Address } from "../core/address.ts";
 import { errnoOf, reasonOf } from "../core/errors.ts";
 import { describeTlsFault, TlsFault } from "../engine/runtime/tls_fault.ts";
-import { TlsRefusal } from "./open_tls.ts";
+import { TlsRefusal } from "./start_tls.ts";
 import { isMissingInterface, zoneOf } from "../core/zone.ts";
 
 /** By the name of the error number (errno(3)). */

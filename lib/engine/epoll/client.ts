@@ -21,7 +21,7 @@ export class EpollClient extends EpollSocket implements ClientSocket {
 
   /** Nothing is read: the system tells without it when a client leaves. */
   readAhead(on: Pick<RelayEvents, "clientGone">): void {
-    this.owner = new Greeting(on);
+    this.owner = new BeforeRelay(on);
   }
 
   protected override leave(): void {
@@ -31,7 +31,7 @@ export class EpollClient extends EpollSocket implements ClientSocket {
 
   hasEnded(): Promise<boolean> {
     const { owner } = this;
-    if (this.hasPeerEnded || !(owner instanceof Greeting)) return Promise.resolve(this.hasPeerEnded);
+    if (this.hasPeerEnded || !(owner instanceof BeforeRelay)) return Promise.resolve(this.hasPeerEnded);
     return new Promise((resolve) => owner.onEnded = () => resolve(true));
   }
 
@@ -40,7 +40,7 @@ export class EpollClient extends EpollSocket implements ClientSocket {
     on: FirstBytesEvents,
     maxBytes: number,
   ): void {
-    if (!(this.owner instanceof Greeting)) {
+    if (!(this.owner instanceof BeforeRelay)) {
       throw new TypeError("Cannot read first bytes: nothing is read ahead");
     }
     const asking = new FirstBytes(this, isEnough, on, maxBytes);
@@ -60,7 +60,7 @@ export class EpollClient extends EpollSocket implements ClientSocket {
 }
 
 /** Waits for a backend to be found; what the client sends meanwhile stays in the system's buffer. */
-class Greeting implements SocketOwner {
+class BeforeRelay implements SocketOwner {
   readonly #on: Pick<RelayEvents, "clientGone">;
   /** Called when the client ends its sending side. Declared alone, as few wait for that. */
   declare onEnded: (() => void) | undefined;
@@ -144,13 +144,13 @@ class FirstBytes implements SocketOwner {
     if (socket.owner !== this) return true;
     if (!isEnough && !socket.isAtEnd && bytes.length < this.#maxBytes) return false;
     socket.early = bytes;
-    const greeting = new Greeting(this.#on);
-    socket.owner = greeting;
+    const before = new BeforeRelay(this.#on);
+    socket.owner = before;
     if (isEnough) this.#on.enough(bytes);
     else this.#on.tooFew(bytes);
     // The event that brought these bytes may have told that it has gone as well; there will be no other.
     if (socket.hasPeerGone) {
-      socket.tools.loop.soon(() => socket.owner === greeting && greeting.onReady(socket));
+      socket.tools.loop.soon(() => socket.owner === before && before.onReady(socket));
     }
     return true;
   }

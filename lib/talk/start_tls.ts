@@ -22,7 +22,7 @@ export class TlsRefusal extends Error {
  * @param signal Ends the attempt when it is aborted.
  * @throws {TlsRefusal} when it is not opened, or whatever has ended the connection.
  */
-export function openTls(
+export function startTls(
   conn: RuntimeSocket,
   { keys, onOpen, ...options }: TlsTalk,
   host: string | undefined,
