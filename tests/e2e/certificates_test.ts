@@ -167,7 +167,7 @@ for (const engine of ENGINES) {
     await folder.put("web", await folder.make("web4"));
     await renewed("web4");
 
-    for (const path of ["/api/status", "/api/config", "/api/sessions", "/metrics"]) {
+    for (const path of ["/", "/api/status", "/api/config", "/api/sessions", "/metrics"]) {
       folder.checkHasNoKey(await ask(path), path);
     }
     folder.checkHasNoKey(await firstEvents(`${admin}/api/events`), "/api/events");

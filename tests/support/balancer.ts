@@ -62,8 +62,8 @@ export interface TestBalancer extends AsyncDisposable {
 /** A configuration with one listener on a free port, and its pool. */
 export function testConfig(options: TestBalancerOptions): Config {
   const checked = configSchema.parse({
-    listeners: [{}, ...options.otherListeners ?? []].map((other) => {
-      return { name: "web", listen: "127.0.0.1:0", pool: "web", ...options.listener, ...other };
+    listeners: [{ name: "web", ...options.listener }, ...options.otherListeners ?? []].map((listener) => {
+      return { listen: "127.0.0.1:0", pool: "web", ...listener };
     }),
     pools: { web: { backends: options.backends, ...options.pool }, ...options.otherPools },
     log: options.logging ?? {},
