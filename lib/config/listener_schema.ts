@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { formatAddress } from "../core/address.ts";
-import { count, duration, listenAddress, name, refuse, section } from "./fields.ts";
+import { count, duration, ipRanges, listenAddress, name, refuse, section } from "./fields.ts";
 import { keepalive } from "./keepalive_schema.ts";
 import { listenerTls, protocols, proxyProtocol, serverNamePattern } from "./tls_schema.ts";
 
@@ -52,6 +52,10 @@ export const listener = section("a listener", {
     .meta({
       description: "Takes the address of the client from a header of the PROXY protocol, version 1 or 2.",
     }).optional(),
+  allow: ipRanges(
+    "Whose clients are let in, by ranges of IP addresses; empty: everyone's. It goes by the client that a PROXY header names, where one is expected.",
+  ).prefault([]),
+  deny: ipRanges("Whose clients are not let in, also where allow has them.").prefault([]),
   max_connections: count(
     0,
     1_000_000,
@@ -82,6 +86,8 @@ export const listener = section("a listener", {
   routes: it.routes,
   tls: it.tls,
   proxyProtocol: it.proxy_protocol,
+  allow: it.allow,
+  deny: it.deny,
   maxConnections: it.max_connections,
   backlog: it.backlog,
   keepalive: it.keepalive,

@@ -12,6 +12,7 @@ import { Scoreboard } from "../pool/scoreboard.ts";
 import { BackendNames } from "./backend_names.ts";
 import { checkConfinement, type ConfinementFields, confinementFields } from "./confinement.ts";
 import { checkedAddresses, drainTimeoutOf, fileNeeds, watchedPools, workersOf } from "./demands.ts";
+import { DenialLog } from "./denial_log.ts";
 import { tellOfExpiry } from "./expiry.ts";
 import { introduceBackends, setFacts } from "./facts.ts";
 import { type EngineHost, makeEngineHost } from "./engine_host.ts";
@@ -73,6 +74,7 @@ export class Balancer {
   readonly #rows: RowBook;
   readonly #names: BackendNames;
   readonly #ports: PortHold;
+  readonly #denials: DenialLog;
   readonly #engine: EngineHost;
   #config: Config;
   /** Reloads follow one another. */
@@ -123,6 +125,7 @@ export class Balancer {
       log: this.journal,
       endSessions: (backend) => this.generations.endSessions(backend, "backend_down"),
     });
+    this.#denials = new DenialLog(options.log);
     this.generations = new Generations({
       deps: {
         // The first workers are started from the files themselves, which the runtime has compiled and kept.
@@ -133,6 +136,7 @@ export class Balancer {
         scoreboard: this.scoreboard,
         events: {
           onFailing: (backend) => this.health.failing(backend),
+          onDenials: (denials) => this.#denials.add(denials),
           onWarning: (event, fields) => this.#warn(event, fields),
           onFilesWanted: () => this.openFiles.wanted(),
           onTally: (entries) => this.totals.add(entries),
@@ -246,6 +250,7 @@ export class Balancer {
     hurry?.addEventListener("abort", closeNow, { once: true });
     const closed = await this.generations.drain(this.#config.shutdownTimeoutMs);
     hurry?.removeEventListener("abort", closeNow);
+    this.#denials.tell();
     await this.health.stop();
     await this.#engine.close();
     return closed;

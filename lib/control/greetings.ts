@@ -19,11 +19,16 @@ export function greetingOf(
   const opensTls = listener.tls !== undefined || reached.some(({ tls }) => tls !== undefined);
   const looksAtHello = listener.tls === undefined &&
     (listener.routes.length > 0 || reached.some(goesByServerName));
-  const isGreeted = listener.proxyProtocol !== undefined || listener.tls !== undefined || looksAtHello;
+  const isGreeted = listener.proxyProtocol !== undefined || listener.tls !== undefined || looksAtHello ||
+    hasAccessLists(listener);
   return {
     ...(opensTls ? { opensTls } : {}),
     ...(isGreeted ? { greeting: greeting(listener, looksAtHello, rowOf) } : {}),
   };
+}
+
+function hasAccessLists({ allow, deny }: Pick<ListenerConfig, "allow" | "deny">): boolean {
+  return allow.length > 0 || deny.length > 0;
 }
 
 /** Its sessions can only be told apart when their ClientHello is read. */
@@ -32,7 +37,7 @@ function goesByServerName({ algorithm, hashKey }: PoolConfig): boolean {
 }
 
 function greeting(
-  { handshakeTimeoutMs, proxyProtocol, tls, routes }: ListenerConfig,
+  { handshakeTimeoutMs, proxyProtocol, allow, deny, tls, routes }: ListenerConfig,
   looksAtHello: boolean,
   rowOf: (pool: string) => PoolRow,
 ): GreetingOptions {
@@ -43,6 +48,7 @@ function greeting(
       ranges: from.flatMap((it) => it === "unix" ? [] : [it]),
       unix: from.includes("unix"),
     },
+    ...(hasAccessLists({ allow, deny }) ? { access: { allow, deny } } : {}),
     tls: tls === undefined ? undefined : { alpn: tls.alpn, minVersion: tls.minVersion },
     routes: routes.map(({ sni, alpn, pool }) => ({ sni, alpn, pool: rowOf(pool) })),
     looksAtHello,

@@ -24,10 +24,12 @@ export function shownConfig({ notes: _, listeners, pools, ...config }: Config): 
   };
 }
 
-function shownListener({ proxyProtocol, ...listener }: ListenerConfig): unknown {
+function shownListener({ proxyProtocol, allow, deny, ...listener }: ListenerConfig): unknown {
   const from = proxyProtocol?.from.map((source) => source === "unix" ? source : formatIPRange(source));
   return {
     ...shown(listener) as Record<string, unknown>,
+    allow: allow.map(formatIPRange),
+    deny: deny.map(formatIPRange),
     proxy_protocol: from === undefined ? undefined : { from },
   };
 }

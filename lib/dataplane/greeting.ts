@@ -1,6 +1,6 @@
 /**
- * What comes before a session is routed, where its listener asks for it: a PROXY header, which says who the client is; then the
- * ClientHello of TLS, which says where the client wants to go.
+ * What comes before a session is routed, where its listener asks for it: a PROXY header, which says who the client is; whether that
+ * client is let in; then the ClientHello of TLS, which says where the client wants to go.
  *
  * All of it has to be there within `handshake_timeout`, which the session watches. What is not whole by then, or is not what it should
  * be, is refused: there is no laxer way for it.
@@ -21,6 +21,8 @@ export interface GreetingPlan {
   readonly timeoutMs: number;
   /** Whether a peer is a proxy, which sends a header; no other may connect. Undefined where no header is expected. */
   readonly isProxy: ((peer: Endpoint) => boolean) | undefined;
+  /** Whether a client is let in; undefined where all are. */
+  readonly isLetIn: ((client: Endpoint) => boolean) | undefined;
   /** Whether a ClientHello decides where the session goes. */
   readonly looksAtHello: boolean;
   /** The pool of the first route that matches; undefined when none does. */
@@ -34,6 +36,8 @@ export interface Greeted {
   route(pool: Pool): void;
   /** @param why In plain words, for its record. */
   refuse(reason: EndReason, why: string): void;
+  /** As {@linkcode refuse}, with no more ado: there may be thousands a second. */
+  deny(reason: EndReason): void;
   clientGone(): void;
   fault(fault: unknown): void;
 }
@@ -96,6 +100,7 @@ export class Greeting {
   }
 
   #greet(): void {
+    if (this.#plan.isLetIn?.(this.source) === false) return this.#session.deny("denied");
     this.#step = "its ClientHello";
     if (this.#plan.looksAtHello) this.#readHello();
     else this.#route();

@@ -1,7 +1,9 @@
 /** What a listener asks of its clients before they are routed, made ready for its sessions. */
 
 import type { Endpoint } from "../core/endpoint.ts";
-import { ipMatcher, type IPRange } from "../core/ip_range.ts";
+import { accessCheck, type AccessLists } from "./admission.ts";
+import { ipMatcher } from "../core/ip_matcher.ts";
+import type { IPRange } from "../core/ip_range.ts";
 import type { TlsServerOptions } from "../core/tls_options.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { PoolRow } from "../pool/row.ts";
@@ -14,6 +16,8 @@ export interface GreetingOptions {
   readonly timeoutMs: number;
   /** Who sends a PROXY header, and nobody else may connect; undefined where no header is expected. */
   readonly proxies: { readonly ranges: readonly IPRange[]; readonly unix: boolean } | undefined;
+  /** Which clients are let in; undefined: all. */
+  readonly access?: AccessLists;
   /** Opens TLS; undefined passes it on as it is. */
   readonly tls: TlsServerOptions | undefined;
   /** The first that matches decides. */
@@ -24,13 +28,14 @@ export interface GreetingOptions {
 
 /** @param poolAt Gives a pool by its row. */
 export function greetingPlan(
-  { timeoutMs, proxies, routes, looksAtHello }: GreetingOptions,
+  { timeoutMs, proxies, access, routes, looksAtHello }: GreetingOptions,
   poolAt: (row: PoolRow) => Pool,
 ): GreetingPlan {
   const find = routeFinder(routes.map((route) => ({ ...route, pool: poolAt(route.pool) })));
   return {
     timeoutMs,
     isProxy: proxies === undefined ? undefined : proxyMatcher(proxies),
+    isLetIn: access === undefined ? undefined : accessCheck(access),
     looksAtHello,
     routeOf: (hello) => find(hello)?.pool,
   };

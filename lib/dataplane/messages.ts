@@ -6,6 +6,7 @@ import type { Keepalive, TlsKeys } from "../engine/contract.ts";
 import type { PoolChange, PoolOptions } from "../pool/pool.ts";
 import type { BackendRow, FilesRow, ListenerRow, PoolRow, SessionsRow } from "../pool/row.ts";
 import type { TallyEntry } from "../pool/tally.ts";
+import type { Denials } from "./denials.ts";
 import type { GreetingOptions } from "./greeting_plan.ts";
 import type { ThreadShare } from "../engine/epoll/thread_share.ts";
 import type { EndReason, RecordedSessions, SessionRecord } from "./record.ts";
@@ -141,6 +142,8 @@ export type FromWorker =
   /** The worker is of no more use; it has ended, or could not begin. */
   | { readonly type: "died"; readonly reason: string }
   | { readonly type: "sessions"; readonly records: readonly SessionRecord[] }
+  /** Clients that were not let in since the last such message. */
+  | { readonly type: "denials"; readonly denials: readonly Denials[] }
   /** Sums since the last such message, and the largest event-loop lag since then, in ms. */
   | { readonly type: "tally"; readonly entries: readonly TallyEntry[]; readonly lagMs: number }
   | {

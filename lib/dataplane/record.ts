@@ -16,6 +16,8 @@ export const END_REASONS = [
   "queue_full",
   /** All backends stayed full for as long as the session could wait. */
   "queue_timeout",
+  /** Its client is not let in (`allow`, `deny`). */
+  "denied",
   /** Its peer is none of those from which a PROXY header is expected. */
   "proxy_refused",
   /** It did not begin with a PROXY header that is one. */
@@ -47,8 +49,11 @@ export const UNSERVED: ReadonlySet<EndReason> = new Set(
 
 /** Ends of sessions whose client was turned away before it was routed, by its own fault or that of what is in front of it. */
 export const TURNED_AWAY: ReadonlySet<EndReason> = new Set(
-  ["proxy_refused", "proxy_invalid", "hello_invalid", "no_route", "handshake_timeout"] as const,
+  ["denied", "proxy_refused", "proxy_invalid", "hello_invalid", "no_route", "handshake_timeout"] as const,
 );
+
+/** Ends of sessions that were not let in for where they came from: counted and summed up, without records of their own. */
+export const DENIED: ReadonlySet<EndReason> = new Set(["denied"] as const);
 
 /** Which sessions leave a record: all, none, or not those in which no byte moved and nothing went wrong. */
 export type RecordedSessions = boolean | "served";

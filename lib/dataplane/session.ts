@@ -113,6 +113,12 @@ export class Session implements Greeted, Seeker, RelayEvents {
     this.end(reason);
   }
 
+  /** It is not let in: its client is told so by a reset, where the engine can send one. */
+  deny(reason: EndReason): void {
+    this.client.reset();
+    this.end(reason);
+  }
+
   /** Its client: the one that a PROXY header names, or the one that has connected. */
   get source(): Endpoint {
     return this.greeting?.source ?? this.client.peer;

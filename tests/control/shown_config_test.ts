@@ -21,6 +21,8 @@ listeners:
       - { sni: "*.Example.com", alpn: [h2, http/1.1], pool: "123" }
       - { alpn: ["acme-tls/1"], pool: "true" }
     proxy_protocol: { from: [10.0.0.0/8, "2001:db8::/32", "::1"] }
+    allow: [10.0.0.0/8, "2001:db8::/32", 192.0.2.1]
+    deny: [10.0.0.7, "::/0"]
     max_connections: 1000
     backlog: 128
     keepalive: { idle: 30s, interval: 5s, count: 3 }

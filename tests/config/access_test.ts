@@ -1,0 +1,48 @@
+/** `allow` and `deny`: what a configuration says wrong, and the one sentence that it gets. */
+
+import { assertFaults } from "./faults.ts";
+
+function withListener(keys: string, listen = ":1"): string {
+  return `listeners: [{ listen: "${listen}", pool: web, ${keys} }]\npools: { web: { backends: [a:1] } }\n`;
+}
+
+Deno.test("what is no range of addresses is told what to write, at its place", () => {
+  assertFaults(withListener("allow: [10.0.0.0/8, 10.1.2.3/16]"), [
+    "1:60 listeners[0].allow[1]",
+    '"10.1.2.3/16" does not begin at its first address; write 10.1.0.0/16, or 10.1.2.3 for one address',
+  ]);
+  assertFaults(
+    withListener('allow: [a.example], deny: [10.0.0.0/33, "::ffff:10.0.0.0/104", 5]'),
+    ["1:48 listeners[0].allow[0]", '"a.example" is not a range of IP addresses; write it as 10.0.0.0/8'],
+    ["1:67 listeners[0].deny[0]", '"10.0.0.0/33": "33" is no number of bits; write 0 to 32'],
+    ["1:80 listeners[0].deny[1]", "is IPv4 written as IPv6; write 10.0.0.0/8"],
+    ["1:103 listeners[0].deny[2]", "5 is not a range of IP addresses"],
+  );
+  assertFaults(withListener("deny: 10.0.0.0/8"), [
+    "1:46 listeners[0].deny",
+    '"10.0.0.0/8" is not a list; list ranges of IP addresses, as [10.0.0.0/8]',
+  ]);
+});
+
+Deno.test("a range that stands twice, or in both lists, is a fault", () => {
+  assertFaults(withListener("allow: [10.0.0.0/8, 10.0.0.0/8]"), [
+    "1:60 listeners[0].allow[1]",
+    '"10.0.0.0/8" stands here a second time',
+  ]);
+  assertFaults(withListener("allow: [10.0.0.0/8], deny: [10.0.0.0/8]"), [
+    "1:48 listeners[0].allow[0]",
+    '"10.0.0.0/8" stands in deny as well, which wins; leave one of them out',
+  ]);
+});
+
+Deno.test("clients of a Unix socket have an address only where a PROXY header gives them one", () => {
+  const fault = (key: string): string =>
+    `whoever connects to a Unix socket has no IP address; leave ${key} out, or take the address from a PROXY header`;
+  assertFaults(
+    withListener("allow: [10.0.0.0/8], deny: [10.0.0.7]", "unix:/run/a.sock"),
+    ["1:54 listeners[0].allow", fault("allow")],
+    ["1:75 listeners[0].deny", fault("deny")],
+  );
+  assertFaults(withListener("allow: [], deny: []", "unix:/run/a.sock"));
+  assertFaults(withListener("allow: [10.0.0.0/8], proxy_protocol: { from: [unix] }", "unix:/run/a.sock"));
+});
