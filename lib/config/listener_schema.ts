@@ -62,6 +62,25 @@ export const listener = section("a listener", {
     "Sessions at once, over all workers; 0 is no limit. At the limit accepting pauses.",
   )
     .prefault(0),
+  max_connections_per_source: count(
+    0,
+    1_000_000,
+    "Sessions at once of one source (an IPv4 address, or an IPv6 /64), over all workers; 0 is no limit. One more is cut at once.",
+  )
+    .prefault(0),
+  connection_rate: section("connection_rate", {
+    per_second: count(
+      0,
+      10_000,
+      "Connections that one source (an IPv4 address, or an IPv6 /64) may open a second in the long run, over all workers; 0 is no limit. More are cut at once.",
+    ).prefault(0),
+    burst: count(
+      0,
+      1_000_000,
+      "Connections that a source which was silent may open at once; 0: as many as per_second.",
+    ).prefault(0),
+  }).transform((it) => ({ perSecond: it.per_second, burst: it.burst }))
+    .meta({ description: "How fast one source may open connections." }).prefault({}),
   backlog: count(
     1,
     65_535,
@@ -89,6 +108,8 @@ export const listener = section("a listener", {
   allow: it.allow,
   deny: it.deny,
   maxConnections: it.max_connections,
+  maxConnectionsPerSource: it.max_connections_per_source,
+  connectionRate: it.connection_rate,
   backlog: it.backlog,
   keepalive: it.keepalive,
   handshakeTimeoutMs: it.handshake_timeout,

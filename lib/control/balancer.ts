@@ -8,6 +8,7 @@ import type { Log } from "../core/log.ts";
 import { sleep } from "../core/sleep.ts";
 import { socketsOf } from "../dataplane/messages.ts";
 import { HealthMonitor } from "../health/monitor.ts";
+import { SourceTable } from "../pool/source_table.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
 import { BackendNames } from "./backend_names.ts";
 import { checkConfinement, type ConfinementFields, confinementFields } from "./confinement.ts";
@@ -62,6 +63,8 @@ export interface BalancerOptions {
 /** A balancer that runs. */
 export class Balancer {
   readonly scoreboard: Scoreboard;
+  /** Connections by where they come from. */
+  readonly sources: SourceTable = new SourceTable();
   readonly journal: Journal;
   readonly health: HealthMonitor;
   readonly openFiles: OpenFiles;
@@ -134,6 +137,7 @@ export class Balancer {
         engine: this.#engine,
         openFiles: this.openFiles,
         scoreboard: this.scoreboard,
+        sources: this.sources,
         events: {
           onFailing: (backend) => this.health.failing(backend),
           onDenials: (denials) => this.#denials.add(denials),

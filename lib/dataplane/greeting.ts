@@ -13,7 +13,8 @@ import { type ClientHello, ClientHelloReader, MAX_CLIENT_HELLO_BYTES } from "../
 import { Malformed } from "../wire/malformed.ts";
 import { MAX_PROXY_HEADER_BYTES, type ProxyHeader, type Tlv } from "../wire/proxy_header.ts";
 import { readProxyHeader } from "../wire/read_proxy_header.ts";
-import type { EndReason } from "./record.ts";
+import { type Admission, UNCOUNTED } from "./admission.ts";
+import type { DenialReason, EndReason } from "./record.ts";
 
 /** What the clients of a listener are asked before they are routed. */
 export interface GreetingPlan {
@@ -21,8 +22,8 @@ export interface GreetingPlan {
   readonly timeoutMs: number;
   /** Whether a peer is a proxy, which sends a header; no other may connect. Undefined where no header is expected. */
   readonly isProxy: ((peer: Endpoint) => boolean) | undefined;
-  /** Whether a client is let in; undefined where all are. */
-  readonly isLetIn: ((client: Endpoint) => boolean) | undefined;
+  /** Who is let in; undefined where everyone is. */
+  readonly admission: Admission | undefined;
   /** Whether a ClientHello decides where the session goes. */
   readonly looksAtHello: boolean;
   /** The pool of the first route that matches; undefined when none does. */
@@ -37,7 +38,7 @@ export interface Greeted {
   /** @param why In plain words, for its record. */
   refuse(reason: EndReason, why: string): void;
   /** As {@linkcode refuse}, with no more ado: there may be thousands a second. */
-  deny(reason: EndReason): void;
+  deny(reason: DenialReason): void;
   clientGone(): void;
   fault(fault: unknown): void;
 }
@@ -55,6 +56,7 @@ export class Greeting {
   hello: Pick<ClientHello, "serverName" | "alpn"> | undefined;
   readonly #session: Greeted;
   readonly #plan: GreetingPlan;
+  #place = UNCOUNTED;
   /** What is waited for. */
   #step: "its PROXY header" | "its ClientHello" = "its PROXY header";
 
@@ -100,7 +102,12 @@ export class Greeting {
   }
 
   #greet(): void {
-    if (this.#plan.isLetIn?.(this.source) === false) return this.#session.deny("denied");
+    const { admission } = this.#plan;
+    if (admission !== undefined) {
+      const place = admission.enter(this.source);
+      if (typeof place === "string") return this.#session.deny(place);
+      this.#place = place;
+    }
     this.#step = "its ClientHello";
     if (this.#plan.looksAtHello) this.#readHello();
     else this.#route();
@@ -125,6 +132,13 @@ export class Greeting {
         }
       },
     );
+  }
+
+  /** The session is over: gives back the place that its source has. May be called again. */
+  leave(): void {
+    if (this.#place === UNCOUNTED) return;
+    this.#plan.admission?.leave(this.#place);
+    this.#place = UNCOUNTED;
   }
 
   /** @param ageMs Since the client was accepted. */

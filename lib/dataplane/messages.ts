@@ -75,6 +75,8 @@ export interface PlaneOptions {
   readonly keys: AllTlsKeys;
   readonly scoreboard: SharedArrayBuffer;
   readonly ledger: SharedArrayBuffer;
+  /** The memory of the table of sources and of this worker's ledger of it; undefined where no listener limits sources. */
+  readonly sources?: { readonly table: SharedArrayBuffer; readonly ledger: SharedArrayBuffer };
   /** The row that counts the sessions of all listeners, and has the limit that open files set. */
   readonly filesRow: FilesRow;
   readonly recordSessions: RecordedSessions;

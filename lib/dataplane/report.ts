@@ -7,7 +7,7 @@ import type { Backend } from "../pool/backend.ts";
 import { Accounts } from "./accounts.ts";
 import type { FromWorker } from "./messages.ts";
 import { DenialCounts } from "./denials.ts";
-import { DENIED, isRecorded, type RecordedSessions, type SessionRecord } from "./record.ts";
+import { isDenial, isRecorded, type RecordedSessions, type SessionRecord } from "./record.ts";
 import type { Session } from "./session.ts";
 import { recordOf } from "./session_facts.ts";
 
@@ -53,9 +53,8 @@ export class Report {
   /** A session is over. */
   over(session: Session): void {
     this.#accounts?.countSession(session);
-    if (DENIED.has(session.endReason)) {
-      return this.#denials.add(session.listener.name, session.endReason, session.source);
-    }
+    const { endReason } = session;
+    if (isDenial(endReason)) return this.#denials.add(session.listener.name, endReason, session.source);
     const { recordSessions } = this.#options;
     if (recordSessions === false) return;
     const record = recordOf(session);

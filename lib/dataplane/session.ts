@@ -13,7 +13,7 @@ import { type Greeted, Greeting } from "./greeting.ts";
 import type { ListenerContext } from "./listener_context.ts";
 import type { Phase } from "./phase.ts";
 import { prefaceOf } from "./preface.ts";
-import type { EndReason } from "./record.ts";
+import type { DenialReason, EndReason } from "./record.ts";
 import { type FailedDial, Search, type Seeker } from "./search.ts";
 import { overdue } from "./timeouts.ts";
 
@@ -114,7 +114,7 @@ export class Session implements Greeted, Seeker, RelayEvents {
   }
 
   /** It is not let in: its client is told so by a reset, where the engine can send one. */
-  deny(reason: EndReason): void {
+  deny(reason: DenialReason): void {
     this.client.reset();
     this.end(reason);
   }
@@ -253,6 +253,7 @@ export class Session implements Greeted, Seeker, RelayEvents {
   #over(): void {
     this.#search = undefined;
     if (this.backend !== undefined) this.pool?.release(this.backend);
+    this.greeting?.leave();
     this.leave();
     this.#tools.onOver(this);
   }

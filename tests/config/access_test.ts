@@ -43,6 +43,28 @@ Deno.test("clients of a Unix socket have an address only where a PROXY header gi
     ["1:54 listeners[0].allow", fault("allow")],
     ["1:75 listeners[0].deny", fault("deny")],
   );
-  assertFaults(withListener("allow: [], deny: []", "unix:/run/a.sock"));
+  assertFaults(
+    withListener("max_connections_per_source: 1, connection_rate: { per_second: 1 }", "unix:/run/a.sock"),
+    ["1:54 listeners[0].max_connections_per_source", fault("max_connections_per_source")],
+    ["1:85 listeners[0].connection_rate", fault("connection_rate")],
+  );
+  assertFaults(withListener("allow: [], deny: [], max_connections_per_source: 0", "unix:/run/a.sock"));
   assertFaults(withListener("allow: [10.0.0.0/8], proxy_protocol: { from: [unix] }", "unix:/run/a.sock"));
+});
+
+Deno.test("a rate is a whole number within bounds, and a burst needs one", () => {
+  assertFaults(
+    withListener("max_connections_per_source: -1, connection_rate: { per_second: 1.5, burst: 2000000 }"),
+    ["1:68 listeners[0].max_connections_per_source", "-1 is too small; write 0 to 1000000"],
+    ["1:103 listeners[0].connection_rate.per_second", '"1.5" is not a whole number; write 0 to 10000'],
+    ["1:115 listeners[0].connection_rate.burst", "2000000 is too large; write 0 to 1000000"],
+  );
+  assertFaults(withListener("connection_rate: { burst: 5 }"), [
+    "1:59 listeners[0].connection_rate.burst",
+    "burst needs a rate; add per_second, or leave burst out",
+  ]);
+  assertFaults(withListener("connection_rate: 5"), [
+    "1:57 listeners[0].connection_rate",
+    "5 is not a map; connection_rate is a map of per_second, burst",
+  ]);
 });

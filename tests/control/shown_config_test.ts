@@ -24,6 +24,8 @@ listeners:
     allow: [10.0.0.0/8, "2001:db8::/32", 192.0.2.1]
     deny: [10.0.0.7, "::/0"]
     max_connections: 1000
+    max_connections_per_source: 10
+    connection_rate: { per_second: 20, burst: 100 }
     backlog: 128
     keepalive: { idle: 30s, interval: 5s, count: 3 }
     handshake_timeout: 1s1ms
