@@ -19,6 +19,7 @@ import { introduceBackends, setFacts } from "./facts.ts";
 import { type EngineHost, makeEngineHost } from "./engine_host.ts";
 import { type Generation, STOPPING } from "./generation.ts";
 import { Generations } from "./generations.ts";
+import { HeldBackBook } from "./held_back.ts";
 import { Journal } from "./journal.ts";
 import { Keys, type ReadKeys } from "./keys.ts";
 import type { Names } from "./names.ts";
@@ -65,6 +66,7 @@ export class Balancer {
   readonly scoreboard: Scoreboard;
   /** Connections by where they come from. */
   readonly sources: SourceTable = new SourceTable();
+  readonly heldBack: HeldBackBook = new HeldBackBook();
   readonly journal: Journal;
   readonly health: HealthMonitor;
   readonly openFiles: OpenFiles;
@@ -140,7 +142,10 @@ export class Balancer {
         sources: this.sources,
         events: {
           onFailing: (backend) => this.health.failing(backend),
-          onDenials: (denials) => this.#denials.add(denials),
+          onDenials: (denials) => {
+            this.#denials.add(denials);
+            this.heldBack.add(denials, Date.now());
+          },
           onWarning: (event, fields) => this.#warn(event, fields),
           onFilesWanted: () => this.openFiles.wanted(),
           onTally: (entries) => this.totals.add(entries),
