@@ -21,10 +21,15 @@ const BY_ADDRESS: readonly (readonly [key: string, isSet: (value: unknown) => bo
 /** @param path Where the listener stands. */
 export function accessFaults(listener: Record<string, unknown>, path: Path): PathFault[] {
   const { allow, deny, listen, proxy_protocol, connection_rate } = listener;
+  const isTcp = parsedAddress(listen, parseListenAddress)?.transport === "tcp";
+  const fileFaults = ["mode", "group"].filter((key) => isTcp && key in listener).map((key): PathFault => ({
+    ...{ path: [...path, key], message: `only a Unix socket has a file; leave ${key} out`, atKey: true },
+  }));
   const isNameless = parsedAddress(listen, parseListenAddress)?.transport === "unix" &&
     proxy_protocol === undefined;
   if (isNameless) return namelessFaults(listener, path);
   return [
+    ...fileFaults,
     ...repeatedFaults(allow, [...path, "allow"]),
     ...repeatedFaults(deny, [...path, "deny"]),
     ...contradictions(asList(allow), asList(deny), [...path, "allow"]),
@@ -34,8 +39,8 @@ export function accessFaults(listener: Record<string, unknown>, path: Path): Pat
 
 function namelessFaults(listener: Record<string, unknown>, path: Path): PathFault[] {
   return BY_ADDRESS.filter(([key, isSet]) => isSet(listener[key])).map(([key]) => {
-    const message = `whoever connects to a Unix socket has no IP address; leave ${key} out, ` +
-      "or take the address from a PROXY header with proxy_protocol";
+    const message = `whoever connects to a Unix socket has no IP address; leave ${key} out ` +
+      "(mode and group say who may connect), or take the address from a PROXY header with proxy_protocol";
     return { path: [...path, key], message, atKey: true };
   });
 }

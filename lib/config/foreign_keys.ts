@@ -90,6 +90,8 @@ const OTHER_KEYS: readonly (readonly [key: string, ...others: string[]])[] = [
     "local_ratelimit",
     "ratelimit",
   ],
+  ["mode", "socket_mode", "listen_mode", "permissions"],
+  ["group", "gid", "socket_group", "listen_group"],
   ["max_connections", "maxconn", "max_conns", "max_conn", "limit_conn", "connection_limit"],
   ["health_check", "check", "checks", "health_checks", "option httpchk", "tcp_check", "probe"],
   ["outlier_detection", "max_fails", "fail_timeout", "observe", "on_error", "error_limit"],

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { formatAddress } from "../core/address.ts";
 import { count, duration, ipRanges, listenAddress, name, refuse, section } from "./fields.ts";
+import { socketGroup, socketMode } from "./socket_file_schema.ts";
 import { keepalive } from "./keepalive_schema.ts";
 import { listenerTls, protocols, proxyProtocol, serverNamePattern } from "./tls_schema.ts";
 
@@ -81,6 +82,8 @@ export const listener = section("a listener", {
     ).prefault(0),
   }).transform((it) => ({ perSecond: it.per_second, burst: it.burst }))
     .meta({ description: "How fast one source may open connections." }).prefault({}),
+  mode: socketMode.optional(),
+  group: socketGroup.optional(),
   backlog: count(
     1,
     65_535,
@@ -110,6 +113,8 @@ export const listener = section("a listener", {
   maxConnections: it.max_connections,
   maxConnectionsPerSource: it.max_connections_per_source,
   connectionRate: it.connection_rate,
+  mode: it.mode,
+  group: it.group,
   backlog: it.backlog,
   keepalive: it.keepalive,
   handshakeTimeoutMs: it.handshake_timeout,

@@ -1,6 +1,7 @@
 /** What the two planes say to each other. Everything else they share is on the scoreboard. */
 
 import type { Address } from "../core/address.ts";
+import type { SocketFile } from "../core/socket_file.ts";
 import type { Confinement, Reach } from "../engine/confinement.ts";
 import type { Keepalive, TlsKeys } from "../engine/contract.ts";
 import type { PoolChange, PoolOptions } from "../pool/pool.ts";
@@ -34,6 +35,8 @@ export interface ListenerOptions {
   /** Over all workers; 0 is no limit. */
   readonly maxConnections: number;
   readonly backlog: number;
+  /** The file of a Unix socket; undefined where it is as it comes. */
+  readonly file?: SocketFile;
   /** For the connections to its clients, and of its sessions to backends. */
   readonly keepalive: Keepalive;
   readonly limits: SessionLimits;

@@ -37,7 +37,7 @@ Deno.test("a range that stands twice, or in both lists, is a fault", () => {
 
 Deno.test("clients of a Unix socket have an address only where a PROXY header gives them one", () => {
   const fault = (key: string): string =>
-    `whoever connects to a Unix socket has no IP address; leave ${key} out, or take the address from a PROXY header`;
+    `whoever connects to a Unix socket has no IP address; leave ${key} out (mode and group say who may connect), or take the address from a PROXY header`;
   assertFaults(
     withListener("allow: [10.0.0.0/8], deny: [10.0.0.7]", "unix:/run/a.sock"),
     ["1:54 listeners[0].allow", fault("allow")],
@@ -67,4 +67,39 @@ Deno.test("a rate is a whole number within bounds, and a burst needs one", () =>
     "1:57 listeners[0].connection_rate",
     "5 is not a map; connection_rate is a map of per_second, burst",
   ]);
+});
+
+Deno.test("mode and group belong to a Unix socket, and are told what to write", () => {
+  assertFaults(
+    withListener('mode: "0660", group: 5'),
+    ["1:40 listeners[0].mode", "only a Unix socket has a file; leave mode out"],
+    ["1:54 listeners[0].group", "only a Unix socket has a file; leave group out"],
+  );
+  for (
+    const [mode, shown] of [["0660", "660"], ["0o660", '"0o660"'], ['"0888"', '"0888"'], [
+      "rw-rw----",
+      '"rw-rw----"',
+    ], ['"01777"', '"01777"']]
+  ) {
+    assertFaults(withListener(`mode: ${mode}`, "unix:/a"), [
+      "1:51 listeners[0].mode",
+      `${shown} is not the mode of a file; write it in quotes, as "0660"`,
+    ]);
+  }
+  for (const group of ["-1", '"a b"', '"a:b"', "1.5"]) {
+    assertFaults(withListener(`group: ${group}`, "unix:/a"), [
+      "1:52 listeners[0].group",
+      "is not a group; write its name, or its number",
+    ]);
+  }
+  assertFaults(withListener('mode: "0660", group: www-data', "unix:/a"));
+});
+
+Deno.test("an abstract socket is a fault, for listeners and for backends", () => {
+  const why = "an abstract socket has no file that says who may connect; write unix:/path/to.sock";
+  assertFaults(
+    'listeners: [{ listen: "unix:@a", pool: web }]\npools: { web: { backends: ["unix:@b"] } }\n',
+    ["1:23 listeners[0].listen", `"unix:@a": ${why}`],
+    ["2:28 pools.web.backends[0]", `"unix:@b": ${why}`],
+  );
 });

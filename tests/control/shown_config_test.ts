@@ -42,7 +42,8 @@ listeners:
   - { listen: ":5681", routes: [{ sni: b.example, pool: web }] }
   - { listen: "[::1]:5680", pool: "true" }
   - { listen: "unix:run/in.sock", pool: web, proxy_protocol: { from: [unix] } }
-  - { listen: "unix:run/with space.sock", pool: web }
+  - { listen: "unix:run/with space.sock", pool: web, mode: "0660", group: root }
+  - { listen: "unix:run/number.sock", pool: web, mode: "600", group: 7 }
 pools:
   web:
     algorithm: maglev
