@@ -19,6 +19,7 @@ const DOCUMENTS = [
   "docs/pools.md",
   "docs/sessions.md",
   "docs/tls.md",
+  "docs/access.md",
   "docs/configuration.md",
   "docs/benchmarks.md",
   "docs/engines.md",

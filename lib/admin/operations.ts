@@ -93,8 +93,24 @@ export interface ListenerStatus {
   readonly sessions_total: number;
   /** Sessions that could not be served, or were turned away before they were routed. */
   readonly refused_total: number;
+  /** These by reason; those that did not happen are missing. */
+  readonly refused_by: Readonly<Record<string, number>>;
   readonly bytes_in: number;
   readonly bytes_out: number;
+}
+
+/** A source whose clients were not let in during the last ten minutes. */
+export interface HeldBackStatus {
+  /** As `192.0.2.1`, `2001:db8::/64`, or `unix`. */
+  readonly source: string;
+  readonly listener: string;
+  readonly reason: "denied" | "source_limit" | "rate_limit";
+  /** Connections that it has now; 0 where the listener does not limit them. */
+  readonly active: number;
+  /** How often it was refused, since it began. */
+  readonly refused: number;
+  /** For the last time, as ISO 8601. */
+  readonly last: string;
 }
 
 export interface WorkerStatus {
@@ -134,6 +150,8 @@ export interface Status {
   readonly log_records_dropped: number;
   readonly listeners: readonly ListenerStatus[];
   readonly pools: readonly PoolStatus[];
+  /** The busiest first, twenty at most. */
+  readonly held_back: readonly HeldBackStatus[];
 }
 
 /** A session that goes on. */

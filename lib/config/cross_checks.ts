@@ -12,6 +12,7 @@ import {
   parseDialAddress,
   parseListenAddress,
 } from "../core/address.ts";
+import { accessFaults } from "./access_checks.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Path } from "./document.ts";
 import type { PathFault } from "./findings.ts";
@@ -33,6 +34,7 @@ export function crossChecks(document: unknown, folder: string): PathFault[] {
     faults.push(
       ...poolNameFaults(listener, Object.keys(pools), ["listeners", i]),
       ...listenerTlsFaults(listener, ["listeners", i]),
+      ...accessFaults(listener, ["listeners", i]),
     );
   });
 

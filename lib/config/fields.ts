@@ -12,9 +12,17 @@ import { InputError } from "../core/errors.ts";
 import { parseIPAddress } from "../core/ip_address.ts";
 import { nearest } from "../core/nearest.ts";
 import { meantBy } from "../core/other_names.ts";
+import { type IPRange, parseIPRange } from "../core/ip_range.ts";
 import { parseSubnet, type Subnet } from "../core/subnet.ts";
 import { hintElsewhere, ownKeyFor } from "./foreign_keys.ts";
-import { DIAL_PATTERN, DURATION_PATTERN, IP_PATTERN, LISTEN_PATTERN, SUBNET_PATTERN } from "./patterns.ts";
+import {
+  DIAL_PATTERN,
+  DURATION_PATTERN,
+  IP_PATTERN,
+  IP_RANGE_PATTERN,
+  LISTEN_PATTERN,
+  SUBNET_PATTERN,
+} from "./patterns.ts";
 
 /** Names stand in logs and in the paths of the admin API, so they are plain. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.:\/-]{0,127}$/;
@@ -210,6 +218,23 @@ export function ipAddress(description: string): z.ZodType<string, string> {
 export function subnet(description: string): z.ZodType<Subnet, string> {
   return parsed(parseSubnet, refuse("a subnet", "write it as 10.0.0.0/8:8080"))
     .meta({ title: "subnet", description, pattern: SUBNET_PATTERN });
+}
+
+/** Addresses with the same first bits, with no port. */
+const ipRange = parsed(
+  parseIPRange,
+  refuse("a range of IP addresses", "write it as 10.0.0.0/8 or 2001:db8::/32, or one address"),
+).meta({
+  title: "range of IP addresses",
+  description: "A range of IP addresses (CIDR), or one address.",
+  pattern: IP_RANGE_PATTERN,
+});
+
+/** Ranges of IP addresses. */
+export function ipRanges(description: string): z.ZodType<IPRange[], string[]> {
+  return z.array(ipRange, refuse("a list", "list ranges of IP addresses, as [10.0.0.0/8]")).meta({
+    description,
+  });
 }
 
 /** The path of a file; a relative one is relative to the configuration. */

@@ -9,6 +9,7 @@
 import { dirname, resolve } from "node:path";
 import { parseDialAddress, parseListenAddress, UNIX_PATH_MAX_BYTES } from "../core/address.ts";
 import { RunError } from "../core/errors.ts";
+import { groupNumber } from "../core/groups.ts";
 import { whyNoLogFile, whyNoNewFile } from "../core/log_file.ts";
 import { standardStreamOf } from "../core/standard_stream.ts";
 import type { Findings, PathFault } from "./findings.ts";
@@ -39,6 +40,9 @@ export async function fileFindings(
     checked(["admin", "listen"], whyNoSocket(adminListen, folder, 0)),
     ...asList(listeners).map((listener, i) => {
       return checked(["listeners", i, "listen"], whyNoSocket(asMap(listener).listen, folder, STEP_IN_BYTES));
+    }),
+    ...asList(listeners).map((listener, i) => {
+      return checked(["listeners", i, "group"], whyNoGroup(asMap(listener).group));
     }),
     ...Object.entries(asMap(pools)).flatMap(([name, pool]) =>
       asList(asMap(pool).backends).map((backend, i) => {
@@ -87,6 +91,17 @@ async function checked(path: Path, why: Promise<string | undefined>): Promise<Pa
 
 function isPath(value: unknown): value is string {
   return typeof value === "string" && value !== "" && !value.includes("\0");
+}
+
+async function whyNoGroup(group: unknown): Promise<string | undefined> {
+  if (typeof group !== "string" || group === "") return undefined;
+  try {
+    await groupNumber(group);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof RunError)) throw error;
+    return error.cause instanceof Deno.errors.NotCapable ? undefined : error.message;
+  }
 }
 
 async function whyNoToken(file: unknown, folder: string): Promise<string | undefined> {

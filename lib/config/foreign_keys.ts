@@ -62,6 +62,36 @@ const OTHER_KEYS: readonly (readonly [key: string, ...others: string[]])[] = [
   ["half_close_timeout", "timeout client-fin", "timeout server-fin", "fin_timeout"],
   ["max_session_duration", "max_connection_duration", "max_duration"],
   ["queue", "timeout queue", "queue_timeout", "maxqueue", "max_pending_requests"],
+  [
+    "allow",
+    "allowlist",
+    "whitelist",
+    "allow_list",
+    "src",
+    "allowed_ips",
+    "source_ranges",
+    "tcp-request connection accept",
+  ],
+  ["deny", "denylist", "blacklist", "block", "deny_list", "denied_ips", "tcp-request connection reject"],
+  [
+    "max_connections_per_source",
+    "limit_conn",
+    "src_conn_cur",
+    "conn_cur",
+    "maxconn_per_ip",
+    "connections_per_ip",
+  ],
+  [
+    "connection_rate",
+    "limit_req",
+    "src_conn_rate",
+    "conn_rate",
+    "rate_limit_sessions",
+    "local_ratelimit",
+    "ratelimit",
+  ],
+  ["mode", "socket_mode", "listen_mode", "permissions"],
+  ["group", "gid", "socket_group", "listen_group"],
   ["max_connections", "maxconn", "max_conns", "max_conn", "limit_conn", "connection_limit"],
   ["health_check", "check", "checks", "health_checks", "option httpchk", "tcp_check", "probe"],
   ["outlier_detection", "max_fails", "fail_timeout", "observe", "on_error", "error_limit"],
@@ -142,14 +172,13 @@ const OTHER_KEYS: readonly (readonly [key: string, ...others: string[]])[] = [
 const NOT_HERE: readonly (readonly [why: string, ...keys: string[]])[] = [
   ["sockbal relays the bytes of TCP and knows no other mode; leave it out", "mode", "protocol"],
   [
-    "sockbal decides by the server name and ALPN of TLS alone, with routes in a listener",
+    "sockbal decides by the address of the client, with allow and deny in a listener, and by the server name and ALPN of TLS, with routes",
     ...["acl", "rules", "http_request", "headers", "cookie", "stick_table", "stick_on", "locations"],
   ],
   [
     "there are no values for several listeners or pools at once; write them at each",
     ...["defaults", "global", "default", "events", "stream"],
   ],
-  ["allowing and denying clients is not supported", "allow", "deny", "whitelist", "blacklist"],
 ];
 
 /** Which of the keys of a map is meant by one that it has not; undefined when that is not known. */

@@ -2,7 +2,8 @@
 
 import { z } from "zod";
 import { formatAddress } from "../core/address.ts";
-import { count, duration, listenAddress, name, refuse, section } from "./fields.ts";
+import { count, duration, ipRanges, listenAddress, name, refuse, section } from "./fields.ts";
+import { socketGroup, socketMode } from "./socket_file_schema.ts";
 import { keepalive } from "./keepalive_schema.ts";
 import { listenerTls, protocols, proxyProtocol, serverNamePattern } from "./tls_schema.ts";
 
@@ -52,12 +53,37 @@ export const listener = section("a listener", {
     .meta({
       description: "Takes the address of the client from a header of the PROXY protocol, version 1 or 2.",
     }).optional(),
+  allow: ipRanges(
+    "Whose clients are let in, by ranges of IP addresses; empty: everyone's. It goes by the client that a PROXY header names, where one is expected.",
+  ).prefault([]),
+  deny: ipRanges("Whose clients are not let in, also where allow has them.").prefault([]),
   max_connections: count(
     0,
     1_000_000,
     "Sessions at once, over all workers; 0 is no limit. At the limit accepting pauses.",
   )
     .prefault(0),
+  max_connections_per_source: count(
+    0,
+    1_000_000,
+    "Sessions at once of one source (an IPv4 address, or an IPv6 /64), over all workers; 0 is no limit. One more is cut at once.",
+  )
+    .prefault(0),
+  connection_rate: section("connection_rate", {
+    per_second: count(
+      0,
+      10_000,
+      "Connections that one source (an IPv4 address, or an IPv6 /64) may open a second in the long run, over all workers; 0 is no limit. More are cut at once.",
+    ).prefault(0),
+    burst: count(
+      0,
+      1_000_000,
+      "Connections that a source which was silent may open at once; 0: as many as per_second.",
+    ).prefault(0),
+  }).transform((it) => ({ perSecond: it.per_second, burst: it.burst }))
+    .meta({ description: "How fast one source may open connections." }).prefault({}),
+  mode: socketMode.optional(),
+  group: socketGroup.optional(),
   backlog: count(
     1,
     65_535,
@@ -82,7 +108,13 @@ export const listener = section("a listener", {
   routes: it.routes,
   tls: it.tls,
   proxyProtocol: it.proxy_protocol,
+  allow: it.allow,
+  deny: it.deny,
   maxConnections: it.max_connections,
+  maxConnectionsPerSource: it.max_connections_per_source,
+  connectionRate: it.connection_rate,
+  mode: it.mode,
+  group: it.group,
   backlog: it.backlog,
   keepalive: it.keepalive,
   handshakeTimeoutMs: it.handshake_timeout,

@@ -38,7 +38,7 @@ const NAME = `(?=[^:]{1,253}:)(?!(?:[^:]*\\.)?(?:\\d+|0[xX][0-9a-fA-F]*)\\.?:)${
 const HOST = `(?:${BRACKETED}|${IPV4}|${NAME})`;
 
 /** In UTF-16 units, of which a byte is at least one. */
-const UNIX = "unix:[^\\0]{0,106}[^\\0\\/]";
+const UNIX = "unix:(?!@)[^\\0]{0,106}[^\\0\\/]";
 
 /** As {@linkcode parseListenAddress}. */
 export const LISTEN_PATTERN = `^(?:${UNIX}|(?!u(?:dp|nix):)${HOST}?:${PORT})$`;
@@ -73,6 +73,9 @@ export const SERVER_NAMES_PATTERN = serverNamePattern("(?:\\*\\.)?");
 
 /** A name of ALPN, as far as it is printable. A backslash would match no client, since it begins what is shown of other bytes. */
 export const PROTOCOL_PATTERN = "^[\\x21-\\x5b\\x5d-\\x7e]{1,255}$";
+
+/** The mode of a file, in octal. */
+export const MODE_PATTERN = "^0?[0-7]{3}$";
 
 /** A range of HTTP statuses, as `200-399`. */
 export const STATUS_RANGE_PATTERN = "^[1-5]\\d{2}-[1-5]\\d{2}$";

@@ -123,9 +123,10 @@ function sourceFaults(from: unknown, listen: unknown, path: Path): PathFault[] {
 }
 
 /** Texts that stand twice in a list. */
-function repeatedFaults(list: unknown, path: Path): PathFault[] {
-  return asList(list).flatMap((it, i, all) => {
-    if (typeof it !== "string" || all.indexOf(it) === i) return [];
+export function repeatedFaults(list: unknown, path: Path): PathFault[] {
+  const known = new Set<string>();
+  return asList(list).flatMap((it, i) => {
+    if (typeof it !== "string" || known.size < known.add(it).size) return [];
     return [{ path: [...path, i], message: `${JSON.stringify(it)} stands here a second time` }];
   });
 }

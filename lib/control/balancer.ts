@@ -8,27 +8,29 @@ import type { Log } from "../core/log.ts";
 import { sleep } from "../core/sleep.ts";
 import { socketsOf } from "../dataplane/messages.ts";
 import { HealthMonitor } from "../health/monitor.ts";
+import { SourceTable } from "../pool/source_table.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
 import { BackendNames } from "./backend_names.ts";
 import { checkConfinement, type ConfinementFields, confinementFields } from "./confinement.ts";
-import { checkedAddresses, drainTimeoutOf, fileNeeds, watchedPools, workersOf } from "./demands.ts";
+import { drainTimeoutOf, fileNeeds, watchedPools, workersOf } from "./demands.ts";
+import { DenialLog } from "./denial_log.ts";
 import { tellOfExpiry } from "./expiry.ts";
 import { introduceBackends, setFacts } from "./facts.ts";
 import { whyNoTlsKeys } from "../engine/runtime/tls_certificates.ts";
 import { type EngineHost, makeEngineHost } from "./engine_host.ts";
 import { type Generation, STOPPING } from "./generation.ts";
 import { Generations } from "./generations.ts";
+import { HeldBackBook } from "./held_back.ts";
 import { Journal } from "./journal.ts";
 import { Keys, type ReadKeys } from "./keys.ts";
 import type { Names } from "./names.ts";
 import { OpenFiles } from "./open_files.ts";
 import { canFollow, partsOf } from "./parts.ts";
-import { waitForAnswer } from "./patience.ts";
-import { makePlan, type Plan, type Running } from "./plan.ts";
-import { whyNotCheckable } from "./permissions.ts";
+import type { Plan } from "./plan.ts";
 import { PlansInUse } from "./plans_in_use.ts";
 import { PoolStates } from "./pool_states.ts";
 import type { PortHold } from "./port_hold.ts";
+import { type Next, Preparation } from "./preparation.ts";
 import { RowBook } from "./rows.ts";
 import { TotalsBook } from "./totals.ts";
 import { readWorkerCode } from "./worker_code.ts";
@@ -38,13 +40,6 @@ import { WORKER_PATIENCE, type WorkerPatience } from "./worker_patience.ts";
 
 /** The plan of a balancer that has not been started. */
 const NOTHING: Plan = { listeners: [], pools: [], within: [], rows: [], settled: new Map() };
-
-/** What is to be put into force. */
-interface Next {
-  readonly plan: Plan;
-  readonly config: Config;
-  readonly keys: ReadKeys;
-}
 
 export interface BalancerOptions {
   readonly config: Config;
@@ -62,6 +57,9 @@ export interface BalancerOptions {
 /** A balancer that runs. */
 export class Balancer {
   readonly scoreboard: Scoreboard;
+  /** Connections by where they come from. */
+  readonly sources: SourceTable = new SourceTable();
+  readonly heldBack: HeldBackBook = new HeldBackBook();
   readonly journal: Journal;
   readonly health: HealthMonitor;
   readonly openFiles: OpenFiles;
@@ -74,6 +72,8 @@ export class Balancer {
   readonly #rows: RowBook;
   readonly #names: BackendNames;
   readonly #ports: PortHold;
+  readonly #preparation: Preparation;
+  readonly #denials: DenialLog;
   readonly #engine: EngineHost;
   #config: Config;
   /** Reloads follow one another. */
@@ -121,6 +121,13 @@ export class Balancer {
         this.health.renew(keys.pools);
       },
     });
+    this.#preparation = new Preparation({
+      rows: this.#rows,
+      names: this.#names.names,
+      ports: this.#ports,
+      keys: this.keys,
+      stop: this.#stop.signal,
+    });
     this.#poolStates = new PoolStates(this.scoreboard, this.journal);
     this.scoreboard.onChanged = (pool) => this.#poolStates.look(pool);
     this.health = new HealthMonitor({
@@ -128,6 +135,7 @@ export class Balancer {
       log: this.journal,
       endSessions: (backend) => this.generations.endSessions(backend, "backend_down"),
     });
+    this.#denials = new DenialLog(options.log);
     this.generations = new Generations({
       deps: {
         // The first workers are started from the files themselves, which the runtime has compiled and kept.
@@ -136,8 +144,13 @@ export class Balancer {
         engine: this.#engine,
         openFiles: this.openFiles,
         scoreboard: this.scoreboard,
+        sources: this.sources,
         events: {
           onFailing: (backend) => this.health.failing(backend),
+          onDenials: (denials) => {
+            this.#denials.add(denials);
+            this.heldBack.add(denials, Date.now());
+          },
           onWarning: (event, fields) => this.#warn(event, fields),
           onFilesWanted: () => this.openFiles.wanted(),
           onTally: (entries) => this.totals.add(entries),
@@ -251,6 +264,7 @@ export class Balancer {
     hurry?.addEventListener("abort", closeNow, { once: true });
     const closed = await this.generations.drain(this.#config.shutdownTimeoutMs);
     hurry?.removeEventListener("abort", closeNow);
+    this.#denials.tell();
     await this.health.stop();
     await this.#engine.close();
     return closed;
@@ -258,12 +272,12 @@ export class Balancer {
 
   async #start(): Promise<void> {
     await this.#names.lookUp(this.#config);
-    const plan = await makePlan(this.#config, this.#rows, this.#names.names, undefined, this.#ports);
+    const next = await this.#preparation.prepare(this.#config);
+    const { plan, keys } = next;
     await checkWorkerModules();
     this.#pinnedCode = await readWorkerCode(this.#entry);
     this.openFiles.begin(fileNeeds(this.#config));
-    const keys = await this.keys.read(this.#config);
-    await this.#startGeneration({ plan, config: this.#config, keys });
+    await this.#startGeneration(next);
     this.keys.follow(this.#config, keys);
     this.#poolStates.follow(plan.pools);
     this.health.watch(watchedPools(plan, this.#config), keys.keys.pools);
@@ -290,7 +304,7 @@ export class Balancer {
     if (this.#stop.signal.aborted) throw new RunError(STOPPING);
     if (current === undefined) throw new RunError("the balancer could not be started");
     checkConfinement(this.#engine.name, config.confinement);
-    const next = await this.#prepare(config, { plan: current.plan, config: before }, known);
+    const next = await this.#preparation.prepare(config, { plan: current.plan, config: before }, known);
     const { plan } = next;
     const isKept = canFollow(partsOf(current.plan, before), partsOf(plan, config), current.permitted);
     if (isKept) await this.#adjust(current, next);
@@ -305,19 +319,6 @@ export class Balancer {
     this.health.watch(watchedPools(plan, config), next.keys.keys.pools);
     this.#names.follow(config);
     return isKept ? "kept" : "replaced";
-  }
-
-  /** All that a configuration needs before anything changes; throws when something is not as it should be, and then nothing has. */
-  async #prepare(config: Config, running: Running, known: ReadKeys | undefined): Promise<Next> {
-    const plan = await this.#nextPlan(config, running);
-    try {
-      const why = whyNotCheckable(watchedPools(plan, config).flatMap(checkedAddresses));
-      if (why !== undefined) throw new RunError(why);
-      return { plan, config, keys: known ?? await this.keys.read(config) };
-    } catch (error) {
-      this.#rows.drop(plan.rows);
-      throw error;
-    }
   }
 
   /** The same workers go by another plan. */
@@ -340,15 +341,6 @@ export class Balancer {
 
   get #entry(): string {
     return this.#options.workerEntry ?? workerEntry;
-  }
-
-  /** Makes a plan. A name that is being looked up does not hold up the end of the balancer. */
-  async #nextPlan(config: Config, running: Running): Promise<Plan> {
-    const planning = makePlan(config, this.#rows, this.#names.names, running, this.#ports);
-    await waitForAnswer(planning, Infinity, this.#stop.signal);
-    if (!this.#stop.signal.aborted) return await planning;
-    planning.then((plan) => this.#rows.drop(plan.rows), () => {});
-    throw new RunError(STOPPING);
   }
 
   /** Starts the next generation. Its plan's rows are dropped when it has ended, or cannot begin. */

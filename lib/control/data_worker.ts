@@ -13,6 +13,7 @@ import type {
 import { type EndReason, UNSERVED } from "../dataplane/record.ts";
 import type { PoolChange } from "../pool/pool.ts";
 import type { BackendRow } from "../pool/row.ts";
+import type { Denials } from "../dataplane/denials.ts";
 import type { TallyEntry } from "../pool/tally.ts";
 import type { Confinement } from "../engine/confinement.ts";
 import { waitForAnswer } from "./patience.ts";
@@ -36,6 +37,8 @@ export interface WorkerNews {
   readonly onFailing: (backend: BackendRow) => void;
   /** What sessions of the worker have added up to since the last time. */
   readonly onTally: (entries: readonly TallyEntry[]) => void;
+  /** Clients were not let in. */
+  readonly onDenials: (denials: readonly Denials[]) => void;
   readonly onWarning: (event: string, fields: Readonly<Record<string, unknown>>) => void;
   /** Sessions have come to the limit that open files set. */
   readonly onFilesWanted: () => void;
@@ -194,6 +197,8 @@ export class DataWorker {
         return this.#events.onFailing(message.backend);
       case "files_wanted":
         return this.#events.onFilesWanted();
+      case "denials":
+        return this.#events.onDenials(message.denials);
       case "tally":
         this.lagMs = message.lagMs;
         return this.#events.onTally(message.entries);

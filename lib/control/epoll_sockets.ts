@@ -1,6 +1,7 @@
 /** The listening sockets of workers whose engine is epoll: opened once in the process, and kept from generation to generation. */
 
 import { type Address, formatAddress, type TcpAddress } from "../core/address.ts";
+import { setFile } from "./unix_sockets.ts";
 import { isAnswered, removeFile, removeSocketFile } from "../core/listening.ts";
 import { type ListenerOptions, socketsOf } from "../dataplane/messages.ts";
 import type { Keepalive } from "../engine/contract.ts";
@@ -95,10 +96,15 @@ export class EpollSockets implements GenerationSockets {
     return { ...listener, sockets: this.#descriptors.get(listener.name) ?? [] };
   }
 
-  /** They are at their paths from the beginning. A socket that was open before has the keepalive of that time. */
+  /**
+   * They are at their paths from the beginning. A socket that was open before has the keepalive, and the mode and the group, of that
+   * time.
+   */
   takeOverPaths(): Promise<void> {
     for (const listener of this.#listeners) {
       for (const address of socketsOf(listener)) this.#book.keepAlive(address, listener.keepalive);
+      const { address, file } = listener;
+      if (address.transport === "unix" && file !== undefined) setFile(address, address.path, file);
     }
     return Promise.resolve();
   }

@@ -4,6 +4,7 @@ import { type ListenerConfig, poolsOf } from "../config/listener_schema.ts";
 import type { PoolConfig } from "../config/pool_schema.ts";
 import type { Config } from "../config/schema.ts";
 import type { TlsClientOptions } from "../core/tls_options.ts";
+import type { AdmissionOptions } from "../dataplane/admission.ts";
 import type { GreetingOptions } from "../dataplane/greeting_plan.ts";
 import type { ListenerOptions } from "../dataplane/messages.ts";
 import type { PoolStructure } from "../pool/pool.ts";
@@ -26,11 +27,25 @@ export function greetingOf(
 ): Pick<ListenerOptions, "greeting" | "opensTls"> {
   const looksAtHello = listener.tls === undefined &&
     (listener.routes.length > 0 || reachedFrom(listener, config).some(goesByServerName));
-  const isGreeted = listener.proxyProtocol !== undefined || listener.tls !== undefined || looksAtHello;
+  const isGreeted = listener.proxyProtocol !== undefined || listener.tls !== undefined || looksAtHello ||
+    admissionOf(listener) !== undefined;
   return {
     ...(opensTls(listener, config) ? { opensTls: true } : {}),
     ...(isGreeted ? { greeting: greeting(listener, looksAtHello, rowOf) } : {}),
   };
+}
+
+/** Who is let in; undefined where everyone is. */
+function admissionOf(
+  { allow, deny, maxConnectionsPerSource: maxConnections, connectionRate }: ListenerConfig,
+): AdmissionOptions | undefined {
+  const { perSecond, burst } = connectionRate;
+  const rate = perSecond === 0
+    ? undefined
+    : { intervalUs: Math.round(1_000_000 / perSecond), burst: burst === 0 ? perSecond : burst };
+  const perSource = maxConnections === 0 && rate === undefined ? undefined : { maxConnections, rate };
+  if (allow.length === 0 && deny.length === 0 && perSource === undefined) return undefined;
+  return { allow, deny, ...(perSource === undefined ? {} : { perSource }) };
 }
 
 /** Its sessions can only be told apart when their ClientHello is read. */
@@ -39,17 +54,20 @@ function goesByServerName({ algorithm, hashKey }: PoolConfig): boolean {
 }
 
 function greeting(
-  { handshakeTimeoutMs, proxyProtocol, tls, routes }: ListenerConfig,
+  listener: ListenerConfig,
   looksAtHello: boolean,
   rowOf: (pool: string) => PoolRow,
 ): GreetingOptions {
+  const { handshakeTimeoutMs, proxyProtocol, tls, routes } = listener;
   const from = proxyProtocol?.from;
+  const admission = admissionOf(listener);
   return {
     timeoutMs: handshakeTimeoutMs,
     proxies: from === undefined ? undefined : {
       ranges: from.flatMap((it) => it === "unix" ? [] : [it]),
       unix: from.includes("unix"),
     },
+    ...(admission === undefined ? {} : { admission }),
     tls: tls === undefined ? undefined : { alpn: tls.alpn, minVersion: tls.minVersion },
     routes: routes.map(({ sni, alpn, pool }) => ({ sni, alpn, pool: rowOf(pool) })),
     looksAtHello,

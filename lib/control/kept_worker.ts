@@ -9,6 +9,8 @@ import { sleep } from "../core/sleep.ts";
 import type { AllTlsKeys } from "../dataplane/messages.ts";
 import type { RecordedSessions } from "../dataplane/record.ts";
 import { Ledger } from "../pool/ledger.ts";
+import { SourceLedger } from "../pool/source_ledger.ts";
+import type { SourceTable } from "../pool/source_table.ts";
 import type { Scoreboard } from "../pool/scoreboard.ts";
 import { DataWorker, type WorkerEnd, type WorkerNews } from "./data_worker.ts";
 import type { Journal } from "./journal.ts";
@@ -33,6 +35,7 @@ export interface WorkerDeps {
   readonly numbers: WorkerNumbers;
   readonly openFiles: OpenFiles;
   readonly scoreboard: Scoreboard;
+  readonly sources: SourceTable;
   readonly recordSessions: RecordedSessions;
   /** Whether workers tell what sessions add up to. */
   readonly tallySessions: boolean;
@@ -115,6 +118,7 @@ export class KeptWorker {
       numbers,
       openFiles,
       scoreboard,
+      sources,
       workerEntry,
       recordSessions,
       tallySessions,
@@ -129,6 +133,8 @@ export class KeptWorker {
     const { listeners, pools } = this.#deps.plan();
     const number = numbers.take();
     const ledger = new Ledger(scoreboard);
+    const limitsSources = listeners.some(({ greeting }) => greeting?.admission?.perSource !== undefined);
+    const sourceLedger = limitsSources ? new SourceLedger(sources) : undefined;
     const releaseFiles = openFiles.claim(listeners.length);
     const engineOfWorker = engine.forWorker(permitted, isConfinementRequired);
     try {
@@ -145,6 +151,9 @@ export class KeptWorker {
           keys: this.#deps.keys(),
           scoreboard: scoreboard.buffer,
           ledger: ledger.buffer,
+          ...(sourceLedger === undefined
+            ? {}
+            : { sources: { table: sources.buffer, ledger: sourceLedger.buffer } }),
           filesRow: openFiles.row,
           recordSessions,
           tallySessions,
@@ -155,7 +164,7 @@ export class KeptWorker {
         events,
         log,
       });
-      return { number, ledger, releaseFiles, worker };
+      return { number, ledger, sourceLedger, releaseFiles, worker };
     } catch (error) {
       engineOfWorker.reclaim();
       releaseFiles();
@@ -204,10 +213,11 @@ export class KeptWorker {
   }
 
   /** Gives back what a worker that has ended held; says how many sessions that were. */
-  #settle({ number, ledger, releaseFiles }: Running): number {
+  #settle({ number, ledger, sourceLedger, releaseFiles }: Running): number {
     const { scoreboard, numbers, plan } = this.#deps;
     const { listeners, pools } = plan();
     const held = ledger.settle();
+    sourceLedger?.settle();
     releaseFiles();
     for (const { row, queue } of pools) {
       if (queue === undefined) continue;
@@ -231,6 +241,8 @@ export class KeptWorker {
 interface Running {
   readonly number: number;
   readonly ledger: Ledger;
+  /** Undefined where no listener limits sources. */
+  readonly sourceLedger: SourceLedger | undefined;
   readonly releaseFiles: () => void;
   readonly worker: DataWorker;
 }

@@ -5,6 +5,7 @@ import type {
   CertificateStatus,
   Change,
   Counts,
+  HeldBackStatus,
   ListenerStatus,
   Operations,
   Order,
@@ -27,8 +28,12 @@ import type { Balancer } from "./balancer.ts";
 import { certificateStatus } from "./expiry.ts";
 import { Operator } from "./operator.ts";
 import { shownConfig } from "./shown_config.ts";
-import type { Sums } from "./totals.ts";
+import { connectionsOf } from "./held_back.ts";
+import { FAILURES, type Sums } from "./totals.ts";
 import { Watch } from "./watch.ts";
+
+/** As many sources that are held back are shown. */
+const MAX_HELD_BACK = 20;
 
 /** Where reloads are asked for, and counted. */
 export interface Reloads {
@@ -105,6 +110,7 @@ export class BalancerOperations implements Operations {
       },
       log_records_dropped: this.#options.log.dropped,
       listeners: this.#listenerStatuses(leaving.listeners, sums),
+      held_back: this.#heldBack(),
       pools: [...pools, ...gone.map(({ pool, backends }) => this.#goneStatus(pool, backends, sums))],
     };
   }
@@ -189,6 +195,7 @@ export class BalancerOperations implements Operations {
         certificates: isLeaving ? [] : this.#certificates("listener", listener.name),
         sessions_total: total(own, "sessions"),
         refused_total: total(own, "refused"),
+        refused_by: refusedBy(own),
         bytes_in: total(own, "bytesIn"),
         bytes_out: total(own, "bytesOut"),
       };
@@ -201,6 +208,18 @@ export class BalancerOperations implements Operations {
       }),
       ...leaving.map((it) => status(it, [], true)),
     ];
+  }
+
+  #heldBack(): HeldBackStatus[] {
+    const { heldBack, sources, plan } = this.#balancer;
+    const rows = new Map(plan.listeners.map(({ name, row }) => [name, row]));
+    return heldBack.busiest(MAX_HELD_BACK, Date.now()).map(
+      ({ listener, reason, source, refused, lastMs }) => {
+        const row = rows.get(listener);
+        const active = row === undefined ? 0 : connectionsOf(sources, row, source);
+        return { source, listener, reason, active, refused, last: new Date(lastMs).toISOString() };
+      },
+    );
   }
 
   #poolStatus(pool: PoolOptions, leaving: readonly Backend[], sums: readonly Sums[]): PoolStatus {
@@ -286,6 +305,16 @@ export class BalancerOperations implements Operations {
       dial_ms: this.#watch.dialMs(pool.name, name),
     };
   }
+}
+
+/** Sessions that were refused, by reason. A backend that was lost is none. */
+function refusedBy(sums: readonly Sums[]): Record<string, number> {
+  return Object.fromEntries(
+    FAILURES.flatMap(({ end, isRefusal }, i) => {
+      const count = sums.reduce((sum, it) => sum + (it.failures[i] ?? 0), 0);
+      return isRefusal && count > 0 ? [[end, count]] : [];
+    }),
+  );
 }
 
 function total(

@@ -12,6 +12,7 @@ import type { PoolOptions } from "../pool/pool.ts";
 import { QUEUE_CELLS } from "../pool/queue.ts";
 import type { PoolRow, Row } from "../pool/row.ts";
 import { rowsFor } from "../pool/scoreboard.ts";
+import { groupNumber } from "../core/groups.ts";
 import type { Names } from "./names.ts";
 import type { Permitted } from "./permissions.ts";
 import { resolveAddress } from "../core/resolve.ts";
@@ -60,11 +61,12 @@ export async function makePlan(
   }
   const fresh = config.listeners.filter((listener) => !settled.has(listenKey(listener)));
   const resolved = await Promise.all(fresh.map((listener) => resolveAddress(listener.listen)));
+  const groups = await groupNumbers(config);
   const staying = [...settled.values()].flat();
   const found = settleAddresses(resolved, running === undefined ? [] : holders(running, config, staying));
   fresh.forEach((listener, i) => settled.set(listenKey(listener), found[i] ?? [listener.listen]));
   if (ports !== undefined) await holdChosenPorts(fresh, found, config, ports);
-  return layOut(config, rows, settled, names);
+  return layOut(config, rows, settled, names, groups);
 }
 
 async function holdChosenPorts(
@@ -117,6 +119,7 @@ function layOut(
   rows: RowBook,
   settled: ReadonlyMap<string, readonly Address[]>,
   names: Pick<Names, "of">,
+  groups: ReadonlyMap<string, number>,
 ): Plan {
   const used: RowKey[] = [];
   const use = <Kind extends string>(key: RowKey<Kind>, count = 1): Row<Kind> => {
@@ -159,6 +162,7 @@ function layOut(
       ...greetingOf(listener, config, (pool) => rowOf(pool, poolRows)),
       maxConnections: listener.maxConnections,
       backlog: listener.backlog,
+      ...fileOf(listener, groups),
       keepalive: listener.keepalive,
       limits: {
         idleTimeoutMs: listener.idleTimeoutMs,
@@ -172,6 +176,20 @@ function layOut(
     rows.drop(used);
     throw error;
   }
+}
+
+/** The numbers of the groups that are written by name. */
+async function groupNumbers({ listeners }: Config): Promise<Map<string, number>> {
+  const names = new Set(listeners.flatMap(({ group }) => typeof group === "string" ? [group] : []));
+  return new Map(await Promise.all([...names].map(async (name) => [name, await groupNumber(name)] as const)));
+}
+
+function fileOf(
+  { mode, group }: Config["listeners"][number],
+  groups: ReadonlyMap<string, number>,
+): Pick<ListenerOptions, "file"> {
+  if (mode === undefined && group === undefined) return {};
+  return { file: { mode, group: typeof group === "string" ? groups.get(group) : group } };
 }
 
 /** Names have no spaces. */

@@ -24,10 +24,13 @@ export function shownConfig({ notes: _, listeners, pools, ...config }: Config): 
   };
 }
 
-function shownListener({ proxyProtocol, ...listener }: ListenerConfig): unknown {
+function shownListener({ proxyProtocol, allow, deny, mode, ...listener }: ListenerConfig): unknown {
   const from = proxyProtocol?.from.map((source) => source === "unix" ? source : formatIPRange(source));
   return {
     ...shown(listener) as Record<string, unknown>,
+    allow: allow.map(formatIPRange),
+    deny: deny.map(formatIPRange),
+    mode: mode === undefined ? undefined : mode.toString(8).padStart(4, "0"),
     proxy_protocol: from === undefined ? undefined : { from },
   };
 }

@@ -22,8 +22,8 @@ const REFUSED = UNSERVED.union(TURNED_AWAY);
 
 /** Ends that an operator wants to see at once: sessions that were refused, or were lost with their backend. */
 export const FAILURES = END_REASONS
-  .map((end, i) => ({ end, cell: tally.ENDS + i }))
-  .filter(({ end }) => REFUSED.has(end) || end === "backend_reset" || end === "backend_down");
+  .map((end, i) => ({ end, cell: tally.ENDS + i, isRefusal: REFUSED.has(end) }))
+  .filter(({ end, isRefusal }) => isRefusal || end === "backend_reset" || end === "backend_down");
 
 export class TotalsBook {
   readonly #entries = new Map<string, Entry>();

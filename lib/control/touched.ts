@@ -3,6 +3,7 @@
 import type { EngineName } from "../config/engine_names.ts";
 import { keyFilesOf } from "../config/key_files.ts";
 import type { Config } from "../config/schema.ts";
+import { GROUP_FILE } from "../core/groups.ts";
 import { type Address, hasName } from "../core/address.ts";
 import type { Subnet } from "../core/subnet.ts";
 import { standardStreamOf } from "../core/standard_stream.ts";
@@ -63,7 +64,13 @@ export function touchedBy(
       return port === undefined ? within : within.flatMap((subnet) => [subnet, { ...subnet, port }]);
     }),
     // Whether the log ends in the middle of a line is looked at before it is written on.
-    reads: [file, admin?.tokenFile, ...logFiles, ...keyFilesOf(listeners, Object.values(allPools))]
+    reads: [
+      file,
+      ...(listeners.some(({ group }) => typeof group === "string") ? [GROUP_FILE] : []),
+      admin?.tokenFile,
+      ...logFiles,
+      ...keyFilesOf(listeners, Object.values(allPools)),
+    ]
       .filter((path) => path !== undefined),
     writes: logFiles,
   };

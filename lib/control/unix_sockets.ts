@@ -5,6 +5,7 @@
 
 import { type Address, formatAddress, type UnixAddress } from "../core/address.ts";
 import { RunError } from "../core/errors.ts";
+import { setSocketFile, type SocketFile } from "../core/socket_file.ts";
 import { isAnswered, removeFile, removeSocketFile } from "../core/listening.ts";
 import type { ListenerOptions } from "../dataplane/messages.ts";
 import { describeListenError } from "../engine/listen_error.ts";
@@ -23,8 +24,10 @@ const IN_USE = Object.assign(new Deno.errors.AddrInUse(), { code: "EADDRINUSE" }
 
 export class UnixSockets implements GenerationSockets {
   readonly #addresses: readonly UnixAddress[];
+  readonly #listeners: readonly ListenerOptions[];
 
   constructor(listeners: readonly ListenerOptions[]) {
+    this.#listeners = listeners;
     this.#addresses = unixAddresses(listeners);
   }
 
@@ -56,6 +59,9 @@ export class UnixSockets implements GenerationSockets {
         throw new RunError(`cannot listen on ${formatAddress(address)}: its new socket was removed`);
       }
     }));
+    for (const { address, file } of this.#listeners) {
+      if (address.transport === "unix" && file !== undefined) setFile(address, boundAt(address).path, file);
+    }
     await Promise.all(this.#addresses.map((address) => Deno.rename(boundAt(address).path, address.path)));
   }
 
@@ -68,6 +74,15 @@ export class UnixSockets implements GenerationSockets {
   /** Removes the socket files that `next` has not taken over. Call it when their listeners are closed. */
   async remove(next: readonly ListenerOptions[]): Promise<void> {
     await Promise.all(missingIn(this.#addresses, unixAddresses(next)).map(removeSocketFile));
+  }
+}
+
+/** @throws {RunError} */
+export function setFile(address: UnixAddress, path: string, file: SocketFile): void {
+  try {
+    setSocketFile(path, file);
+  } catch (error) {
+    throw describeListenError(address, error);
   }
 }
 

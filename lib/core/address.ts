@@ -99,6 +99,11 @@ function parseAddress(text: string): Address {
 
 function parseUnixPath(text: string): UnixAddress {
   const path = text.slice("unix:".length);
+  if (path.startsWith("@")) {
+    throw new InputError(
+      `${quote(text)}: an abstract socket has no file that says who may connect; write unix:/path/to.sock`,
+    );
+  }
   if (path === "" || path.endsWith("/")) {
     throw new InputError(`${quote(text)} names no socket file; write unix:/path/to.sock`);
   }

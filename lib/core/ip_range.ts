@@ -48,23 +48,6 @@ export function formatIPRange({ network, prefixBits }: IPRange): string {
   return `${network}/${prefixBits}`;
 }
 
-/**
- * Tells whether an address is in one of some ranges: an IP address in any form, also mapped into IPv6 and with a zone. What is no IP
- * address is in none.
- */
-export function ipMatcher(ranges: readonly IPRange[]): (ip: string) => boolean {
-  const known = ranges.map(({ network, prefixBits }) => ({ network: ipBytes(network) ?? [], prefixBits }));
-  return (ip) => {
-    const bytes = ipBytes(ip);
-    if (bytes === undefined) return false;
-    const own = bytes.length === 16 && isMapped(bytes) ? bytes.slice(12) : bytes;
-    return known.some(({ network, prefixBits }) => {
-      return network.length === own.length &&
-        firstOf(own, prefixBits).every((byte, i) => byte === network[i]);
-    });
-  };
-}
-
 function rangeOf(bytes: readonly number[], prefixBits: number): IPRange {
   return { network: ipText(firstOf(bytes, prefixBits)), prefixBits };
 }

@@ -1,6 +1,7 @@
 /**
- * What comes before a session is routed, where its listener asks for it: a PROXY header, which says who the client is; then the
- * ClientHello of TLS, which says where the client wants to go; then TLS itself, where it is opened and not passed on.
+ * What comes before a session is routed, where its listener asks for it: a PROXY header, which says who the client is; whether that
+ * client is let in; then the ClientHello of TLS, which says where the client wants to go; then TLS itself, where it is opened and not
+ * passed on.
  *
  * All of it has to be there within `handshake_timeout`, which the session watches. What is not whole by then, or is not what it should
  * be, is refused: there is no laxer way for it.
@@ -13,7 +14,8 @@ import { type ClientHello, ClientHelloReader, MAX_CLIENT_HELLO_BYTES } from "../
 import { Malformed } from "../wire/malformed.ts";
 import { MAX_PROXY_HEADER_BYTES, type ProxyHeader, type Tlv } from "../wire/proxy_header.ts";
 import { readProxyHeader } from "../wire/read_proxy_header.ts";
-import type { EndReason } from "./record.ts";
+import { type Admission, UNCOUNTED } from "./admission.ts";
+import type { DenialReason, EndReason } from "./record.ts";
 
 /** What the clients of a listener are asked before they are routed. */
 export interface GreetingPlan {
@@ -21,6 +23,8 @@ export interface GreetingPlan {
   readonly timeoutMs: number;
   /** Whether a peer is a proxy, which sends a header; no other may connect. Undefined where no header is expected. */
   readonly isProxy: ((peer: Endpoint) => boolean) | undefined;
+  /** Who is let in; undefined where everyone is. */
+  readonly admission: Admission | undefined;
   /** Opens TLS; undefined passes it on as it is. */
   readonly tls: TlsServer | undefined;
   /** Whether a ClientHello that is passed on decides where the session goes. */
@@ -36,6 +40,8 @@ export interface Greeted {
   route(pool: Pool): void;
   /** @param why In plain words, for its record. */
   refuse(reason: EndReason, why: string): void;
+  /** As {@linkcode refuse}, with no more ado: there may be thousands a second. */
+  deny(reason: DenialReason): void;
   clientGone(): void;
   fault(fault: unknown): void;
 }
@@ -55,6 +61,7 @@ export class Greeting implements TlsEvents {
   tls: TlsFacts | undefined;
   readonly #session: Greeted;
   readonly #plan: GreetingPlan;
+  #place = UNCOUNTED;
   /** What is waited for. */
   #step: "its PROXY header" | "its ClientHello" | "TLS" = "its PROXY header";
 
@@ -100,6 +107,12 @@ export class Greeting implements TlsEvents {
   }
 
   #greet(): void {
+    const { admission } = this.#plan;
+    if (admission !== undefined) {
+      const place = admission.enter(this.source);
+      if (typeof place === "string") return this.#session.deny(place);
+      this.#place = place;
+    }
     this.#step = "its ClientHello";
     if (this.#plan.looksAtHello || this.#plan.tls !== undefined) this.#readHello();
     else this.#route();
@@ -144,6 +157,13 @@ export class Greeting implements TlsEvents {
 
   fault(fault: unknown): void {
     this.#session.fault(fault);
+  }
+
+  /** The session is over: gives back the place that its source has. May be called again. */
+  leave(): void {
+    if (this.#place === UNCOUNTED) return;
+    this.#plan.admission?.leave(this.#place);
+    this.#place = UNCOUNTED;
   }
 
   /** @param ageMs Since the client was accepted. */

@@ -1,11 +1,14 @@
 /** What a listener asks of its clients before they are routed, made ready for its sessions. */
 
 import type { Endpoint } from "../core/endpoint.ts";
-import { ipMatcher, type IPRange } from "../core/ip_range.ts";
+import { admissionOf, type AdmissionOptions } from "./admission.ts";
+import { ipMatcher } from "../core/ip_matcher.ts";
+import type { IPRange } from "../core/ip_range.ts";
 import type { TlsServerOptions } from "../core/tls_options.ts";
 import type { TlsServer } from "../engine/contract.ts";
 import type { Pool } from "../pool/pool.ts";
-import type { PoolRow } from "../pool/row.ts";
+import type { ListenerRow, PoolRow } from "../pool/row.ts";
+import type { SourceLedger } from "../pool/source_ledger.ts";
 import { routeFinder, type TlsRoute } from "../wire/tls_routes.ts";
 import type { GreetingPlan } from "./greeting.ts";
 
@@ -15,6 +18,8 @@ export interface GreetingOptions {
   readonly timeoutMs: number;
   /** Peers that send a PROXY header, all others are refused; undefined where no header is expected. */
   readonly proxies: { readonly ranges: readonly IPRange[]; readonly unix: boolean } | undefined;
+  /** Which clients are let in; undefined: all. */
+  readonly admission?: AdmissionOptions;
   /** Opens TLS; undefined passes it on as it is. */
   readonly tls: TlsServerOptions | undefined;
   /** The first that matches decides. */
@@ -24,18 +29,23 @@ export interface GreetingOptions {
 }
 
 /**
+ * @param listener The row of the listener.
  * @param tls Opens TLS, where the listener does.
  * @param poolAt Gives a pool by its row.
+ * @param sources What this worker has in the table of sources; undefined where no listener limits them.
  */
 export function greetingPlan(
-  { timeoutMs, proxies, routes, looksAtHello }: GreetingOptions,
+  { timeoutMs, proxies, admission, routes, looksAtHello }: GreetingOptions,
+  listener: ListenerRow,
   tls: TlsServer | undefined,
   poolAt: (row: PoolRow) => Pool,
+  sources?: SourceLedger,
 ): GreetingPlan {
   const find = routeFinder(routes.map((route) => ({ ...route, pool: poolAt(route.pool) })));
   return {
     timeoutMs,
     isProxy: proxies === undefined ? undefined : proxyMatcher(proxies),
+    admission: admission === undefined ? undefined : admissionOf(admission, listener, sources),
     tls,
     looksAtHello,
     routeOf: (hello) => find(hello)?.pool,

@@ -1,11 +1,13 @@
 /** What the two planes say to each other. Everything else they share is on the scoreboard. */
 
 import type { Address } from "../core/address.ts";
+import type { SocketFile } from "../core/socket_file.ts";
 import type { Confinement, Reach } from "../engine/confinement.ts";
 import type { Keepalive, TlsKeys } from "../engine/contract.ts";
 import type { PoolChange, PoolOptions } from "../pool/pool.ts";
 import type { BackendRow, FilesRow, ListenerRow, PoolRow, SessionsRow } from "../pool/row.ts";
 import type { TallyEntry } from "../pool/tally.ts";
+import type { Denials } from "./denials.ts";
 import type { GreetingOptions } from "./greeting_plan.ts";
 import type { ThreadShare } from "../engine/epoll/thread_share.ts";
 import type { EndReason, RecordedSessions, SessionRecord } from "./record.ts";
@@ -33,6 +35,8 @@ export interface ListenerOptions {
   /** Over all workers; 0 is no limit. */
   readonly maxConnections: number;
   readonly backlog: number;
+  /** The file of a Unix socket; undefined where it is as it comes. */
+  readonly file?: SocketFile;
   /** For the connections to its clients, and of its sessions to backends. */
   readonly keepalive: Keepalive;
   readonly limits: SessionLimits;
@@ -74,6 +78,8 @@ export interface PlaneOptions {
   readonly keys: AllTlsKeys;
   readonly scoreboard: SharedArrayBuffer;
   readonly ledger: SharedArrayBuffer;
+  /** The memory of the table of sources and of this worker's ledger of it; undefined where no listener limits sources. */
+  readonly sources?: { readonly table: SharedArrayBuffer; readonly ledger: SharedArrayBuffer };
   /** The row that counts the sessions of all listeners, and has the limit that open files set. */
   readonly filesRow: FilesRow;
   readonly recordSessions: RecordedSessions;
@@ -141,6 +147,8 @@ export type FromWorker =
   /** The worker is of no more use; it has ended, or could not begin. */
   | { readonly type: "died"; readonly reason: string }
   | { readonly type: "sessions"; readonly records: readonly SessionRecord[] }
+  /** Clients that were not let in since the last such message. */
+  | { readonly type: "denials"; readonly denials: readonly Denials[] }
   /** Sums since the last such message, and the largest event-loop lag since then, in ms. */
   | { readonly type: "tally"; readonly entries: readonly TallyEntry[]; readonly lagMs: number }
   | {

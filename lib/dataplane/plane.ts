@@ -5,6 +5,8 @@ import type { ClientSocket, Engine, Listener } from "../engine/contract.ts";
 import { Ledger } from "../pool/ledger.ts";
 import { Pool, type PoolChange } from "../pool/pool.ts";
 import type { BackendRow, PoolRow } from "../pool/row.ts";
+import { SourceLedger } from "../pool/source_ledger.ts";
+import { SourceTable } from "../pool/source_table.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
 import { sharedLimiter } from "./limiter.ts";
 import { greetingPlan } from "./greeting_plan.ts";
@@ -31,6 +33,7 @@ export class Plane implements Watched {
   readonly #tell: (message: FromWorker) => void;
   readonly #scoreboard: Scoreboard;
   readonly #ledger: Ledger;
+  readonly #sources: SourceLedger | undefined;
   readonly #pools: ReadonlyMap<PoolRow, Pool>;
   readonly #clock = new CoarseClock();
   readonly #sessions = new Roster<Session>();
@@ -75,11 +78,14 @@ export class Plane implements Watched {
     };
     const scoreboard = new Scoreboard(options.scoreboard, engine.woken, ring);
     const ledger = new Ledger(scoreboard, options.ledger);
-    const { worker, pools, recordSessions, tallySessions } = options;
+    const { worker, pools, recordSessions, tallySessions, sources } = options;
     this.#options = options;
     this.#tell = tell;
     this.#scoreboard = scoreboard;
     this.#ledger = ledger;
+    this.#sources = sources === undefined
+      ? undefined
+      : new SourceLedger(new SourceTable(sources.table), sources.ledger);
     this.#report = new Report({
       recordSessions,
       tallySessions,
@@ -209,7 +215,7 @@ export class Plane implements Watched {
       pool: options.pool === undefined ? undefined : poolAt(options.pool),
       greeting: options.greeting === undefined
         ? undefined
-        : greetingPlan(options.greeting, this.#tls.ofListener(name), poolAt),
+        : greetingPlan(options.greeting, row, this.#tls.ofListener(name), poolAt, this.#sources),
     };
     return listener.accept({
       limiter: sharedLimiter({

@@ -16,6 +16,12 @@ export const END_REASONS = [
   "queue_full",
   /** All backends stayed full for as long as the session could wait. */
   "queue_timeout",
+  /** Its client is not let in (`allow`, `deny`). */
+  "denied",
+  /** Its source has as many connections as it may have (`max_connections_per_source`). */
+  "source_limit",
+  /** Its source opens connections too fast (`connection_rate`). */
+  "rate_limit",
   /** Its peer is none of those from which a PROXY header is expected. */
   "proxy_refused",
   /** It did not begin with a PROXY header that is one. */
@@ -47,9 +53,25 @@ export const UNSERVED: ReadonlySet<EndReason> = new Set(
   ["dial_failed", "no_backend", "queue_full", "queue_timeout", "internal_error"] as const,
 );
 
+/** Ends of sessions that were not let in for where they came from: counted and summed up, without records of their own. */
+export const DENIAL_REASONS = ["denied", "source_limit", "rate_limit"] as const;
+export type DenialReason = typeof DENIAL_REASONS[number];
+
+export function isDenial(reason: EndReason): reason is DenialReason {
+  return DENIAL_REASONS.some((it) => it === reason);
+}
+
 /** Ends of sessions whose client was turned away before it was routed, by its own fault or that of what is in front of it. */
 export const TURNED_AWAY: ReadonlySet<EndReason> = new Set(
-  ["proxy_refused", "proxy_invalid", "hello_invalid", "tls_failed", "no_route", "handshake_timeout"] as const,
+  [
+    ...DENIAL_REASONS,
+    "proxy_refused",
+    "proxy_invalid",
+    "hello_invalid",
+    "tls_failed",
+    "no_route",
+    "handshake_timeout",
+  ] as const,
 );
 
 /** Which sessions leave a record: all, none, or not those in which no byte moved and nothing went wrong. */

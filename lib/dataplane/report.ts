@@ -6,7 +6,8 @@ import { reasonOf } from "../core/errors.ts";
 import type { Backend } from "../pool/backend.ts";
 import { Accounts } from "./accounts.ts";
 import type { FromWorker } from "./messages.ts";
-import { isRecorded, type RecordedSessions, type SessionRecord } from "./record.ts";
+import { DenialCounts } from "./denials.ts";
+import { isDenial, isRecorded, type RecordedSessions, type SessionRecord } from "./record.ts";
 import type { Session } from "./session.ts";
 import { recordOf } from "./session_facts.ts";
 
@@ -30,6 +31,7 @@ const TALLY_MS = 250;
 export class Report {
   readonly #options: ReportOptions;
   readonly #accounts: Accounts | undefined;
+  readonly #denials = new DenialCounts();
   #records: SessionRecord[] = [];
   #lastTickMs = performance.now();
   #nextTallyMs = 0;
@@ -51,6 +53,8 @@ export class Report {
   /** A session is over. */
   over(session: Session): void {
     this.#accounts?.countSession(session);
+    const { endReason } = session;
+    if (isDenial(endReason)) return this.#denials.add(session.listener.name, endReason, session.source);
     const { recordSessions } = this.#options;
     if (recordSessions === false) return;
     const record = recordOf(session);
@@ -90,6 +94,7 @@ export class Report {
   onTick(nowMs: number): void {
     this.#hasWantedFiles = false;
     this.#sendRecords();
+    this.#sendDenials();
     this.#maxLagMs = Math.max(this.#maxLagMs, nowMs - this.#lastTickMs - TICK_MS);
     this.#lastTickMs = nowMs;
     if (nowMs < this.#nextTallyMs) return;
@@ -101,7 +106,13 @@ export class Report {
   /** Sends all that there is to send. */
   flush(): void {
     this.#sendRecords();
+    this.#sendDenials();
     this.#sendTally();
+  }
+
+  #sendDenials(): void {
+    const denials = this.#denials.handOver();
+    if (denials.length > 0) this.#options.tell({ type: "denials", denials });
   }
 
   #sendTally(): void {

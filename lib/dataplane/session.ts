@@ -12,7 +12,7 @@ import { type Greeted, Greeting } from "./greeting.ts";
 import type { ListenerContext } from "./listener_context.ts";
 import type { Phase } from "./phase.ts";
 import { prefaceOf } from "./preface.ts";
-import type { EndReason } from "./record.ts";
+import type { DenialReason, EndReason } from "./record.ts";
 import { type FailedDial, Search, type SearchTools, type Seeker } from "./search.ts";
 import { overdue } from "./timeouts.ts";
 
@@ -106,6 +106,12 @@ export class Session implements Greeted, Seeker, RelayEvents {
   /** It is not served, for this reason, in plain words. */
   refuse(reason: EndReason, why: string): void {
     this.why = why;
+    this.end(reason);
+  }
+
+  /** It is not let in: its client is told so by a reset, where the engine can send one. */
+  deny(reason: DenialReason): void {
+    this.client.reset();
     this.end(reason);
   }
 
@@ -248,6 +254,7 @@ export class Session implements Greeted, Seeker, RelayEvents {
   #over(): void {
     this.#search = undefined;
     if (this.backend !== undefined) this.pool?.release(this.backend);
+    this.greeting?.leave();
     this.leave();
     this.#tools.onOver(this);
   }

@@ -159,6 +159,7 @@ export function fakeStatus(facts: Partial<Status> = {}): Status {
     process: { memory_bytes: 50_000_000, cpu_seconds: 1.25, open_files: 20, max_open_files: 1_024 },
     listeners: [fakeListener("in", "web")],
     pools: [fakePool("web", { backends })],
+    held_back: [],
     ...facts,
   };
 }
@@ -176,7 +177,7 @@ export function fakeListener(name: string, pool: string): Status["listeners"][nu
   return {
     ...{ name, address: "127.0.0.1:5678", pools: [pool], active: 3, max_connections: 0, leaving: false },
     certificates: [],
-    ...{ sessions_total: 9, refused_total: 2, bytes_in: 5, bytes_out: 6 },
+    ...{ sessions_total: 9, refused_total: 2, refused_by: { no_backend: 2 }, bytes_in: 5, bytes_out: 6 },
   };
 }
 

@@ -15,7 +15,13 @@ Deno.test("a minimal file gives the documented defaults", () => {
       routes: [],
       tls: undefined,
       proxyProtocol: undefined,
+      allow: [],
+      deny: [],
       maxConnections: 0,
+      maxConnectionsPerSource: 0,
+      connectionRate: { perSecond: 0, burst: 0 },
+      mode: undefined,
+      group: undefined,
       backlog: 4096,
       keepalive: { idleMs: 60_000, intervalMs: 10_000, count: 6 },
       handshakeTimeoutMs: 5_000,
@@ -64,7 +70,8 @@ Deno.test("a minimal file gives the documented defaults", () => {
 Deno.test("a file that says everything otherwise gives what it says", () => {
   const config = parseConfig(
     `listeners:
-  - { name: in, listen: "unix:/run/in.sock", pool: p, max_connections: 7, backlog: 8, idle_timeout: 9s,
+  - { name: in, listen: "unix:/run/in.sock", pool: p, max_connections: 7, backlog: 8,
+      allow: [10.0.0.0/8, "2001:db8::/32"], deny: [10.0.0.7], mode: "0660", group: 7, max_connections_per_source: 3, connection_rate: { per_second: 20, burst: 100 }, idle_timeout: 9s,
       keepalive: { idle: 0s, interval: 9h, count: 1 },
       half_close_timeout: 10ms, max_session_duration: 11h, handshake_timeout: 8s,
       proxy_protocol: { from: [unix] }, routes: [{ sni: a.example, alpn: [h2], pool: p }] }
@@ -107,7 +114,13 @@ reload_drain_timeout: 1m30s
       routes: [{ sni: "a.example", alpn: ["h2"], pool: "p" }],
       tls: undefined,
       proxyProtocol: { from: ["unix"] },
+      allow: [{ network: "10.0.0.0", prefixBits: 8 }, { network: "2001:db8::", prefixBits: 32 }],
+      deny: [{ network: "10.0.0.7", prefixBits: 32 }],
       maxConnections: 7,
+      maxConnectionsPerSource: 3,
+      connectionRate: { perSecond: 20, burst: 100 },
+      mode: 0o660,
+      group: 7,
       backlog: 8,
       keepalive: { idleMs: 0, intervalMs: 32_400_000, count: 1 },
       handshakeTimeoutMs: 8_000,
@@ -128,7 +141,13 @@ reload_drain_timeout: 1m30s
       proxyProtocol: {
         from: [{ network: "10.0.0.0", prefixBits: 8 }, { network: "::1", prefixBits: 128 }],
       },
+      allow: [],
+      deny: [],
       maxConnections: 0,
+      maxConnectionsPerSource: 0,
+      connectionRate: { perSecond: 0, burst: 0 },
+      mode: undefined,
+      group: undefined,
       backlog: 4096,
       keepalive: { idleMs: 60_000, intervalMs: 10_000, count: 6 },
       handshakeTimeoutMs: 5_000,
@@ -190,7 +209,7 @@ reload_drain_timeout: 1m30s
     shutdownTimeoutMs: 0,
     reloadDrainTimeoutMs: 90_000,
     notes: [
-      "f:5:86 listeners[0].routes[0].pool: note: what is routed is TLS already, and the pool p has tls, " +
+      "f:6:86 listeners[0].routes[0].pool: note: what is routed is TLS already, and the pool p has tls, " +
       "which encrypts it a second time",
     ],
   });

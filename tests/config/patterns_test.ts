@@ -87,7 +87,7 @@ const ports = fc.oneof(
 const addresses = fc.oneof(
   fc.tuple(hosts, ports).map(([host, port]) => `${host}:${port}`),
   hosts,
-  text(["unix:", "udp:", "/", "a", "é", "\0", "\n", ".sock", "x".repeat(50), ":", "80", "http://"]),
+  text(["unix:", "udp:", "@", "/", "a", "é", "\0", "\n", ".sock", "x".repeat(50), ":", "80", "http://"]),
   fc.string(),
 );
 

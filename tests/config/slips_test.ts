@@ -70,7 +70,7 @@ Deno.test("a key of another program names the one that is meant", () => {
       ["mode", "sockbal relays the bytes of TCP and knows no other mode; leave it out"],
       ["ssl", "did you mean tls?"],
       ["send-proxy", "did you mean send_proxy_protocol?"],
-      ["acl", "sockbal decides by the server name and ALPN of TLS alone, with routes in a listener"],
+      ["acl", "sockbal decides by the address of the client, with allow and deny in a listener, and by the"],
       ["zzz", "use algorithm, hash_key, backends,"],
     ] as const
   ) {
@@ -85,6 +85,8 @@ Deno.test("a key of another program names the one that is meant", () => {
       ["default_backend", "did you mean pool?"],
       ["proxy_pass", "did you mean pool?"],
       ["maxconn", "did you mean max_connections?"],
+      ["whitelist", "did you mean allow?"],
+      ["tcp-request connection reject", "did you mean deny?"],
       ["timeout client", "did you mean idle_timeout?"],
       ["timeout client-fin", "did you mean half_close_timeout?"],
       ["balance", "write algorithm in a pool"],

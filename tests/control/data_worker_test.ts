@@ -29,7 +29,13 @@ async function startWorker(): Promise<DataWorker> {
     permissions: { net: [], read: [], write: [] },
     ring: () => {},
     reclaim: () => {},
-    events: { onFailing: () => {}, onTally: () => {}, onWarning: () => {}, onFilesWanted: () => {} },
+    events: {
+      onFailing: () => {},
+      onTally: () => {},
+      onDenials: () => {},
+      onWarning: () => {},
+      onFilesWanted: () => {},
+    },
     log: memoryLog().log,
   });
   await worker.listening;

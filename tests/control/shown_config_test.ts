@@ -21,7 +21,11 @@ listeners:
       - { sni: "*.Example.com", alpn: [h2, http/1.1], pool: "123" }
       - { alpn: ["acme-tls/1"], pool: "true" }
     proxy_protocol: { from: [10.0.0.0/8, "2001:db8::/32", "::1"] }
+    allow: [10.0.0.0/8, "2001:db8::/32", 192.0.2.1]
+    deny: [10.0.0.7, "::/0"]
     max_connections: 1000
+    max_connections_per_source: 10
+    connection_rate: { per_second: 20, burst: 100 }
     backlog: 128
     keepalive: { idle: 30s, interval: 5s, count: 3 }
     handshake_timeout: 1s1ms
@@ -38,7 +42,8 @@ listeners:
   - { listen: ":5681", routes: [{ sni: b.example, pool: web }] }
   - { listen: "[::1]:5680", pool: "true" }
   - { listen: "unix:run/in.sock", pool: web, proxy_protocol: { from: [unix] } }
-  - { listen: "unix:run/with space.sock", pool: web }
+  - { listen: "unix:run/with space.sock", pool: web, mode: "0660", group: root }
+  - { listen: "unix:run/number.sock", pool: web, mode: "600", group: 7 }
 pools:
   web:
     algorithm: maglev

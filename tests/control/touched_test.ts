@@ -64,3 +64,12 @@ pools:
     ["localhost", "db.internal"],
   ]);
 });
+
+Deno.test("the names of groups are read of a file, their numbers are not", () => {
+  const reads = (group: string): readonly string[] | undefined =>
+    touched(`listeners: [{ listen: "unix:/run/in.sock", pool: p, group: ${group} }]
+pools: { p: { backends: ["127.0.0.1:1"] } }
+`).reads;
+  assert.deepEqual(reads("root"), ["/etc/b.yaml", "/etc/group"]);
+  assert.deepEqual(reads("5"), ["/etc/b.yaml"]);
+});

@@ -103,6 +103,7 @@ Deno.test("what is no address is refused with one sentence that says what to wri
     [`${"a".repeat(64)}:80`, "neither a host name nor an IP address"],
     [`${"a.".repeat(127)}:80`, "neither a host name nor an IP address"],
     ["unix:", "names no socket file; write unix:/path/to.sock"],
+    ["unix:@web", "an abstract socket has no file that says who may connect; write unix:/path/to.sock"],
     ["unix:/run/", "names no socket file; write unix:/path/to.sock"],
     [`unix:/${"x".repeat(107)}`, "the path of a socket has at most 107 bytes"],
     [`unix:/${"ü".repeat(54)}`, "the path of a socket has at most 107 bytes"],
@@ -155,7 +156,9 @@ const host = fc.oneof(
 );
 /** As the parser makes them. */
 const PLAIN = { noNullPrototype: true };
-const path = fc.string({ minLength: 1, maxLength: 100 }).filter((it) => !it.endsWith("/"));
+const path = fc.string({ minLength: 1, maxLength: 100 }).filter((it) =>
+  !it.startsWith("@") && !it.endsWith("/")
+);
 const address: fc.Arbitrary<Address> = fc.oneof(
   fc.record({ transport: fc.constant("tcp" as const), host, port: fc.nat(65535) }, PLAIN),
   fc.record({ transport: fc.constant("unix" as const), path }, PLAIN),

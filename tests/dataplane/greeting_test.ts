@@ -48,6 +48,7 @@ function greet({ hasPool = true, opens = false, pool = {}, peer = CLIENT, ...opt
       looksAtHello: false,
       ...options,
     },
+    asRow<"listener">(0),
     opens ? SERVER : undefined,
     (at) => at === row ? other : web,
   );

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import axe from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { refusedPort, startNamedBackend, visit } from "../support/backend.ts";
+import { enter, refusedPort, startNamedBackend, visit } from "../support/backend.ts";
 import { makeCertificate, noOpenssl } from "../support/certificates.ts";
 import { type RunningCommand, sockbal, startSockbal } from "../support/command.ts";
 import { findProgram } from "../support/packages.ts";
@@ -305,3 +305,42 @@ async function violations(page: Page): Promise<string[]> {
   }
   return all;
 }
+
+Deno.test({
+  name: `the page shows who is held back, in light and dark and at the width of a phone${skipped}`,
+  ignore: skipped !== "",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const ports = { web: refusedPort(), admin: refusedPort() };
+    await using a = startNamedBackend("a");
+    const file = await writeConfig([`{ address: ${a.member.address}, name: a }`], ports);
+    const text = await Deno.readTextFile(file);
+    await Deno.writeTextFile(
+      file,
+      text.replace("pool: web }", "pool: web, max_connections_per_source: 2, deny: [192.0.2.0/24] }"),
+    );
+    await using _balancer = await start(file);
+    const held = (page: Page): ReturnType<Page["locator"]> => page.locator("#held-back-rows tr");
+    await withPage(`http://127.0.0.1:${ports.admin}`, async ({ page }) => {
+      await page.locator("#listener-rows tr").waitFor();
+      assert.ok(!await page.locator("#held-back").isVisible(), "nobody is held back");
+      const guests = [await enter(ports.web), await enter(ports.web)];
+      assert.deepEqual([await visit(ports.web), await visit(ports.web)], ["", ""]);
+      await held(page).getByText("too many at once").waitFor();
+      await page.locator("#listener-rows").getByText("source limit 2").waitFor();
+      assert.match(await held(page).first().innerText(), /127\.0\.0\.1\s+web\s+too many at once\s+2\s+2/);
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        assert.deepEqual(await violations(page), []);
+      }
+      for (const guest of guests) guest[Symbol.dispose]();
+    });
+    await withPage(`http://127.0.0.1:${ports.admin}`, async ({ page }) => {
+      await held(page).getByText("too many at once").waitFor();
+      const overflow: unknown = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+      assert.ok(typeof overflow === "number" && overflow <= 0, `${overflow} pixels too wide`);
+    }, 360);
+    await Deno.remove(file);
+  },
+});

@@ -71,6 +71,7 @@ Deno.test("whatever the names and numbers are, no line is wider than 80 columns"
           pools: [reason, a],
           ...traffic,
           refused_total: n,
+          refused_by: {},
           leaving: backup,
           certificates,
         };

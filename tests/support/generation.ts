@@ -12,6 +12,7 @@ import { RowBook } from "../../lib/control/rows.ts";
 import { workerEntry } from "../../lib/control/worker_entry.ts";
 import { WorkerNumbers } from "../../lib/control/worker_numbers.ts";
 import { introduceBackends } from "../../lib/control/facts.ts";
+import { SourceTable } from "../../lib/pool/source_table.ts";
 import { Scoreboard } from "../../lib/pool/scoreboard.ts";
 import { type TestBalancerOptions, testConfig } from "./balancer.ts";
 import { type MemoryLog, memoryLog } from "./memory_log.ts";
@@ -51,9 +52,16 @@ export class Workshop {
     engine: this.engine,
     isConfinementRequired: false,
     scoreboard: this.scoreboard,
+    sources: new SourceTable(),
     recordSessions: true,
     tallySessions: false,
-    events: { onFailing: () => {}, onTally: () => {}, onWarning: () => {}, onFilesWanted: () => {} },
+    events: {
+      onFailing: () => {},
+      onTally: () => {},
+      onDenials: () => {},
+      onWarning: () => {},
+      onFilesWanted: () => {},
+    },
     log: this.log.log,
     journal: new Journal(this.log.log),
     patience: { listenMs: 20_000, closeMs: 500, hangMs: 1_000 },

@@ -52,5 +52,12 @@ function updateRow(row, listener, rates) {
   row.putFigure("active", formatCount(listener.active), listener.active);
   row.put("limit", listener.max_connections === 0 ? "" : ` / ${formatCount(listener.max_connections)}`);
   row.putFigure("refused", formatCount(listener.refused_total), listener.refused_total);
+  row.put("refused-by", refusedWords(listener.refused_by));
   showTraffic(row, listener, rates);
+}
+
+/** @param {Listener["refused_by"]} refused By reason. */
+function refusedWords(refused) {
+  return Object.entries(refused).map(([end, count]) => `${end.replaceAll("_", " ")} ${formatCount(count)}`)
+    .join(", ");
 }

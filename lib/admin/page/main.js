@@ -11,6 +11,7 @@ import { byId, byIdAs, setAttribute } from "./dom.js";
 import { createEvents } from "./events.js";
 import { createFilter } from "./filter.js";
 import { append, emptyHistory, joinHistory } from "./history.js";
+import { createHeldBack } from "./held_back.js";
 import { createListeners } from "./listeners.js";
 import { createMenu } from "./menu.js";
 import { createOverview } from "./overview.js";
@@ -27,6 +28,7 @@ const overview = createOverview();
 const charts = createCharts();
 const events = createEvents();
 const listeners = createListeners();
+const heldBack = createHeldBack();
 const rates = followRates();
 const dialog = createDialog({
   onDone: (message) => {
@@ -62,6 +64,7 @@ const polling = pollStatus({
     overview.update(answer, rates.processors());
     overview.problem(null);
     listeners.update(answer, rates);
+    heldBack.update(answer);
     pools.update(answer, rates);
     filter.update(answer.pools.reduce((sum, pool) => sum + pool.backends.length, 0));
     showConnection();

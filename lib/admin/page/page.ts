@@ -21,6 +21,7 @@ import dom from "./dom.js" with { type: "text" };
 import events from "./events.js" with { type: "text" };
 import filter from "./filter.js" with { type: "text" };
 import format from "./format.js" with { type: "text" };
+import heldBack from "./held_back.js" with { type: "text" };
 import history from "./history.js" with { type: "text" };
 import listeners from "./listeners.js" with { type: "text" };
 import main from "./main.js" with { type: "text" };
@@ -46,7 +47,7 @@ const STYLE = [uplotCss, css, controlsCss, chartsCss, tablesCss, statesCss, side
 
 const MODULES = [
   ...[dom, format, address, api, rates, history, order, polling, stream],
-  ...[plot, charts, traffic, certificates, backendRow, pools, filter, listeners, events, overview],
+  ...[plot, charts, traffic, certificates, backendRow, pools, filter, listeners, heldBack, events, overview],
   ...[actions, menu, dialog, toasts, sessions, configView, main],
 ];
 

@@ -1,6 +1,7 @@
 /** Listening sockets: opened once in a process, and used by every thread by their number. */
 
 import type { Address } from "../../core/address.ts";
+import { setSocketFile, type SocketFile } from "../../core/socket_file.ts";
 import type { Keepalive } from "../contract.ts";
 import { SystemError } from "./errno.ts";
 import type { Libc } from "./libc.ts";
@@ -13,12 +14,15 @@ export interface ListeningOptions {
   readonly backlog: number;
   /** Connections that are accepted inherit it. */
   readonly keepalive: Keepalive;
+  /** Of a Unix socket. */
+  readonly file?: SocketFile;
 }
 
 /**
  * Listens; the caller closes the descriptor. Of a Unix socket the file stays behind then.
  *
  * @throws {SystemError}
+ * @throws {Error} when the mode or the group of its file cannot be set.
  */
 export function openListening(libc: Libc, address: Address, options: ListeningOptions): number {
   const { family, bytes } = encodeAddress(address, zoneIndex(libc, address));
@@ -29,10 +33,23 @@ export function openListening(libc: Libc, address: Address, options: ListeningOp
     sendAtOnce(libc, fd);
     keepAlive(libc, fd, options.keepalive);
   }
-  if (libc.bind(fd, bytes, bytes.length) < 0 || libc.listen(fd, options.backlog) < 0) {
-    const error = new SystemError(libc.errno());
+  try {
+    if (libc.bind(fd, bytes, bytes.length) < 0) throw new SystemError(libc.errno());
+    // No one can connect before it listens.
+    if (address.transport === "unix" && options.file !== undefined) guard(address.path, options.file);
+    if (libc.listen(fd, options.backlog) < 0) throw new SystemError(libc.errno());
+    return fd;
+  } catch (error) {
     libc.close(fd);
     throw error;
   }
-  return fd;
+}
+
+function guard(path: string, file: SocketFile): void {
+  try {
+    setSocketFile(path, file);
+  } catch (error) {
+    Deno.removeSync(path);
+    throw error;
+  }
 }

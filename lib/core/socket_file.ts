@@ -1,0 +1,29 @@
+/** Who may connect to a Unix socket: the mode and the group of its file. To connect takes the permission to write (unix(7)). */
+
+import { errnoOf, reasonOf } from "./errors.ts";
+
+export interface SocketFile {
+  /** Undefined: as the umask of the program has it. */
+  readonly mode: number | undefined;
+  /** The number of a group; undefined: that of the program. */
+  readonly group: number | undefined;
+}
+
+/**
+ * Sets them.
+ *
+ * @throws {Error} that says in a few words why it cannot be done.
+ */
+export function setSocketFile(path: string, { mode, group }: SocketFile): void {
+  try {
+    if (group !== undefined) Deno.chownSync(path, null, group);
+  } catch (error) {
+    const reason = errnoOf(error) === "EPERM" ? "this user is not in it" : reasonOf(error);
+    throw new Error(`its file cannot be given to group ${group}: ${reason}`);
+  }
+  try {
+    if (mode !== undefined) Deno.chmodSync(path, mode);
+  } catch (error) {
+    throw new Error(`the mode of its file cannot be set: ${reasonOf(error)}`);
+  }
+}
