@@ -81,3 +81,23 @@ export async function bulk(
   if (received === undefined) throw new Error(`Cannot measure: no bulk data came through port ${port}`);
   return { bytes: received.bytes, bytesPerSecond: received.bits_per_second / 8 };
 }
+
+/** Bulk data through TLS from a server that sends without end, which curl takes for HTTP/0.9, over one stream. */
+export async function bulkOfTls(port: number, seconds: number): Promise<BulkFigures> {
+  const report = await run([
+    ...[
+      "curl",
+      "--silent",
+      "--insecure",
+      "--http0.9",
+      "--output",
+      "/dev/null",
+      "--max-time",
+      String(seconds),
+    ],
+    ...["--write-out", "%{size_download} %{speed_download}", `https://127.0.0.1:${port}/`],
+  ]);
+  const [bytes = 0, bytesPerSecond = 0] = report.split(" ").map(Number);
+  if (bytes === 0) throw new Error(`Cannot measure: no bulk data came through port ${port}`);
+  return { bytes, bytesPerSecond };
+}

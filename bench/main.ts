@@ -14,8 +14,10 @@
  */
 
 import { parseArgs } from "node:util";
+import { startBackends, startServer } from "./backends.ts";
+import { makeCertificate } from "./certificate.ts";
 import { openIdleSessions } from "./idle.ts";
-import { bulk, type RequestLoad, requests } from "./load.ts";
+import { bulk, type BulkFigures, bulkOfTls, type RequestLoad, requests } from "./load.ts";
 import { findAll, run, type Running, start, stopAll, untilAccepting, usage } from "./processes.ts";
 import { type Needing, possibleWith, type Program } from "./programs.ts";
 import { type Backends, type Ports, PROXIES, type Proxy, SERVER_NAME } from "./proxies.ts";
@@ -90,6 +92,19 @@ async function passthroughFigures(target: Target): Promise<Record<string, number
   };
 }
 
+/** TLS that ends at the proxy: new connections with a full handshake each, requests over those that are kept, bulk data. */
+async function terminationFigures(target: Target): Promise<Record<string, number>> {
+  if (!target.looksInside) return {};
+  const load = { connections: 64, origin: `https://${SERVER_NAME}` } as const;
+  const { ended, endedBulk } = target.ports;
+  return {
+    ...await loadFigures("TLS ended, new connections", target, ended, { ...load, keepAlive: false }),
+    ...await loadFigures("TLS ended, keep-alive 64", target, ended, { ...load, keepAlive: true }),
+    ...target.pids.length > 0 &&
+      await bulkFigures("TLS ended, bulk", target, () => bulkOfTls(endedBulk, seconds)),
+  };
+}
+
 async function loadFigures(
   label: string,
   target: Target,
@@ -107,14 +122,22 @@ async function loadFigures(
   };
 }
 
-async function bulkFigures(target: Target, streams: number): Promise<Record<string, number>> {
+async function bulkFigures(
+  label: string,
+  target: Target,
+  load: () => Promise<BulkFigures>,
+): Promise<Record<string, number>> {
   const before = await cpuSeconds(target);
-  const figures = await bulk(target.ports.bulk, { streams, seconds });
+  const figures = await load();
   const usedSeconds = await cpuSeconds(target) - before;
   return {
-    [`bulk ${streams}: bytes/s`]: figures.bytesPerSecond,
-    [`bulk ${streams}: cpu s/GiB`]: target.pids.length === 0 ? NaN : usedSeconds / figures.bytes * 2 ** 30,
+    [`${label}: bytes/s`]: figures.bytesPerSecond,
+    [`${label}: cpu s/GiB`]: target.pids.length === 0 ? NaN : usedSeconds / figures.bytes * 2 ** 30,
   };
+}
+
+function plainBulkFigures(target: Target, streams: number): Promise<Record<string, number>> {
+  return bulkFigures(`bulk ${streams}`, target, () => bulk(target.ports.bulk, { streams, seconds }));
 }
 
 /** Small requests while one session moves bulk data as fast as it can: nobody is to starve. */
@@ -138,8 +161,9 @@ const MEASURES: readonly Measure[] = [
   { name: "newconnections", needs: REQUESTS, take: (target) => requestFigures(target, 64, false) },
   { name: "proxyprotocol", needs: REQUESTS, take: introducedFigures },
   { name: "passthrough", needs: [...REQUESTS, "openssl"], take: passthroughFigures },
-  { name: "bulk1", needs: BULK, take: (target) => bulkFigures(target, 1) },
-  { name: "bulk8", needs: BULK, take: (target) => bulkFigures(target, 8) },
+  { name: "termination", needs: [...REQUESTS, "openssl", "curl"], take: terminationFigures },
+  { name: "bulk1", needs: BULK, take: (target) => plainBulkFigures(target, 1) },
+  { name: "bulk8", needs: BULK, take: (target) => plainBulkFigures(target, 8) },
   { name: "fairness", needs: ["haproxy", "wrk", "iperf3"], take: fairnessFigures },
 ];
 
@@ -158,7 +182,7 @@ if (unknown !== undefined) {
   Deno.exit(2);
 }
 const onlyMeasures = flags.only.filter((it) => measureNames.includes(it));
-const programs = await findAll(["haproxy", "wrk", "iperf3", "openssl"]);
+const programs = await findAll(["haproxy", "wrk", "iperf3", "openssl", "curl"]);
 const { measures, sentences } = possibleWith(
   [...MEASURES, ...MEASURES_OF_STARTED].filter(({ name }) => {
     return onlyMeasures.length === 0 || onlyMeasures.includes(name);
@@ -175,63 +199,23 @@ const proxies = PROXIES.filter(({ name }) => {
 
 let nextPort = 21_000;
 const port = (): number => nextPort++;
-const threePorts = (): number[] => [port(), port(), port()];
-
-/** Three HTTP servers of each kind in one process of HAProxy, which spends less on a request than any proxy does, and iperf3. */
-async function startBackends(folder: string): Promise<Backends> {
-  const backends = { requests: threePorts(), introduced: threePorts(), tls: threePorts(), bulk: port() };
-  const bind = (ports: readonly number[], options = ""): string =>
-    ports.map((it) => `  bind 127.0.0.1:${it} backlog 4096 ${options}`).join("\n");
-  const pem = await makeCertificate(folder);
-  const binds = [
-    bind(backends.requests),
-    bind(backends.introduced, "accept-proxy"),
-    ...(pem === undefined ? [] : [bind(backends.tls, `ssl crt ${pem}`)]),
-  ].join("\n");
-  await Deno.writeTextFile(
-    `${folder}/backends.cfg`,
-    `global
-  nbthread 2
-  maxconn 9900
-defaults
-  mode http
-  timeout client 10m
-  timeout http-keep-alive 10m
-frontend backends
-${binds}
-  http-request return status 200 content-type text/plain string "${"hello ".repeat(20)}"
-`,
-  );
-  start([programs.get("haproxy") ?? "haproxy", "-db", "-f", `${folder}/backends.cfg`]);
-  const iperf3 = programs.get("iperf3");
-  if (iperf3 !== undefined) start([iperf3, "-s", "-B", "127.0.0.1", "-p", String(backends.bulk)]);
-  await Promise.all(backends.requests.map(untilAccepting));
-  return backends;
-}
-
-/** A certificate with its key; undefined without openssl. */
-async function makeCertificate(folder: string): Promise<string | undefined> {
-  const openssl = programs.get("openssl");
-  if (openssl === undefined) return undefined;
-  const pem = `${folder}/tls.pem`;
-  await run([
-    ...[openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
-    ...["-subj", `/CN=${SERVER_NAME}`, "-keyout", pem, "-out", `${folder}/cert.pem`],
-  ]);
-  await Deno.writeTextFile(pem, await Deno.readTextFile(`${folder}/cert.pem`), { append: true });
-  return pem;
-}
 
 async function startProxy(
   proxy: Proxy,
   backends: Backends,
   folder: string,
+  pem: string | undefined,
 ): Promise<{ target: Target; running: Running[]; readyMs: number } | undefined> {
-  const ports = { requests: port(), bulk: port(), introduced: port(), named: port(), tls: port() };
-  const commands = await proxy.command({ ports, backends, threads, folder });
+  const ports = {
+    ...{ requests: port(), bulk: port(), introduced: port(), named: port(), tls: port() },
+    ...{ ended: port(), endedBulk: port() },
+  };
+  const commands = await proxy.command({ ports, backends, threads, folder, pem });
   if (commands === undefined) return undefined;
   const running = commands.map((command) => start(command));
-  const accepting = proxy.looksInside ? Object.values(ports) : [ports.requests, ports.bulk];
+  const { ended, endedBulk, ...others } = ports;
+  const all = [...Object.values(others), ...(pem === undefined ? [] : [ended, endedBulk])];
+  const accepting = proxy.looksInside ? all : [ports.requests, ports.bulk];
   const waits = await Promise.all(accepting.map(untilAccepting));
   const readyMs = Math.max(...waits);
   await new Promise((resolve) => setTimeout(resolve, 300));
@@ -244,8 +228,9 @@ async function startFigures(
   proxy: Proxy,
   backends: Backends,
   folder: string,
+  pem: string | undefined,
 ): Promise<Record<string, number>> {
-  const started = await startProxy(proxy, backends, folder);
+  const started = await startProxy(proxy, backends, folder, pem);
   if (started === undefined) return {};
   await Promise.all(started.running.map((it) => it.stop()));
   return { "start to ready: ms": started.readyMs };
@@ -254,14 +239,16 @@ async function startFigures(
 /** Memory at rest and with idle sessions, and again with a second wave of them after the first has gone. */
 async function memoryFigures(proxy: Proxy, folder: string): Promise<Record<string, number>> {
   const echo = [port(), port(), port()];
-  const servers = echo.map((it) => {
-    const program = ["deno", "run", "--no-prompt", "--allow-net", "main.ts", "--role", "server"];
-    return start([...program, "--listen", `127.0.0.1:${it}`, "--log-level", "error"]);
-  });
+  const servers = echo.map((it) => startServer(it, "echo"));
   await Promise.all(echo.map(untilAccepting));
-  const started = await startProxy(proxy, {
-    ...{ requests: echo, introduced: echo, tls: echo, bulk: echo[0] ?? 0 },
-  }, folder);
+  const started = await startProxy(
+    proxy,
+    {
+      ...{ requests: echo, introduced: echo, tls: echo, bulk: echo[0] ?? 0, chargen: echo[0] ?? 0 },
+    },
+    folder,
+    undefined,
+  );
   if (started === undefined) return {};
   const { target, running } = started;
   const rest = await residentBytes(target);
@@ -304,7 +291,9 @@ function rotated<T>(list: readonly T[], by: number): T[] {
 
 async function measureAll(folder: string): Promise<void> {
   const figures: Figures = new Map();
-  const backends = await startBackends(folder);
+  const openssl = programs.get("openssl");
+  const pem = openssl === undefined ? undefined : await makeCertificate(openssl, folder);
+  const backends = await startBackends(folder, pem, { programs, port });
   const targets: Target[] = [
     {
       name: DIRECT,
@@ -314,6 +303,8 @@ async function measureAll(folder: string): Promise<void> {
         introduced: backends.introduced[0] ?? 0,
         named: backends.tls[0] ?? 0,
         tls: backends.tls[0] ?? 0,
+        ended: backends.tls[0] ?? 0,
+        endedBulk: backends.chargen,
       },
       pids: [],
       looksInside: true,
@@ -322,7 +313,7 @@ async function measureAll(folder: string): Promise<void> {
   const installed: Proxy[] = [];
   const running: Running[] = [];
   for (const proxy of proxies) {
-    const started = await startProxy(proxy, backends, folder);
+    const started = await startProxy(proxy, backends, folder, pem);
     if (started === undefined) {
       console.log(`${proxy.name} is left out: not installed (apt-get install ${proxy.packages})`);
       continue;
@@ -345,7 +336,7 @@ async function measureAll(folder: string): Promise<void> {
   await Promise.all(running.map((it) => it.stop()));
   for (let round = 0; round < (chosen("start") ? rounds : 0); round++) {
     for (const proxy of rotated(installed, round)) {
-      keep(figures, proxy.name, await startFigures(proxy, backends, folder));
+      keep(figures, proxy.name, await startFigures(proxy, backends, folder, pem));
     }
   }
   for (const proxy of chosen("memory") ? installed : []) {

@@ -1,7 +1,7 @@
 /** Programs that the measures need, and what follows when one is not installed. Pure. */
 
 /** Each has the name of its Debian package. */
-export type Program = "haproxy" | "wrk" | "iperf3" | "openssl";
+export type Program = "haproxy" | "wrk" | "iperf3" | "openssl" | "curl";
 
 /** What can only be measured with some programs. */
 export interface Needing {

@@ -12,6 +12,10 @@ export interface Ports {
   readonly named: number;
   /** The same TLS, as any bytes. */
   readonly tls: number;
+  /** TLS that ends at the proxy, before plain requests. */
+  readonly ended: number;
+  /** The same before bulk data. */
+  readonly endedBulk: number;
 }
 
 export interface Backends {
@@ -20,6 +24,8 @@ export interface Backends {
   /** They expect a PROXY header. */
   readonly introduced: readonly number[];
   readonly tls: readonly number[];
+  /** Sends without end to whoever connects. */
+  readonly chargen: number;
 }
 
 /** What TLS asks for that goes by its name. */
@@ -31,6 +37,8 @@ export interface ProxyPlan {
   readonly threads: number;
   /** A folder for configuration files. */
   readonly folder: string;
+  /** A certificate with its key; undefined where no TLS can end. */
+  readonly pem: string | undefined;
 }
 
 export interface Proxy {
@@ -59,8 +67,11 @@ function sockbal(engine: "epoll" | "runtime"): Proxy {
     name: engine,
     packages: "",
     looksInside: true,
-    command: async ({ ports, backends, threads, folder }) => {
+    command: async ({ ports, backends, threads, folder, pem }) => {
       const file = `${folder}/${engine}.yaml`;
+      const ending = (port: number, pool: string): string =>
+        pem === undefined ? "" : `
+  - { listen: 127.0.0.1:${port}, pool: ${pool}, tls: { certificates: [{ cert: ${pem}, key: ${pem} }] } }`;
       const list = (targets: readonly number[]): string =>
         targets.map((port) => `127.0.0.1:${port}`).join(", ");
       await Deno.writeTextFile(
@@ -70,12 +81,15 @@ function sockbal(engine: "epoll" | "runtime"): Proxy {
   - { listen: 127.0.0.1:${ports.bulk}, pool: bulk }
   - { listen: 127.0.0.1:${ports.introduced}, pool: introduced, proxy_protocol: { from: [127.0.0.1] } }
   - { listen: 127.0.0.1:${ports.named}, routes: [{ sni: ${SERVER_NAME}, pool: tls }] }
-  - { listen: 127.0.0.1:${ports.tls}, pool: tls }
+  - { listen: 127.0.0.1:${ports.tls}, pool: tls }${ending(ports.ended, "requests")}${
+          ending(ports.endedBulk, "chargen")
+        }
 pools:
   requests: { backends: [${list(backends.requests)}] }
   bulk: { backends: [${list([backends.bulk])}] }
   introduced: { backends: [${list(backends.introduced)}], send_proxy_protocol: v2 }
   tls: { backends: [${list(backends.tls)}] }
+  chargen: { backends: [${list([backends.chargen])}] }
 log: { sessions: false }
 engine: ${engine}
 workers: ${threads}
@@ -105,7 +119,7 @@ const haproxy: Proxy = {
   name: "haproxy",
   packages: "haproxy",
   looksInside: true,
-  command: async ({ ports, backends, threads, folder }) => {
+  command: async ({ ports, backends, threads, folder, pem }) => {
     const program = await find("haproxy");
     if (program === undefined) return undefined;
     const file = `${folder}/haproxy.cfg`;
@@ -143,6 +157,15 @@ ${servers(backends.tls)}
 frontend tls
   bind 127.0.0.1:${ports.tls} backlog 4096
   default_backend tls
+${
+        pem === undefined ? "" : `listen ended
+  bind 127.0.0.1:${ports.ended} backlog 4096 ssl crt ${pem}
+  balance roundrobin
+${servers(backends.requests)}
+listen endedbulk
+  bind 127.0.0.1:${ports.endedBulk} ssl crt ${pem}
+${servers([backends.chargen])}`
+      }
 `,
     );
     return [[program, "-db", "-f", file]];
