@@ -15,7 +15,7 @@ import { checkSameEngines, type Crew, type CrewDeps, crewsOf } from "./crew.ts";
 import type { KeptWorker } from "./kept_worker.ts";
 import { changesBetween } from "./parts.ts";
 import { waitForAnswer } from "./patience.ts";
-import type { Permitted } from "./permissions.ts";
+import { missingFlag, type Permitted, socketPermissions } from "./permissions.ts";
 import { permittedBy, type Plan } from "./plan.ts";
 import { closeWorker } from "./worker_patience.ts";
 
@@ -44,8 +44,11 @@ const CLOSE_GRACE_MS = 2_000;
 export const STOPPING = "the balancer is being stopped";
 
 /** A permission that was not given, or was given up, cannot be had again. */
-const NOT_ALLOWED =
-  "sockbal was started without permission for something that the configuration needs, or has given it up; this needs a restart";
+function describeMissing(permitted: Permitted): string {
+  const flag = missingFlag(socketPermissions(permitted));
+  return `the configuration needs a permission${flag === undefined ? "" : ` (${flag})`} ` +
+    "that was not given at the start, or has been given up since; start sockbal with it";
+}
 
 function isNotAllowed(error: unknown): boolean {
   return error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied;
@@ -79,7 +82,9 @@ export class Generation {
       await generation.#begin();
     } catch (error) {
       await Promise.all(generation.#crews.map((crew) => crew.withdraw()));
-      throw isNotAllowed(error) ? new RunError(NOT_ALLOWED, { cause: error }) : error;
+      throw isNotAllowed(error)
+        ? new RunError(describeMissing(generation.permitted), { cause: error })
+        : error;
     }
     for (const worker of generation.#workers) void worker.keepAlive();
     return generation;

@@ -77,6 +77,18 @@ function netPermission(address: Address): string {
   return address.transport === "tcp" && address.port === 0 ? text.slice(0, -":0".length) : text;
 }
 
+/** A flag that is missing for these, such as `--allow-net=10.0.0.1:80`; undefined when none is. */
+export function missingFlag({ net, read, write }: Permissions): string | undefined {
+  const isGranted = (asked: Deno.PermissionDescriptor): boolean =>
+    Deno.permissions.querySync(asked).state === "granted";
+  const host = net.find((it) => !isGranted({ name: "net", host: it }));
+  if (host !== undefined) return `--allow-net=${host}`;
+  const path = read.find((it) => !isGranted({ name: "read", path: it }));
+  if (path !== undefined) return `--allow-read=${path}`;
+  const written = write.find((it) => !isGranted({ name: "write", path: it }));
+  return written === undefined ? undefined : `--allow-write=${written}`;
+}
+
 /** The permissions of a worker, in the runtime's own form: everything that is not listed is forbidden. */
 export function workerPermissions(permissions: Permissions): Deno.PermissionOptions {
   return {

@@ -2,12 +2,14 @@
 
 import type { EngineName } from "../config/engine_names.ts";
 import { keyFilesOf } from "../config/key_files.ts";
+import { type ListenerConfig, poolsOf } from "../config/listener_schema.ts";
 import type { Config } from "../config/schema.ts";
 import { GROUP_FILE } from "../core/groups.ts";
 import { type Address, hasName } from "../core/address.ts";
 import type { Subnet } from "../core/subnet.ts";
 import { standardStreamOf } from "../core/standard_stream.ts";
 import { PROBE_ADDRESS } from "../engine/runtime/listen.ts";
+import { opensTls } from "./greetings.ts";
 import { boundAt } from "./unix_sockets.ts";
 
 /** By the runtime, as it is written: names are not resolved, "all addresses" is no host. */
@@ -29,24 +31,31 @@ export interface Touched {
 
 /**
  * @param file The configuration itself; undefined when it is no file.
- * @param engine With epoll, workers dial without the runtime, and what is left to it are the checks.
+ * @param engine With epoll, workers dial without the runtime, and what is left to it are the checks, and what has to do with TLS.
  */
 export function touchedBy(
-  { listeners, pools: allPools, admin, log }: Config,
+  config: Config,
   file?: string,
   engine: EngineName = "runtime",
 ): Touched {
+  const { listeners, pools: allPools, admin, log } = config;
   const isEpoll = engine === "epoll";
-  const pools = Object.values(allPools).filter(({ healthCheck }) => !isEpoll || healthCheck !== undefined);
+  // Listeners that open TLS are the runtime's, with either engine.
+  const isRuntimes = (listener: ListenerConfig): boolean => !isEpoll || opensTls(listener, config);
+  const reached = new Set(listeners.filter(isRuntimes).flatMap(poolsOf));
+  const pools = Object.entries(allPools)
+    .filter(([name, { healthCheck }]) => !isEpoll || healthCheck !== undefined || reached.has(name))
+    .map(([, pool]) => pool);
   const backends = Object.values(allPools).flatMap(({ backends }) => backends.map(({ address }) => address));
   const written = [...listeners.map(({ listen }) => listen), ...backends];
   if (admin !== undefined) written.push(admin.listen);
   const logFiles = log.file === undefined || standardStreamOf(log.file) !== undefined ? [] : [log.file];
   return {
     listens: [
-      ...listeners.flatMap(({ listen }): Address[] =>
-        listen.transport === "unix" && !isEpoll ? [listen, boundAt(listen)] : [listen]
-      ),
+      ...listeners.flatMap((listener): Address[] => {
+        const { listen } = listener;
+        return listen.transport === "unix" && isRuntimes(listener) ? [listen, boundAt(listen)] : [listen];
+      }),
       ...(admin === undefined ? [] : [admin.listen]),
     ],
     dials: pools.flatMap(({ backends, healthCheck }) => {

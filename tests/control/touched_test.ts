@@ -73,3 +73,21 @@ pools: { p: { backends: ["127.0.0.1:1"] } }
   assert.deepEqual(reads("root"), ["/etc/b.yaml", "/etc/group"]);
   assert.deepEqual(reads("5"), ["/etc/b.yaml"]);
 });
+
+Deno.test("with the engine epoll, what has to do with TLS is the runtime's: its backends are dialled, its sockets made there", () => {
+  const { listens, dials } = touched(
+    `listeners:
+  - { listen: "unix:/run/in.sock", pool: p, tls: { certificates: [{ cert: /a.pem, key: /a.key }] } }
+  - { listen: "localhost:1", routes: [{ sni: x.example, pool: q }, { sni: y.example, pool: r }] }
+  - { listen: "localhost:2", pool: s }
+pools:
+  p: { backends: ["127.0.0.1:1"] }
+  q: { backends: ["127.0.0.1:2"] }
+  r: { backends: ["127.0.0.1:3"], tls: {} }
+  s: { backends: ["127.0.0.1:4"] }
+`,
+    "epoll",
+  );
+  assert.deepEqual(dials, ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]);
+  assert.deepEqual(listens, ["unix:/run/in.sock", "unix:/run/in.sock.new", "localhost:1", "localhost:2"]);
+});

@@ -29,7 +29,8 @@ interface Reading {
  * TLS on a connection: to be read and written like the connection itself, but in plain text.
  *
  * Cipher text is read only while plain text is wanted, so that a slow reader slows its peer down. A peer that ends its connection
- * without having ended TLS (close_notify, RFC 8446, 6.1) has been cut off: reading fails.
+ * without having ended TLS (close_notify, RFC 8446, 6.1) has been cut off: reading fails. Except that many servers answer the end of
+ * their client so; a peer that had sent something, was told the end, and has sent nothing since has come to its own.
  */
 export class TlsConn implements RuntimeConn {
   isClosed = false;
@@ -49,6 +50,10 @@ export class TlsConn implements RuntimeConn {
   #rejectOpening: ((error: unknown) => void) | undefined;
   #rejectWriting: ((error: unknown) => void) | undefined;
   #hasPeerEnded = false;
+  /** Whether it has sent plain text: ever, and since it was told the end. */
+  #hasPeerSent = false;
+  #hasPeerSentSince = false;
+  #wasToldEnd = false;
   /** Why there is nothing more to be had. */
   #failure: unknown;
 
@@ -91,6 +96,8 @@ export class TlsConn implements RuntimeConn {
       this.#rejectOpening = undefined;
       this.#socket = socket;
       socket.on("data", (bytes: Uint8Array) => {
+        this.#hasPeerSent = true;
+        this.#hasPeerSentSince = this.#wasToldEnd;
         this.#plain.push(bytes);
         this.#serve();
       });
@@ -136,6 +143,7 @@ export class TlsConn implements RuntimeConn {
   closeWrite(): Promise<void> {
     return new Promise((resolve, reject) => {
       const socket = this.#toWrite(reject);
+      this.#wasToldEnd = true;
       socket?.end(() => {
         this.#stream.whenTaken(() => {
           this.#rejectWriting = undefined;
@@ -185,7 +193,7 @@ export class TlsConn implements RuntimeConn {
     if (this.isClosed) return this.#release();
     if (filled === null) {
       // What has come before it may tell in this turn that TLS has ended, too.
-      setImmediate(() => this.#hasPeerEnded || this.#fail(new TlsFault("it ended the connection")));
+      setImmediate(() => this.#connEnded());
       return;
     }
     try {
@@ -197,6 +205,15 @@ export class TlsConn implements RuntimeConn {
     // Not at once: this turn may still tell more, and others have their turns, whatever this peer sends.
     if (this.#isWanting) setImmediate(() => this.#pull());
   };
+
+  #connEnded(): void {
+    if (this.#hasPeerEnded) return;
+    if (!this.#wasToldEnd || !this.#hasPeerSent || this.#hasPeerSentSince) {
+      return this.#fail(new TlsFault("it ended the connection"));
+    }
+    this.#hasPeerEnded = true;
+    this.#serve();
+  }
 
   readonly #onReadFailed = (error: unknown): void => {
     this.#isPulling = false;
