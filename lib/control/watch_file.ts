@@ -15,18 +15,22 @@ const LOOK_EVERY_MS = 250;
 /** Times of files are this coarse on some systems: within it a file may have changed twice and look the same. */
 const FRESH_MS = 2_500;
 
+/** A secret file that cannot be read for so long is gone; one that is removed and written anew is back before. */
+const GONE_MS = 2_000;
+
 export interface WatchFileOptions {
   readonly lookEveryMs?: number;
   /**
    * It is never read: whatever is done to it is a change, also where its text stays the same. Two changes within a second may look like
-   * one (`ctime` has no more of Deno 2.9.6), so read it a second after it was told of.
+   * one (`ctime` has no more of Deno 2.9.6), so read it a second after it was told of. That it is gone for two seconds is a change as
+   * well, which is told of once, and so is its return.
    */
   readonly isSecret?: boolean;
 }
 
 /**
  * Calls `changed` whenever the text of the file has changed, until `stop`. A file that cannot be read at the moment has not
- * changed. Never rejects.
+ * changed, unless it is secret and stays so. Never rejects.
  */
 export async function watchFile(
   file: string,
@@ -41,8 +45,14 @@ export async function watchFile(
   let text = begun === undefined ? undefined : await compared(begun);
   // What was seen of the file when it was last read, and by the last look.
   let [known, last] = [undefined, undefined] as (string | undefined)[];
+  let goneLooks = 0;
   for (; !stop.aborted; await sleep(lookEveryMs, stop)) {
     const seen = await look(file);
+    goneLooks = seen === undefined ? goneLooks + 1 : 0;
+    if (isSecret && text !== undefined && (goneLooks - 1) * lookEveryMs >= GONE_MS) {
+      text = known = undefined;
+      if (!stop.aborted) changed();
+    }
     const isSettled = seen !== undefined && seen.marks === last;
     last = seen?.marks;
     if (!isSettled || (seen.marks === known && !seen.isFresh)) continue;

@@ -202,6 +202,34 @@ test("one that is broken or gone keeps no other from being renewed", async (it) 
   assert.deepEqual(it.told[0]?.listeners.get("web")?.pairs[0], a);
 });
 
+test("files that stay gone are told once, and are renewed when they are there again", async (it) => {
+  await it.write("a", await it.make("first"));
+  await it.start(["a"]);
+  await Deno.remove(it.at("a.key"));
+  await it.log.waitFor("keys_not_renewed");
+  await sleep(4 * LOOK_EVERY_MS);
+  assert.deepEqual(it.log.events.splice(0).map(({ event, fields }) => [event, fields]), [
+    ["keys_not_renewed", {
+      reason: `${it.at("a.key")}: no such file`,
+      meanwhile: "those before stay in use",
+    }],
+  ]);
+  await it.write("a", await it.make("second"));
+  assert.deepEqual(await it.heard("CN=second"), [renewed("second")]);
+  await Deno.rename(it.folder, `${it.folder}.away`);
+  try {
+    await it.log.waitFor(
+      "keys_not_renewed",
+      ({ reason }) => reason === `${it.at("a.pem")}: no such file`,
+    );
+  } finally {
+    await Deno.rename(`${it.folder}.away`, it.folder);
+  }
+  it.log.events.splice(0);
+  await it.write("a", await it.make("third"));
+  assert.deepEqual(await it.heard("CN=third"), [renewed("third")]);
+});
+
 test("what workers would refuse is not told them, and not said to be in use", async (it) => {
   const [first, second] = [await it.make("first"), await it.make("second")];
   await it.write("a", first);

@@ -165,6 +165,20 @@ Deno.test("a file that is touched, renamed over with the same text, or gone for 
   await watched.sees(() => put(file, "other"));
 });
 
+Deno.test("a secret file that stays gone is one change, and its return is another", async () => {
+  await using watched = await watch("f", (folder) => put(`${folder}/f`, "same"), {
+    isSecret: true,
+    lookEveryMs: 100,
+  });
+  const file = `${watched.folder}/f`;
+  const startMs = performance.now();
+  await watched.sees(() => Deno.remove(file));
+  assert.ok(performance.now() - startMs > 1_500);
+  await new Promise((resolve) => setTimeout(resolve, 2_500));
+  assert.equal(watched.changes(), 1);
+  await watched.sees(() => put(file, "same"));
+});
+
 Deno.test("a file that grows in several steps is read when it is whole", async () => {
   await using watched = await watch("f", (folder) => put(`${folder}/f`, "old"), { lookEveryMs: 100 });
   const stop = performance.now() + 300;
