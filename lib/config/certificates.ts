@@ -9,7 +9,7 @@ import { namesOf, subjectText } from "../core/certificate_text.ts";
 import { quote } from "../core/quote.ts";
 import { whyNoTlsKey } from "../core/tls_key_kinds.ts";
 import { formatUtc, spanText } from "./dates.ts";
-import { isEncrypted, pemBlocks } from "./pem.ts";
+import { cutOffLabel, isEncrypted, pemBlocks } from "./pem.ts";
 
 /** What is told about a certificate. */
 export interface CertificateFacts {
@@ -112,7 +112,8 @@ function misplacedIssuer(certs: readonly Certificate[]): PairFinding[] {
 }
 
 /**
- * Certificates that are trusted. One of several that has expired is a note: what it issued is refused anyway.
+ * Certificates that are trusted. One of several that has expired is a note: what it issued is refused anyway. There is one sentence for
+ * all that have, since a system's roots always have some.
  *
  * @param nowMs Since 1970.
  * @returns `authorities` when there is no fault.
@@ -123,14 +124,24 @@ export function readAuthorities(
 ): { readonly faults: string[]; readonly notes: string[]; readonly authorities?: Authorities } {
   const certs = readCertificates(text);
   if (typeof certs === "string") return { faults: [certs], notes: [] };
-  const said = (what: "fault" | "note"): string[] =>
-    certs.flatMap((it) => {
-      const sentence = ageOf(it.facts, nowMs)[what];
-      if (sentence === undefined) return [];
-      return certs.length === 1 ? sentence : `certificate ${named(it)} ${sentence}`;
-    });
-  const [faults, notes] = [said("fault"), said("note")];
-  if (faults.length === certs.length) return { faults, notes };
+  const aged = certs.map((it) => ({ it, ...ageOf(it.facts, nowMs) }));
+  const [invalid, soon] = [
+    aged.filter((it) => it.fault !== undefined),
+    aged.filter((it) => it.note !== undefined),
+  ];
+  const said = (what: string, [first, ...others]: typeof aged): string[] => {
+    const sentence = first?.fault ?? first?.note;
+    if (first === undefined || sentence === undefined) return [];
+    if (certs.length === 1) return [sentence];
+    if (others.length === 0) return [`certificate ${named(first.it)} ${sentence}`];
+    return [
+      `${1 + others.length} of ${certs.length} certificates ${what}, as ${
+        named(first.it)
+      }, which ${sentence}`,
+    ];
+  };
+  const [faults, notes] = [said("are not valid now", invalid), said("expire within 14 days", soon)];
+  if (invalid.length === certs.length) return { faults, notes };
   return {
     faults: [],
     notes: [...faults, ...notes],
@@ -147,6 +158,8 @@ interface Certificate {
 /** All certificates of a text, or why there is none to be had. */
 function readCertificates(text: string): Certificate[] | string {
   const blocks = pemBlocks(text).filter(({ label }) => label === "CERTIFICATE");
+  // Also where others stand before it: the file may be half written.
+  if (cutOffLabel(text) === "CERTIFICATE") return describeCutOff("CERTIFICATE");
   if (blocks.length === 0) return describeMissing(text, "certificate", "CERTIFICATE");
   const certificates: Certificate[] = [];
   for (const [i, { text }] of blocks.entries()) {
@@ -189,13 +202,19 @@ function readKey(text: string): { text: string; object: ReturnType<typeof create
   }
 }
 
-function describeMissing(text: string, what: string, label: string): string {
+function describeCutOff(label: string): string {
+  return `is cut off: -----END ${label}----- is missing`;
+}
+
+function describeMissing(text: string, what: "certificate" | "private key", label: string): string {
+  const cutOff = cutOffLabel(text);
+  if (cutOff?.endsWith(label)) return describeCutOff(cutOff);
   const found = [...new Set(pemBlocks(text).map((it) => it.label))];
   if (found.length > 0) return `has no ${what}, but ${found.join(" and ")}`;
   if (text.trim() === "") return "is empty";
-  // A SEQUENCE of ASN.1.
-  const form = /^0[\x80-\x84\ufffd]/.test(text)
-    ? "; convert it from DER by: openssl x509 -in OLD -out NEW"
+  // A SEQUENCE of ASN.1: a long one, or one that is short and begins with a version, as a key does.
+  const form = /^0(?:[\x80-\x84\ufffd]|.\x02\x01[\0\x01])/s.test(text)
+    ? `; convert it from DER by: openssl ${what === "certificate" ? "x509" : "pkey"} -in OLD -out NEW`
     : "";
   return `is no PEM file: it has no -----BEGIN ${label}-----${form}`;
 }

@@ -26,6 +26,8 @@ const MAX_FILE_BYTES = 1024 * 1024;
 export interface KeyFiles {
   /** Where the pairs stand in the configuration; one that has no key is left out. */
   readonly pairs: readonly { readonly path: Path; readonly cert: string; readonly key: string }[];
+  /** Whether the pairs are those of a server, whose name clients look for. */
+  readonly isServer: boolean;
   readonly authorities: { readonly path: Path; readonly ca: string } | undefined;
 }
 
@@ -57,6 +59,7 @@ export function listenerKeyFiles(
   } = {},
 ): KeyFiles {
   return {
+    isServer: true,
     pairs: certificates.flatMap((pair, i) => whole([...path, "tls", "certificates", i], pair)),
     authorities: clientCa === undefined ? undefined : { path: [...path, "tls", "client_ca"], ca: clientCa },
   };
@@ -68,6 +71,7 @@ export function poolKeyFiles(
   { ca, ...pair }: PairFiles & { readonly ca?: string | undefined } = {},
 ): KeyFiles {
   return {
+    isServer: false,
     pairs: whole([...path, "tls"], pair),
     authorities: ca === undefined ? undefined : { path: [...path, "tls", "ca"], ca },
   };
@@ -139,7 +143,7 @@ export async function readKeyMaterial(
 
 /** The same for one listener or pool. */
 export async function readKeyFiles(
-  { pairs, authorities }: KeyFiles,
+  { pairs, isServer, authorities }: KeyFiles,
   nowMs: number,
   known?: KeyMaterial,
 ): Promise<Findings & { readonly material?: KeyMaterial }> {
@@ -150,7 +154,7 @@ export async function readKeyFiles(
   const notes = all.flatMap((it) => it.notes);
   if (faults.length > 0 && known === undefined) return { faults, notes };
   const found = read.flatMap(({ pair }, i) => pair ?? known?.pairs[i] ?? []);
-  notes.push(...sharedNames(pairs, found));
+  notes.push(...sharedNames(pairs, found), ...(isServer ? withoutNames(pairs, found) : []));
   return {
     faults,
     notes,
@@ -203,6 +207,15 @@ async function readTrusted(
     notes: notes.map(at),
     authorities,
   };
+}
+
+/** Clients look at the subjectAltName alone, and not at the subject (RFC 9525, 2). */
+function withoutNames(pairs: KeyFiles["pairs"], found: readonly KeyPair[]): PathFault[] {
+  return pairs.flatMap(({ path, cert }, i) => {
+    if (found[i]?.facts.names.length !== 0) return [];
+    const message = `${cert}: has no name in its subjectAltName, so clients that verify it will refuse it`;
+    return [{ path: [...path, "cert"], message }];
+  });
 }
 
 /** Of two certificates with the same name, clients that ask for it get the first. */

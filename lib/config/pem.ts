@@ -1,5 +1,7 @@
 /** PEM (RFC 7468): texts between `-----BEGIN X-----` and `-----END X-----`. Pure. */
 
+const MARK = /-----(BEGIN|END) ([A-Z0-9 ]{1,40})-----/g;
+
 /** One text of a file, as it stands there. */
 export interface PemBlock {
   /** As `CERTIFICATE`. */
@@ -12,7 +14,7 @@ export interface PemBlock {
 export function pemBlocks(text: string): PemBlock[] {
   const blocks: PemBlock[] = [];
   let begun: { label: string; start: number } | undefined;
-  for (const match of text.matchAll(/-----(BEGIN|END) ([A-Z0-9 ]{1,40})-----/g)) {
+  for (const match of text.matchAll(MARK)) {
     const [mark, kind, label = ""] = match;
     if (kind === "BEGIN") begun = { label, start: match.index };
     else {
@@ -23,6 +25,12 @@ export function pemBlocks(text: string): PemBlock[] {
     }
   }
   return blocks;
+}
+
+/** The label of the block within which a text ends; undefined when it ends outside of all. */
+export function cutOffLabel(text: string): string | undefined {
+  const [, kind, label] = [...text.matchAll(MARK)].at(-1) ?? [];
+  return kind === "BEGIN" ? label : undefined;
 }
 
 /** Whether a private key can be read only with a passphrase: in the form of PKCS #8, or in that of OpenSSL before it. */

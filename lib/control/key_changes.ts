@@ -35,7 +35,10 @@ export function keyChanges(
     ),
   ];
   const [certificates, authorities] = [titles(false), titles(true)];
-  return authorities.length === 0 ? { certificates } : { certificates, authorities };
+  return {
+    ...(certificates.length === 0 ? {} : { certificates }),
+    ...(authorities.length === 0 ? {} : { authorities }),
+  };
 }
 
 /** By where they stand in the configuration. */

@@ -23,6 +23,7 @@ export async function readTlsFiles(
   { cert, key, ca }: TlsFiles,
 ): Promise<{ readonly keys: TlsKeys; readonly notes: readonly string[] }> {
   const files = {
+    isServer: prefix === "--tls-",
     pairs: cert === undefined || key === undefined ? [] : [{ path: [], cert, key }],
     authorities: ca === undefined ? undefined : { path: ["ca"], ca },
   };

@@ -119,6 +119,9 @@ test("all files that are missing, or are none of this kind, are faults at their 
   await write("words", "no certificate\n");
   await write("damaged", (await text("a.pem")).replace("MII", "MIX"));
   await write("cut", (await text("a.pem")).slice(0, 200));
+  await write("cut chain", await text("a.pem") + (await text("a.pem")).slice(0, 400));
+  await write("cut.key", (await text("a.key")).slice(0, 100));
+  await openssl("pkey", "-in", join(path, "a.key"), "-outform", "der", "-out", join(path, "der.key"));
   await write("damaged.key", (await text("a.key")).replace(/\n.{10}/, "\nAAAAAAAAAA"));
   await openssl("x509", "-in", join(path, "a.pem"), "-outform", "der", "-out", join(path, "der"));
   assert.deepEqual(
@@ -130,7 +133,8 @@ test("all files that are missing, or are none of this kind, are faults at their 
       ["damaged", "a.pem"],
       ["a.key", "empty"],
       ["der", "a.key"],
-      ["cut", "a.key"],
+      ["cut", "cut.key"],
+      ["cut chain", "der.key"],
     )),
     [
       "3:11 listeners[0].tls.certificates[0].cert: gone.pem: no such file",
@@ -147,7 +151,11 @@ test("all files that are missing, or are none of this kind, are faults at their 
       "8:23 listeners[0].tls.certificates[5].key: empty: is empty",
       "9:11 listeners[0].tls.certificates[6].cert: der: is no PEM file: it has no -----BEGIN CERTIFICATE-----; " +
       "convert it from DER by: openssl x509 -in OLD -out NEW",
-      "10:11 listeners[0].tls.certificates[7].cert: cut: is no PEM file: it has no -----BEGIN CERTIFICATE-----",
+      "10:11 listeners[0].tls.certificates[7].cert: cut: is cut off: -----END CERTIFICATE----- is missing",
+      "10:21 listeners[0].tls.certificates[7].key: cut.key: is cut off: -----END PRIVATE KEY----- is missing",
+      "11:11 listeners[0].tls.certificates[8].cert: cut chain: is cut off: -----END CERTIFICATE----- is missing",
+      "11:27 listeners[0].tls.certificates[8].key: der.key: is no PEM file: it has no -----BEGIN PRIVATE KEY-----; " +
+      "convert it from DER by: openssl pkey -in OLD -out NEW",
     ],
   );
   assert.deepEqual(await said(withPoolTls("{ ca: gone, cert: a.pem, key: gone }")), [
@@ -310,6 +318,34 @@ test("a name of two certificates is a note at the second", async ({ path, said }
     '4:11 listeners[0].tls.certificates[1].cert: note: b.pem: "a.example" is a name of certificates[0] too, ' +
     "which is shown to clients that ask for it",
   ]);
+});
+
+test("a server's certificate without a name is a note, and a client's is none", async ({ path, said }) => {
+  await makeCertificate(path, "a", { names: [] });
+  assert.deepEqual(await said(withPairs(["a.pem", "a.key"])), [
+    "3:11 listeners[0].tls.certificates[0].cert: note: a.pem: has no name in its subjectAltName, " +
+    "so clients that verify it will refuse it",
+  ]);
+  assert.deepEqual(await said(withPoolTls("{ cert: a.pem, key: a.key }")), []);
+});
+
+test("several authorities that are not valid, or not for long, are one note", async ({ path, said, write, text }) => {
+  const all: string[] = [];
+  for (const [name, days] of [["old", 5], ["older", 5], ["soon", 20], ["next", 20], ["a", 90]] as const) {
+    await makeCertificate(path, name, { isAuthority: true, days });
+    all.push(await text(`${name}.pem`));
+  }
+  await write("all.pem", all.join(""));
+  const notes = await said(withAuthorities("all.pem"), Date.now() + 10 * DAY_MS);
+  assert.equal(notes.length, 2, notes.join("\n"));
+  assert.match(
+    notes[0] ?? "",
+    /: note: all\.pem: 2 of 5 certificates are not valid now, as "CN=old\.example", which expired \d days ago, on /,
+  );
+  assert.match(
+    notes[1] ?? "",
+    /: note: all\.pem: 2 of 5 certificates expire within 14 days, as "CN=soon\.example", which expires in \d+ days, on /,
+  );
 });
 
 test("authorities are certificates of which one is still valid", async (folder) => {
