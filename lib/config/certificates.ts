@@ -213,7 +213,7 @@ function describeMissing(text: string, what: "certificate" | "private key", labe
   if (found.length > 0) return `has no ${what}, but ${found.join(" and ")}`;
   if (text.trim() === "") return "is empty";
   // A SEQUENCE of ASN.1: a long one, or one that is short and begins with a version, as a key does.
-  const form = /^0(?:[\x80-\x84\ufffd]|.\x02\x01[\0\x01])/s.test(text)
+  const form = /^0[\x80-\x84\ufffd]/.test(text) || (text.startsWith("0") && text.startsWith("\x02\x01", 2))
     ? `; convert it from DER by: openssl ${what === "certificate" ? "x509" : "pkey"} -in OLD -out NEW`
     : "";
   return `is no PEM file: it has no -----BEGIN ${label}-----${form}`;

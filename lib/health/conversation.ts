@@ -5,6 +5,7 @@ import { type CheckResult, excerpt, within } from "./check.ts";
 import { describeDialFault } from "../engine/dial_fault.ts";
 import type { StreamSocket } from "../engine/contract.ts";
 import type { Deadline } from "./deadline.ts";
+import { describeAlert } from "./tls_opening.ts";
 
 /** What is said, and what is made of the answer. */
 export interface Conversation {
@@ -118,7 +119,7 @@ async function hear(
       const time = within(deadline.timeoutMs);
       return failure(answer, `no answer ${time}`, `not as expected ${time}`);
     }
-    const reason = describeDialFault(error);
+    const reason = describeAlert(error) ?? describeDialFault(error);
     return failure(answer, reason, `then ${reason}`);
   }
 }

@@ -1,7 +1,9 @@
 /** TLS on the connection of a check. */
 
+import { reasonOf } from "../core/errors.ts";
 import type { TlsFacts } from "../engine/contract.ts";
 import type { RuntimeSocket } from "../engine/runtime/socket.ts";
+import { describeTlsFault } from "../engine/runtime/tls_fault.ts";
 import type { RuntimeTlsClient } from "../engine/runtime/tls_client.ts";
 import { within } from "./check.ts";
 import type { Deadline } from "./deadline.ts";
@@ -17,6 +19,19 @@ export interface TlsOpening {
   readonly host: string | undefined;
 }
 
+/** What a check has seen, with what to do about it. */
+function tlsFailure(why: string): string {
+  const advice = why === "it wants to be shown a certificate"
+    ? "; write cert and key in tls of the pool"
+    : "";
+  return `TLS: ${why}${advice}`;
+}
+
+/** With TLS 1.3 a backend may refuse only after TLS was opened, with an alert; undefined when an error is none. */
+export function describeAlert(error: unknown): string | undefined {
+  return reasonOf(error).includes("fatal alert") ? tlsFailure(describeTlsFault(error)) : undefined;
+}
+
 /** Opens it. Resolves with what was found, or with a few words that say why not; the caller closes the socket. Never rejects. */
 export async function startTls(
   socket: RuntimeSocket,
@@ -28,7 +43,7 @@ export async function startTls(
   signal.addEventListener("abort", onEnd);
   if (signal.aborted) onEnd();
   try {
-    const tlsFailed = (why: string): void => resolve(`TLS: ${why}`);
+    const tlsFailed = (why: string): void => resolve(tlsFailure(why));
     socket.startTls(client(), host, { opened: resolve, tlsFailed, fault: reject });
     return await promise;
   } catch (error) {

@@ -9,7 +9,7 @@ import type {
 } from "../admin/operations.ts";
 import { certificateTitle } from "../core/certificate_title.ts";
 import { quote } from "../core/quote.ts";
-import { type Column, cutMiddle, type Row, tableLines } from "./text_table.ts";
+import { type Column, cutMiddle, type Row, tableLines, wrapped } from "./text_table.ts";
 
 /** As narrow as terminals are. */
 const LEAST_WIDTH = 80;
@@ -69,7 +69,7 @@ export function statusTable(status: Status, columns = LEAST_WIDTH): string {
     ...(why === undefined ? [] : [cutMiddle(`NOT READY: ${why}`, width)]),
     ...(confined === null || confined === undefined
       ? []
-      : [cutMiddle(confinement(confined, not_confined_by), width)]),
+      : wrapped(confinement(confined, not_confined_by), width)),
     cutMiddle(config, width),
   ];
   const sorted = pools.map((pool) => ({ pool, backends: byUrgency(pool.backends) }));
@@ -172,8 +172,8 @@ function certificateLines(
     const seconds = Math.floor((Date.parse(it.not_after) - Date.parse(now)) / 1_000);
     const when = seconds < 0 ? `EXPIRED ${span(-seconds)} ago` : `expires in ${span(seconds)}`;
     const day = it.not_after.slice(0, "2000-01-01".length);
-    const line = `  certificate ${when}, on ${day}: ${quote(certificateTitle(it))}`;
-    return cutMiddle(line, width);
+    const line = `  certificate ${when}, on ${day}: `;
+    return line + cutMiddle(quote(certificateTitle(it)), width - line.length);
   });
 }
 

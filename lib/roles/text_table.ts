@@ -45,6 +45,20 @@ function widestCut(columns: readonly Column[], widths: readonly number[]): numbe
   return widest;
 }
 
+/** A sentence in lines that fit, those after the first indented; a word that does not fit is cut. */
+export function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (line !== "" && longer.length > width) {
+      lines.push(line);
+      line = `  ${word}`;
+    } else line = longer;
+  }
+  return [...lines, line].map((it) => cutMiddle(it, width));
+}
+
 /** `a-very-long-name-17` as `a-ver…me-17`. */
 export function cutMiddle(text: string, width: number): string {
   if (text.length <= width) return text;

@@ -184,8 +184,24 @@ Deno.test("below a listener or pool stand the certificates that expire soon, or 
     '  certificate EXPIRED 3 days ago, on 2026-11-20: "www.example.com"',
     '  certificate expires in 10 days, on 2026-12-03: "CN=two"',
   ]);
+  const long = linesOf({ ...two, subject: `CN=${"n".repeat(100)}` })[0] ?? "";
+  assert.match(long, /^ {2}certificate expires in 10 days, on 2026-12-03: "CN=n+…n+"$/);
+  assert.equal(long.length, 80);
   const forged = { ...one, subject: "CN=a\n\x9b2J" };
   assert.match(linesOf(forged)[0] ?? "", /"CN=a\\n\\u009b2J"$/);
+});
+
+Deno.test("what workers are confined by, and what not, is wrapped and not cut", () => {
+  const text = statusTable({
+    ...withPools(pool({})),
+    confined: "landlock,seccomp",
+    not_confined_by:
+      "landlock of the network (it has not been there before Linux 6.7), and more that is long",
+  });
+  assert.match(
+    text,
+    /\nworkers confined by landlock,seccomp, not by landlock of the network \(it has not\n {2}been there before Linux 6\.7\), and more that is long\n/,
+  );
 });
 
 Deno.test("an older balancer, which says nothing of certificates, is shown without", () => {
