@@ -14,7 +14,7 @@ import { nearest } from "../core/nearest.ts";
 import { meantBy } from "../core/other_names.ts";
 import { type IPRange, parseIPRange } from "../core/ip_range.ts";
 import { parseSubnet, type Subnet } from "../core/subnet.ts";
-import { hintElsewhere, ownKeyFor } from "./foreign_keys.ts";
+import { hintElsewhere, hintIn, ownKeyFor } from "./foreign_keys.ts";
 import {
   DIAL_PATTERN,
   DURATION_PATTERN,
@@ -67,18 +67,25 @@ function isKnown(key: string): boolean {
   return OWNERS.has(key);
 }
 
-/** A map with fixed keys; an unknown one names the nearest that exists. */
+/**
+ * A map with fixed keys; an unknown one names the nearest that exists.
+ *
+ * @param example What to write where there is no map, when its keys do not say enough.
+ */
 export function section<Shape extends z.ZodRawShape>(
   what: string,
   shape: Shape,
+  example?: string,
 ): z.ZodObject<Shape, z.core.$strict> {
   const keys = Object.keys(shape);
   for (const key of keys) OWNERS.set(key, [...OWNERS.get(key) ?? [], what]);
-  const form = `${what} is a map of ${keys.slice(0, 3).join(", ")}${keys.length > 3 ? ", …" : ""}`;
+  const form = example ?? `${what} is a map of ${keys.slice(0, 3).join(", ")}${keys.length > 3 ? ", …" : ""}`;
   return z.strictObject(shape, {
     error: (issue) => {
       if (issue.code !== "unrecognized_keys") return refuse("a map", form).error(issue);
       return (issue.keys as string[]).map((key) => {
+        const written = hintIn(what, key);
+        if (written !== undefined) return `unknown key ${shown(key)}; ${written}`;
         const near = ownKeyFor(key, keys) ?? (isKnown(key) ? undefined : nearest(key, keys));
         const hint = near !== undefined
           ? `did you mean ${near}?`
@@ -204,7 +211,14 @@ export function dialAddress(description: string): z.ZodType<Address, string> {
 
 /** Where to listen. */
 export function listenAddress(description: string): z.ZodType<Address, string> {
-  return parsed(parseListenAddress, refuse("an address", "write host:port, [v6]:port, :port or unix:/path"))
+  const refused = {
+    error: ({ input }: Issue): string => {
+      const isPort = typeof input === "number" && Number.isInteger(input) && input >= 0 && input <= 65_535;
+      const wanted = "host:port, [v6]:port, :port or unix:/path";
+      return refuse("an address", `write ${isPort ? `:${input}, or ` : ""}${wanted}`).error({ input });
+    },
+  };
+  return parsed(parseListenAddress, refused)
     .meta({ title: "address", description, pattern: LISTEN_PATTERN });
 }
 

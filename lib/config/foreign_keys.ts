@@ -93,7 +93,7 @@ const OTHER_KEYS: readonly (readonly [key: string, ...others: string[]])[] = [
   ["mode", "socket_mode", "listen_mode", "permissions"],
   ["group", "gid", "socket_group", "listen_group"],
   ["max_connections", "maxconn", "max_conns", "max_conn", "limit_conn", "connection_limit"],
-  ["health_check", "check", "checks", "health_checks", "option httpchk", "tcp_check", "probe"],
+  ["health_check", "check", "checks", "health_checks", "option httpchk", "option", "tcp_check", "probe"],
   ["outlier_detection", "max_fails", "fail_timeout", "observe", "on_error", "error_limit"],
   ["retries", "retry", "max_retries", "proxy_next_upstream_tries", "num_retries"],
   ["on_backend_down", "on_marked_down"],
@@ -130,8 +130,27 @@ const OTHER_KEYS: readonly (readonly [key: string, ...others: string[]])[] = [
     "proxy_ssl_certificate",
   ],
   ["key", "key_file", "private_key", "ssl_certificate_key", "proxy_ssl_certificate_key", "tls_key"],
-  ["client_ca", "ca", "ca_file", "ssl_client_certificate", "client_ca_file", "verify", "client_auth"],
-  ["ca", "ca_file", "ca_cert", "proxy_ssl_trusted_certificate", "trusted_ca", "root_ca", "client_ca"],
+  [
+    "client_ca",
+    "ca",
+    "ca_file",
+    "ssl_client_certificate",
+    "ssl_verify_client",
+    "client_ca_file",
+    "verify",
+    "client_auth",
+  ],
+  [
+    "ca",
+    "ca_file",
+    "ca_cert",
+    "trusted_certificate",
+    "ssl_trusted_certificate",
+    "proxy_ssl_trusted_certificate",
+    "trusted_ca",
+    "root_ca",
+    "client_ca",
+  ],
   ["verify", "proxy_ssl_verify", "insecure", "insecure_skip_verify", "skip_verify", "verify_certificate"],
   ["min_version", "ssl_min_ver", "ssl_protocols", "min_tls_version", "tls_min_version", "minimum_version"],
   ["routes", "ssl_preread", "sni", "acl", "rules", "filter_chains", "filter_chain_match", "tls_routes"],
@@ -168,6 +187,20 @@ const OTHER_KEYS: readonly (readonly [key: string, ...others: string[]])[] = [
   ],
 ];
 
+const PAIRS = "write certificates: [{ cert: …, key: … }]";
+
+/** What to write for a key in one kind of map, where its name alone would not say it. Maps are called as in messages. */
+const IN_MAPS: readonly (readonly [map: string, hint: string, ...keys: string[]])[] = [
+  ["tls of a listener", PAIRS, "cert", "key", "ssl_certificate", "ssl_certificate_key"],
+  ["a listener", `${PAIRS} in tls`, "cert", "key", "ssl_certificate", "ssl_certificate_key"],
+  [
+    "a listener",
+    "certificates are chosen by their names; to route by name use routes",
+    ...["server_name", "server_names"],
+  ],
+  ["a backend", "write weight: 0", "down", "disabled"],
+];
+
 /** What has no key here. */
 const NOT_HERE: readonly (readonly [why: string, ...keys: string[]])[] = [
   ["sockbal relays the bytes of TCP and knows no other mode; leave it out", "mode", "protocol"],
@@ -176,10 +209,20 @@ const NOT_HERE: readonly (readonly [why: string, ...keys: string[]])[] = [
     ...["acl", "rules", "http_request", "headers", "cookie", "stick_table", "stick_on", "locations"],
   ],
   [
+    "the ciphers of TLS cannot be set; leave it out",
+    ...["ciphers", "ssl_ciphers", "cipher_suites", "ssl_prefer_server_ciphers", "ssl_default_bind_ciphers"],
+  ],
+  [
     "there are no values for several listeners or pools at once; write them at each",
     ...["defaults", "global", "default", "events", "stream"],
   ],
 ];
+
+/** What to write for a key in a map, as messages call it; undefined where {@linkcode ownKeyFor} may know more. */
+export function hintIn(map: string, key: string): string | undefined {
+  const plain = bare(key);
+  return IN_MAPS.find(([it, , ...keys]) => it === map && keys.some((other) => bare(other) === plain))?.[1];
+}
 
 /** Which of the keys of a map is meant by one that it has not; undefined when that is not known. */
 export function ownKeyFor(key: string, keys: readonly string[]): string | undefined {

@@ -128,7 +128,7 @@ export const proxyProtocol = section("proxy_protocol", {
       description:
         "Who may connect, and has to send a header: ranges of IP addresses; [unix] for a listener on a Unix socket.",
     }),
-});
+}, "write proxy_protocol: { from: [10.0.0.0/8] }");
 
 const sentVersion = (values: readonly [string, ...string[]]): z.ZodType<string, string> =>
   choice(

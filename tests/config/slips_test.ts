@@ -61,6 +61,8 @@ Deno.test("a key of another program names the one that is meant", () => {
       ["dialTimeout", "did you mean dial_timeout?"],
       ["health-check", "did you mean health_check?"],
       ["option httpchk", "did you mean health_check?"],
+      ["option", "did you mean health_check?"],
+      ["trusted_certificate", "write ca in tls of a pool"],
       ["max_fails", "did you mean outlier_detection?"],
       ["timeout server", "write idle_timeout in a listener"],
       ["idle_timeout", "it belongs to a listener"],
@@ -91,6 +93,12 @@ Deno.test("a key of another program names the one that is meant", () => {
       ["timeout client-fin", "did you mean half_close_timeout?"],
       ["balance", "write algorithm in a pool"],
       ["dial_timeout", "it belongs to a pool"],
+      ["ssl_certificate", "write certificates: [{ cert: …, key: … }] in tls"],
+      ["ssl_certificate_key", "write certificates: [{ cert: …, key: … }] in tls"],
+      ["server_name", "certificates are chosen by their names; to route by name use routes"],
+      ["ssl_verify_client", "write client_ca in tls of a listener"],
+      ["ssl_trusted_certificate", "write ca in tls of a pool"],
+      ["ssl_ciphers", "the ciphers of TLS cannot be set; leave it out"],
     ] as const
   ) {
     assertFaults(withListenerLine(`${key}: 1`), [
@@ -115,6 +123,24 @@ Deno.test("a key of another program names the one that is meant", () => {
     ["7:25 pools.web.backends[0].check", "write health_check in a pool"],
     ["8:25 pools.web.backends[1].maxconn", "did you mean max_connections?"],
   );
+  assertFaults(withBackends("{ address: a:1, down: true }"), [
+    "7:25 pools.web.backends[0].down",
+    'unknown key "down"; write weight: 0',
+  ]);
+  const pairs = "write certificates: [{ cert: …, key: … }]";
+  assertFaults(
+    withListenerLine("tls: { cert: a.pem, key: a.key, ciphers: HIGH }"),
+    ["4:10 listeners[0].tls.certificates", "missing"],
+    ["4:12 listeners[0].tls.cert", `unknown key "cert"; ${pairs}`],
+    ["4:25 listeners[0].tls.key", `unknown key "key"; ${pairs}`],
+    ["4:37 listeners[0].tls.ciphers", "the ciphers of TLS cannot be set"],
+  );
+  for (const [word, value] of [["on", '"on"'], ["true", "true"]]) {
+    assertFaults(withListenerLine(`proxy_protocol: ${word}`), [
+      "4:21 listeners[0].proxy_protocol",
+      `${value} is not a map; write proxy_protocol: { from: [10.0.0.0/8] }`,
+    ]);
+  }
 });
 
 Deno.test("the words of YAML's core schema are truth values, those of its older version are told what to write", () => {

@@ -164,7 +164,7 @@ Deno.test("who sends a PROXY header is a list of ranges, or the peers of a Unix 
     `listeners: [{ pool: web, listen: "${listen}", proxy_protocol: ${value} }]\npools: { web: { backends: [a:1] } }\n`;
   assertFaults(from("true"), [
     "1:56 listeners[0].proxy_protocol",
-    "true is not a map; proxy_protocol is a map of from",
+    "true is not a map; write proxy_protocol: { from: [10.0.0.0/8] }",
   ]);
   assertFaults(from("{}"), ["1:56 listeners[0].proxy_protocol.from", "missing; list who sends a header"]);
   assertFaults(from("{ from: [] }"), [
@@ -276,7 +276,7 @@ Deno.test("words of HAProxy and nginx are told ours", () => {
   const cases: [text: string, said: string][] = [
     [withListenerLine("ssl: 1"), "did you mean tls?"],
     [withListenerLine("crt: 1"), "write certificates in tls of a listener"],
-    [withListenerLine("ssl_certificate: 1"), "write certificates in tls of a listener"],
+    [withListenerLine("ssl_certificate: 1"), "write certificates: [{ cert: …, key: … }] in tls"],
     [withListenerLine("accept-proxy: 1"), "did you mean proxy_protocol?"],
     [withListenerLine("send-proxy: 1"), "write send_proxy_protocol in a pool"],
     [withListenerLine("ssl_preread: on"), "did you mean routes?"],

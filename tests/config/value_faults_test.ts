@@ -203,7 +203,7 @@ Deno.test("a name that would not stand well in logs and paths is refused", () =>
 
 Deno.test("an address that is none is refused with its own sentence", () => {
   const listen = (value: string): string => MINIMAL.replace("127.0.0.1:5678", value);
-  assertFaults(listen("80"), ["2:13 listeners[0].listen", "80 is not an address; write host:port"]);
+  assertFaults(listen("80"), ["2:13 listeners[0].listen", "80 is not an address; write :80, or host:port"]);
   assertFaults(listen("localhost"), ["2:13 listeners[0].listen", '"localhost" has no port']);
   assertFaults(listen("a:99999"), ["2:13 listeners[0].listen", "the port is a number from 0 to 65535"]);
   assertFaults(listen("udp::53"), ["2:13 listeners[0].listen", "UDP is not supported"]);
