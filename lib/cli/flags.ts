@@ -98,7 +98,8 @@ export const clientFlags = object({
   })),
   timeoutMs: withDefault(
     option("--timeout", duration(), {
-      description: message`Give up when nothing moved for so long; 0s is never (0s).`,
+      description:
+        message`Give up when nothing moved for so long; 0s is never, but for TLS, which has 10s to open (0s).`,
     }),
     0,
   ),

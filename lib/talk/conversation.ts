@@ -1,6 +1,7 @@
 /** One conversation: messages, or input, to a socket, and what comes back to an output. */
 
 import { type Address, formatAddress } from "../core/address.ts";
+import type { CoarseClock } from "../core/coarse_clock.ts";
 import { CHUNK_BYTES, chunks, type Connection, writeAll } from "../core/connection.ts";
 import { reasonOf, RunError } from "../core/errors.ts";
 import { formatDuration } from "../core/duration.ts";
@@ -21,7 +22,7 @@ export interface ConversationOptions {
   readonly tls?: TlsTalk | undefined;
   /** Sent with a newline each; when there is none, `input` is sent. */
   readonly messages: readonly string[];
-  /** How long to wait to be connected, and for any byte in either direction; 0 is forever. */
+  /** How long to wait to be connected, for TLS to open, and for any byte in either direction; 0 is forever, but 10 s for TLS. */
   readonly timeoutMs: number;
   readonly input: Pick<Connection, "read">;
   /** Whether the input ends only when somebody wishes so, as at a terminal; then the end of the peer is the end. */
@@ -29,7 +30,12 @@ export interface ConversationOptions {
   readonly output: Pick<Connection, "write">;
   /** Ends the conversation at once; not an error. */
   readonly stop: AbortSignal;
+  /** What measures how long it waits; by default one of its own. */
+  readonly clock?: CoarseClock;
 }
+
+/** How long a handshake of TLS may take where no timeout is given: a server that waits for a request never answers it. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /**
  * Talks to a server until it ends the conversation: sends everything, ends the sending side, prints what comes back.
@@ -38,16 +44,25 @@ export interface ConversationOptions {
  */
 export async function converse(options: ConversationOptions): Promise<void> {
   const peer = formatAddress(options.connect);
-  const silence = new SilenceWatch(options.timeoutMs, options.stop);
-  let isTlsOpen = false;
+  const { timeoutMs } = options;
+  const handshakeMs = timeoutMs === 0 ? HANDSHAKE_TIMEOUT_MS : timeoutMs;
+  const silence = new SilenceWatch(options.stop, options.clock);
+  let tls: "none" | "opening" | "open" = "none";
   try {
+    silence.limit(timeoutMs);
     const conn = await dialByName(options.connect, silence.signal);
     const close = (): void => conn.close();
     silence.signal.addEventListener("abort", close, { once: true });
     if (silence.signal.aborted) close();
     try {
-      await greet(conn, options, silence.signal);
-      isTlsOpen = options.tls !== undefined;
+      await sayWhoSpeaks(conn, options);
+      if (options.tls !== undefined) {
+        tls = "opening";
+        silence.limit(handshakeMs);
+        await startTls(conn, options.tls, hostOf(options.connect), silence.signal);
+        tls = "open";
+        silence.limit(timeoutMs);
+      }
       await exchange(silence.watching(conn), options);
     } finally {
       silence.signal.removeEventListener("abort", close);
@@ -57,23 +72,24 @@ export async function converse(options: ConversationOptions): Promise<void> {
     if (options.stop.aborted || error instanceof OutputClosed) return;
     if (error instanceof RunError) throw error;
     if (silence.signal.aborted) {
-      throw new RunError(`${peer}: nothing came for ${formatDuration(options.timeoutMs)}`);
+      const why = tls === "opening"
+        ? `no TLS within ${formatDuration(handshakeMs)}; it may not speak TLS`
+        : `nothing came for ${formatDuration(timeoutMs)}`;
+      throw new RunError(`${peer}: ${why}`);
     }
-    throw new RunError(`${peer}: ${describeFault(options.connect, error, isTlsOpen)}`, { cause: error });
+    throw new RunError(`${peer}: ${describeFault(options.connect, error, tls === "open")}`, { cause: error });
   } finally {
     silence.end();
   }
 }
 
-/** What comes before the conversation. */
-async function greet(
-  conn: RuntimeSocket,
-  { connect, proxyProtocol, tls }: ConversationOptions,
-  signal: AbortSignal,
-): Promise<void> {
+/** By a header of the PROXY protocol, where that is wished for. */
+async function sayWhoSpeaks(conn: RuntimeSocket, { proxyProtocol }: ConversationOptions): Promise<void> {
   if (proxyProtocol !== undefined) await writeAll(conn, prefaceOf(conn, proxyProtocol));
-  const host = connect.transport === "tcp" ? connect.host : undefined;
-  if (tls !== undefined) await startTls(conn, tls, host, signal);
+}
+
+function hostOf(address: Address): string | undefined {
+  return address.transport === "tcp" ? address.host : undefined;
 }
 
 /** Names this end and the peer. */

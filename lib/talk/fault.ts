@@ -26,6 +26,7 @@ const TLS_ADVICE: readonly (readonly [RegExp, string])[] = [
   [/wants to be shown/, "show one with --cert and --key"],
   [/^what it sends is /, "leave --tls out"],
   [/^it wants none of the protocols/, "offer others with --alpn"],
+  [/before TLS was open$/, "it may not speak TLS, or knows no such name"],
 ];
 
 /**
@@ -34,7 +35,9 @@ const TLS_ADVICE: readonly (readonly [RegExp, string])[] = [
  * @param isTlsOpen Whether TLS was open.
  */
 export function describeFault(peer: Address, error: unknown, isTlsOpen = false): string {
-  if (error instanceof TlsRefusal) return withAdvice(error.message);
+  if (error instanceof TlsRefusal) {
+    return withAdvice(error.message.replace(/^it (ended|reset) the connection$/, "$& before TLS was open"));
+  }
   const errno = errnoOf(error) ?? "";
   const known = FAULTS[errno];
   if (known !== undefined) return known;

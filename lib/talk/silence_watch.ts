@@ -4,20 +4,27 @@ import type { Connection } from "../core/connection.ts";
 /** Aborts its signal when nothing has moved for too long, or when the user wishes to stop. */
 export class SilenceWatch {
   readonly signal: AbortSignal;
-  readonly #clock = new CoarseClock();
+  readonly #clock: CoarseClock;
   readonly #silent = new AbortController();
-  #lastActiveMs: number;
+  #limitMs = 0;
+  #lastActiveMs = 0;
 
-  constructor(timeoutMs: number, stop: AbortSignal) {
+  constructor(stop: AbortSignal, clock = new CoarseClock()) {
     this.signal = AbortSignal.any([this.#silent.signal, stop]);
-    this.#lastActiveMs = this.#clock.exactMs();
-    if (timeoutMs === 0) return;
+    this.#clock = clock;
     this.#clock.watch({
       onTick: (nowMs) => {
-        if (nowMs - this.#lastActiveMs >= timeoutMs) this.#silent.abort();
+        if (this.#limitMs > 0 && nowMs - this.#lastActiveMs >= this.#limitMs) this.#silent.abort();
       },
     });
-    this.#clock.start();
+  }
+
+  /** Begins anew: from now on nothing may be silent for longer than this; 0 is forever. */
+  limit(limitMs: number): void {
+    this.#limitMs = limitMs;
+    this.#lastActiveMs = this.#clock.exactMs();
+    if (limitMs > 0) this.#clock.start();
+    else this.#clock.stop();
   }
 
   /** The connection, with each read and write taken note of. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { parseDialAddress } from "../../lib/core/address.ts";
+import { CoarseClock } from "../../lib/core/coarse_clock.ts";
 import { writeAll } from "../../lib/core/connection.ts";
 import type { TlsFacts } from "../../lib/engine/contract.ts";
 import { handlers } from "../../lib/respond/handlers.ts";
@@ -96,10 +97,63 @@ test("a peer that does not answer the handshake is given up at the timeout, or w
     await conn.read(buffer);
   });
   const silent = await talk(backend.address, { timeoutMs: 200 });
-  assert.equal(silent.failure, `RunError: ${backend.address}: nothing came for 200ms`);
+  assert.equal(
+    silent.failure,
+    `RunError: ${backend.address}: no TLS within 200ms; it may not speak TLS`,
+  );
   const stopped = await talk(backend.address, { stop: stop.signal });
   assert.deepEqual([stopped.output, stopped.failure], ["", undefined]);
   await backend.stop();
+});
+
+test("without a timeout a peer has 10 s for the handshake, and then all the time there is", async () => {
+  let nowMs = 0;
+  const clock = new CoarseClock(() => nowMs);
+  /** In steps that are no gap for the clock. */
+  const pass = (seconds: number): void => {
+    for (let i = 0; i < seconds * 2; i++) {
+      nowMs += 500;
+      clock.tick();
+    }
+  };
+  const heard = Promise.withResolvers<void>();
+  const mute = startBackend(async (conn) => {
+    const buffer = new Uint8Array(4_096);
+    await conn.read(buffer);
+    heard.resolve();
+    await conn.read(buffer);
+  });
+  let hasEnded = false;
+  const talking = talk(mute.address, { clock }).finally(() => hasEnded = true);
+  await heard.promise;
+  pass(9.5);
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.equal(hasEnded, false);
+  pass(0.5);
+  assert.equal(
+    (await talking).failure,
+    `RunError: ${mute.address}: no TLS within 10s; it may not speak TLS`,
+  );
+  await mute.stop();
+
+  const server = await startTlsServer();
+  const input = Promise.withResolvers<null>();
+  const asked = Promise.withResolvers<void>();
+  const patient = talk(server.address, {
+    clock,
+    messages: [],
+    input: {
+      read: () => {
+        asked.resolve();
+        return input.promise;
+      },
+    },
+  });
+  await asked.promise;
+  pass(60);
+  input.resolve(null);
+  assert.deepEqual((await patient).failure, undefined);
+  await server.stop();
 });
 
 test("a peer that does not speak TLS is one plain sentence", async () => {
@@ -121,7 +175,10 @@ test("a peer that does not speak TLS is one plain sentence", async () => {
 test("a peer that ends in the handshake is one plain sentence", async () => {
   const backend = startBackend(async (conn) => void await conn.read(new Uint8Array(4_096)));
   const { failure } = await talk(backend.address, {});
-  assert.match(failure ?? "", /^RunError: 127\.0\.0\.1:\d+: it ended the connection$/);
+  assert.equal(
+    failure,
+    `RunError: ${backend.address}: it ended the connection before TLS was open; it may not speak TLS, or knows no such name`,
+  );
   await backend.stop();
 });
 
