@@ -54,6 +54,8 @@ export class TlsConn implements RuntimeConn {
   #hasPeerSent = false;
   #hasPeerSentSince = false;
   #wasToldEnd = false;
+  /** Why nothing more can be written. */
+  #writeFailure: unknown;
   /** Why there is nothing more to be had. */
   #failure: unknown;
 
@@ -65,7 +67,7 @@ export class TlsConn implements RuntimeConn {
   constructor(conn: RuntimeConn, buffers: Buffers, early?: EarlyRead) {
     this.#conn = conn;
     this.#buffers = buffers;
-    this.#stream = new CipherStream(conn, (error) => this.#fail(error));
+    this.#stream = new CipherStream(conn, (error) => this.#failWriting(error));
     this.#early = early;
     this.#buffer = early?.buffer ?? buffers.small();
     // Messages of the handshake follow one another, which Nagle's algorithm would delay.
@@ -171,9 +173,10 @@ export class TlsConn implements RuntimeConn {
 
   /** @return Undefined when nothing can be written any more, which was told. */
   #toWrite(reject: (error: unknown) => void): TLSSocket | undefined {
-    if (this.#failure === undefined) this.#rejectWriting = reject;
-    else reject(this.#failure);
-    return this.#failure === undefined ? this.#socket : undefined;
+    const failure = this.#failure ?? this.#writeFailure;
+    if (failure === undefined) this.#rejectWriting = reject;
+    else reject(failure);
+    return failure === undefined ? this.#socket : undefined;
   }
 
   /** Whether cipher text is to be read. */
@@ -209,7 +212,7 @@ export class TlsConn implements RuntimeConn {
   #connEnded(): void {
     if (this.#hasPeerEnded) return;
     if (!this.#wasToldEnd || !this.#hasPeerSent || this.#hasPeerSentSince) {
-      return this.#fail(new TlsFault("it ended the connection"));
+      return this.#fail(this.#writeFailure ?? new TlsFault("it ended the connection"));
     }
     this.#hasPeerEnded = true;
     this.#serve();
@@ -218,7 +221,7 @@ export class TlsConn implements RuntimeConn {
   readonly #onReadFailed = (error: unknown): void => {
     this.#isPulling = false;
     if (this.isClosed) this.#release();
-    this.#fail(error);
+    this.#fail(this.#writeFailure ?? error);
   };
 
   #takeNextBuffer(filled: number): void {
@@ -249,6 +252,15 @@ export class TlsConn implements RuntimeConn {
     if (filled === first.length) this.#plain.shift();
     else this.#plain[0] = first.subarray(filled);
     return filled;
+  }
+
+  /**
+   * The peer is gone, but what it has sent before can still be read, and its alert tells the reason. Reading finds the end by itself,
+   * and tells of this failure if there was nothing better.
+   */
+  #failWriting(error: unknown): void {
+    this.#writeFailure ??= error;
+    this.#rejectWriting?.(error);
   }
 
   /** Only what is told first stands. */
