@@ -34,7 +34,7 @@ export async function greet(
 ): Promise<Endpoint | undefined> {
   const { promise: lost, reject } = Promise.withResolvers<never>();
   const on: LossEvents = {
-    clientGone: () => reject(new Error("The client reset its connection")),
+    clientGone: () => reject(new Error("the client reset its connection")),
     fault: reject,
   };
   socket.readAhead(on);
@@ -56,7 +56,7 @@ function readHeader(socket: RuntimeClient, on: LossEvents): Promise<ProxyHeader>
   const { promise, resolve, reject } = Promise.withResolvers<ProxyHeader>();
   let answer: ReturnType<typeof readProxyHeader> = "incomplete";
   const onRead = (): void => {
-    if (answer === "incomplete") reject(new Error("The client ended before its PROXY header was whole"));
+    if (answer === "incomplete") reject(new Error("the client ended before its PROXY header was whole"));
     else if (answer instanceof Malformed) reject(new Error(answer.reason));
     else resolve(answer);
   };

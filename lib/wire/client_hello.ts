@@ -82,13 +82,13 @@ export class ClientHelloReader {
     if (type !== HANDSHAKE_RECORD || (major !== undefined && major !== VERSION_MAJOR)) {
       return this.#at === 0
         ? "not_tls"
-        : new Malformed("Another TLS record comes before the end of the ClientHello");
+        : new Malformed("another TLS record comes before the end of the ClientHello");
     }
     if (header.length < RECORD_HEADER_BYTES) return "incomplete";
     const length = high << 8 | low;
-    if (length === 0) return new Malformed("A TLS record of the ClientHello is empty");
+    if (length === 0) return new Malformed("a TLS record of the ClientHello is empty");
     if (length > MAX_RECORD_BYTES) {
-      return new Malformed(`A TLS record of the ClientHello is longer than ${MAX_RECORD_BYTES} bytes`);
+      return new Malformed(`a TLS record of the ClientHello is longer than ${MAX_RECORD_BYTES} bytes`);
     }
     this.#at += RECORD_HEADER_BYTES;
     this.#recordLeft = length;
@@ -104,7 +104,7 @@ export class ClientHelloReader {
   /** A type of one byte and a length of three. */
   #takeMessageHeader(byte: number): HelloAnswer | undefined {
     if (this.#seen === 0 && byte !== CLIENT_HELLO) {
-      return new Malformed("The first TLS message is no ClientHello");
+      return new Malformed("the first TLS message is no ClientHello");
     }
     if (this.#seen > 0) this.#messageBytes = this.#messageBytes << 8 | byte;
     this.#pass(1);
@@ -120,7 +120,7 @@ export class ClientHelloReader {
 }
 
 function tooLong(): Malformed {
-  return new Malformed(`The ClientHello is longer than ${MAX_CLIENT_HELLO_BYTES} bytes`);
+  return new Malformed(`the ClientHello is longer than ${MAX_CLIENT_HELLO_BYTES} bytes`);
 }
 
 /** The body of the message, out of records that are known to hold all of it. */

@@ -37,7 +37,7 @@ export function readHelloMessage(message: Uint8Array): ClientHello | Malformed {
   const compressions = fields.bytes(fields.uint8());
   const hasOddParts = sessionId.length > MAX_SESSION_ID_BYTES || cipherSuites.length === 0 ||
     cipherSuites.length % 2 === 1 || compressions.length === 0;
-  if (fields.isShort || hasOddParts) return new Malformed("The ClientHello is not well-formed");
+  if (fields.isShort || hasOddParts) return new Malformed("the ClientHello is not well-formed");
   const extensions = extensionsOf(fields);
   if (extensions instanceof Malformed) return extensions;
   const serverName = serverNameOf(extensions.get(SERVER_NAME));
@@ -52,15 +52,15 @@ function extensionsOf(fields: Fields): Map<number, Uint8Array> | Malformed {
   if (fields.left === 0) return found;
   const length = fields.uint16();
   if (fields.isShort || length !== fields.left) {
-    return new Malformed("The extensions of the ClientHello have another length than it says");
+    return new Malformed("the extensions of the ClientHello have another length than it says");
   }
   while (fields.left > 0) {
     const type = fields.uint16();
     const content = fields.bytes(fields.uint16());
-    if (fields.isShort) return new Malformed("An extension of the ClientHello reaches beyond its end");
+    if (fields.isShort) return new Malformed("an extension of the ClientHello reaches beyond its end");
     if (type !== SERVER_NAME && type !== ALPN) continue;
     // Which of two counts would be for each reader to choose, and so a way around a route.
-    if (found.has(type)) return new Malformed("The ClientHello has one extension twice");
+    if (found.has(type)) return new Malformed("the ClientHello has one extension twice");
     found.set(type, content);
   }
   return found;
@@ -76,17 +76,17 @@ function serverNameOf(extension: Uint8Array | undefined): string | undefined | M
     const name = fields.bytes(fields.uint16());
     if (fields.isShort) return brokenServerName();
     if (type !== HOST_NAME) continue;
-    if (host !== undefined) return new Malformed("The ClientHello names two servers");
+    if (host !== undefined) return new Malformed("the ClientHello names two servers");
     host = name;
   }
   if (host === undefined) return undefined;
   const isTooLong = host.length > 255;
   return (isTooLong ? undefined : canonicalServerName(String.fromCharCode(...host))) ??
-    new Malformed("The ClientHello names a server by what is no name of a host");
+    new Malformed("the ClientHello names a server by what is no name of a host");
 }
 
 function brokenServerName(): Malformed {
-  return new Malformed("The server name of the ClientHello is not well-formed");
+  return new Malformed("the server name of the ClientHello is not well-formed");
 }
 
 function protocolsOf(extension: Uint8Array | undefined): string[] | Malformed {
@@ -104,7 +104,7 @@ function protocolsOf(extension: Uint8Array | undefined): string[] | Malformed {
 }
 
 function brokenProtocols(): Malformed {
-  return new Malformed("The protocols (ALPN) of the ClientHello are not well-formed");
+  return new Malformed("the protocols (ALPN) of the ClientHello are not well-formed");
 }
 
 function shownProtocol(bytes: Uint8Array): string {

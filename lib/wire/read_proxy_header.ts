@@ -20,5 +20,5 @@ export function readProxyHeader(bytes: Uint8Array): ProxyHeader | "incomplete" |
   if (bytes.length === 0) return "incomplete";
   if (bytes[0] === V1_FIRST_BYTE) return readProxyV1(bytes);
   if (bytes[0] === V2_FIRST_BYTE) return readProxyV2(bytes);
-  return new Malformed("The connection does not begin with a PROXY protocol header");
+  return new Malformed("the connection does not begin with a PROXY protocol header");
 }

@@ -22,17 +22,17 @@ export function readProxyV1(bytes: Uint8Array): ProxyHeader | "incomplete" | Mal
   const text = String.fromCharCode(...bytes.subarray(0, MAX_PROXY_V1_BYTES));
   if (!STARTS.some((start) => start.startsWith(text) || text.startsWith(start))) {
     return new Malformed(
-      "The PROXY protocol line does not begin with PROXY TCP4, PROXY TCP6 or PROXY UNKNOWN",
+      "the PROXY protocol line does not begin with PROXY TCP4, PROXY TCP6 or PROXY UNKNOWN",
     );
   }
   const end = text.indexOf("\r\n");
   const line = end === -1 ? text.slice(0, LONGEST_UNENDED + 1).replace(/\r$/, "") : text.slice(0, end);
   if (TCP_START.test(line) && NO_TCP_CHARACTER.test(line.slice("PROXY TCP4 ".length))) {
-    return new Malformed("The PROXY protocol line has a character that neither an address nor a port has");
+    return new Malformed("the PROXY protocol line has a character that neither an address nor a port has");
   }
   if (end === -1) {
     if (line.length <= LONGEST_UNENDED) return "incomplete";
-    return new Malformed(`The PROXY protocol line does not end within ${MAX_PROXY_V1_BYTES} bytes`);
+    return new Malformed(`the PROXY protocol line does not end within ${MAX_PROXY_V1_BYTES} bytes`);
   }
   const ends = TCP_START.test(line) ? endsOf(line) : {};
   if (ends instanceof Malformed) return ends;
@@ -48,15 +48,15 @@ interface Ends {
 function endsOf(line: string): Ends | Malformed {
   const [, family, source = "", destination = "", ...ports] = TCP_LINE.exec(line) ?? [];
   if (family === undefined) {
-    return new Malformed("The PROXY protocol line is not two addresses and two ports, each after one space");
+    return new Malformed("the PROXY protocol line is not two addresses and two ports, each after one space");
   }
   const isOfFamily = family === "4" ? isIPv4 : isIPv6;
   if (!isOfFamily(source) || !isOfFamily(destination)) {
-    return new Malformed(`The PROXY protocol line has an address that is not one of IPv${family}`);
+    return new Malformed(`the PROXY protocol line has an address that is not one of IPv${family}`);
   }
   const [sourcePort = 0, destinationPort = 0] = ports.map(Number);
   if (sourcePort > 65_535 || destinationPort > 65_535) {
-    return new Malformed("The PROXY protocol line has a port above 65535");
+    return new Malformed("the PROXY protocol line has a port above 65535");
   }
   return {
     source: { transport: "tcp", host: canonicalHost(source), port: sourcePort },

@@ -51,7 +51,7 @@ export function readProxyV2(bytes: Uint8Array): ProxyHeader | "incomplete" | Mal
   if (tlvs === undefined) {
     // What an unspecified family has besides is not specified either, and to be skipped.
     if (family === undefined) return { ...facts, tlvs: [] };
-    return new Malformed("A field of the PROXY protocol header reaches beyond its end");
+    return new Malformed("a field of the PROXY protocol header reaches beyond its end");
   }
   return whyNoTlvs(header, tlvs) ?? { ...facts, tlvs };
 }
@@ -60,15 +60,15 @@ function readFixed(bytes: Uint8Array): Fixed | "incomplete" | Malformed {
   const seen = Math.min(bytes.length, PROXY_V2_FIXED_BYTES);
   for (let i = 0; i < Math.min(seen, PROXY_V2_SIGNATURE.length); i++) {
     if (bytes[i] !== PROXY_V2_SIGNATURE[i]) {
-      return new Malformed("The connection does not begin with a PROXY protocol header");
+      return new Malformed("the connection does not begin with a PROXY protocol header");
     }
   }
   if (seen <= 12) return "incomplete";
   const fields = new Fields(bytes.subarray(12, seen));
   const versionAndCommand = fields.uint8();
-  if (versionAndCommand >> 4 !== 2) return new Malformed("The version of the PROXY protocol header is not 2");
+  if (versionAndCommand >> 4 !== 2) return new Malformed("the version of the PROXY protocol header is not 2");
   if ((versionAndCommand & 15) > 1) {
-    return new Malformed("The command of the PROXY protocol header is neither LOCAL nor PROXY");
+    return new Malformed("the command of the PROXY protocol header is neither LOCAL nor PROXY");
   }
   const isLocal = (versionAndCommand & 15) === 0;
   if (seen <= 13) return "incomplete";
@@ -76,20 +76,20 @@ function readFixed(bytes: Uint8Array): Fixed | "incomplete" | Malformed {
   const [family, transport] = [familyAndTransport >> 4, familyAndTransport & 15];
   // LOCAL has a family which is to be ignored, whatever it is.
   if (!isLocal && (family > UNIX || transport > DATAGRAM)) {
-    return new Malformed("The address family of the PROXY protocol header is unknown");
+    return new Malformed("the address family of the PROXY protocol header is unknown");
   }
   if (seen < PROXY_V2_FIXED_BYTES) return "incomplete";
   const rest = fields.uint16();
   const length = PROXY_V2_FIXED_BYTES + rest;
   if (length > MAX_PROXY_HEADER_BYTES) {
-    return new Malformed(`The PROXY protocol header is longer than ${MAX_PROXY_HEADER_BYTES} bytes`);
+    return new Malformed(`the PROXY protocol header is longer than ${MAX_PROXY_HEADER_BYTES} bytes`);
   }
   const command = isLocal ? "local" : "proxy";
   if (isLocal || family === 0 || transport === 0) {
     return { command, family: undefined, isOpaque: familyAndTransport !== 0, length };
   }
   if (rest < addressBlockBytes(family)) {
-    return new Malformed("The PROXY protocol header is shorter than the addresses of its family");
+    return new Malformed("the PROXY protocol header is shorter than the addresses of its family");
   }
   return { command, family, isOpaque: false, length };
 }
@@ -128,14 +128,14 @@ function tlvsOf(fields: Fields): Tlv[] | undefined {
 function whyNoTlvs(header: Uint8Array, tlvs: readonly Tlv[]): Malformed | undefined {
   if (tlvs.some(({ type, value }) => type === TLV_TYPE.uniqueId && value.length > MAX_UNIQUE_ID_BYTES)) {
     return new Malformed(
-      `The unique id of the PROXY protocol header is longer than ${MAX_UNIQUE_ID_BYTES} bytes`,
+      `the unique id of the PROXY protocol header is longer than ${MAX_UNIQUE_ID_BYTES} bytes`,
     );
   }
   const sums = tlvs.filter(({ type }) => type === TLV_TYPE.crc32c);
   if (sums.length === 0) return undefined;
   return sums.length === 1 && isSumOf(header, tlvs)
     ? undefined
-    : new Malformed("The checksum of the PROXY protocol header is wrong");
+    : new Malformed("the checksum of the PROXY protocol header is wrong");
 }
 
 /** Whether the checksum among these is the header's, which is taken with zeros in its place (the specification, 2.2.3). */

@@ -137,7 +137,7 @@ Deno.test("what is no PROXY header, or is not whole when the client ends, is ref
   await send(wrong, "GET / HTTP/1.1\r\n");
   assert.deepEqual(refusalOf(wrong), [
     "proxy_invalid",
-    "The connection does not begin with a PROXY protocol header",
+    "the connection does not begin with a PROXY protocol header",
   ]);
   const short = greet({ proxies: PROXIES });
   await send(short, V1.slice(0, -1));

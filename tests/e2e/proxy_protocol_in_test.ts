@@ -184,8 +184,8 @@ onEachEngine("whoever is not among the proxies is refused at once, whatever it s
 });
 
 const malformed: readonly [why: RegExp, said: Uint8Array][] = [
-  [/^The connection does not begin with a PROXY protocol header$/, bytes("GET / HTTP/1.1\r\n\r\n")],
-  [/^The connection does not begin with a PROXY protocol header$/, hello(serverName("a.example"))],
+  [/^the connection does not begin with a PROXY protocol header$/, bytes("GET / HTTP/1.1\r\n\r\n")],
+  [/^the connection does not begin with a PROXY protocol header$/, hello(serverName("a.example"))],
   [/does not begin with PROXY TCP4/, bytes("PROXY UDP4 192.0.2.1 192.0.2.2 1 2\r\n")],
   [/not one of IPv4$/, bytes("PROXY TCP4 ::1 ::1 1 2\r\n")],
   [/port above 65535$/, bytes("PROXY TCP4 192.0.2.1 192.0.2.2 1 65536\r\n")],

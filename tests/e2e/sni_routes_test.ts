@@ -237,18 +237,18 @@ onEachEngine(
 );
 
 const malformed: readonly [why: RegExp, said: Uint8Array][] = [
-  [/^The first TLS message is no ClientHello$/, record(handshake(2, new Uint8Array(40)))],
+  [/^the first TLS message is no ClientHello$/, record(handshake(2, new Uint8Array(40)))],
   [/record .* is empty$/, record(new Uint8Array())],
   [/record .* longer than 16384 bytes$/, Uint8Array.of(22, 3, 1, 0x40, 1)],
-  [/^The ClientHello is longer than 20480 bytes$/, records(sized(30_000, "www.example.com"), 16_384)],
-  [/^The ClientHello is not well-formed$/, record(handshake(1, new Uint8Array(20)))],
+  [/^the ClientHello is longer than 20480 bytes$/, records(sized(30_000, "www.example.com"), 16_384)],
+  [/^the ClientHello is not well-formed$/, record(handshake(1, new Uint8Array(20)))],
   [/one extension twice$/, hello(serverName("www.example.com"), serverName("other.example"))],
   [/names two servers$/, hello(serverName("www.example.com", "other.example"))],
   [/no name of a host$/, hello(serverName("a\r\nend=done"))],
   [/no name of a host$/, hello(serverName("*.example.com"))],
   [/protocols \(ALPN\) .* not well-formed$/, hello(serverName("www.example.com"), alpn(""))],
   [
-    /^Another TLS record comes/,
+    /^another TLS record comes/,
     joined([record(helloMessage().subarray(0, 20)), record(Uint8Array.of(1), 20)]),
   ],
 ];

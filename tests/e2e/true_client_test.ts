@@ -87,6 +87,6 @@ Deno.test("a server that expects a header says to those who debug why it has clo
   const client = await sockbal("--role", "client", "--connect", address, "--message", "hi");
   assert.equal(client.stdout, "");
   await server.sees(
-    / debug connection_failed client=127\.0\.0\.1:\d+ reason="The connection does not begin with a PROXY protocol header"\n/,
+    / debug connection_failed client=127\.0\.0\.1:\d+ reason="the connection does not begin with a PROXY protocol header"\n/,
   );
 });

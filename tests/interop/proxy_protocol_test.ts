@@ -273,6 +273,6 @@ onEachEngineWith(
     const without = await runCommand(curl);
     assert.notEqual(without.status, 0);
     const refused = await balancer.log.waitFor("session", ({ end }) => end === "proxy_invalid");
-    assert.equal(refused.fields.why, "The connection does not begin with a PROXY protocol header");
+    assert.equal(refused.fields.why, "the connection does not begin with a PROXY protocol header");
   },
 );

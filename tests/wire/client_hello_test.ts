@@ -99,7 +99,7 @@ Deno.test("a server name that is no name of a host is malformed, and not quoted"
   for (const name of hostile) {
     assert.match(
       reasonOf(hello(serverName(name))),
-      /^The ClientHello names a server by what is no name of a host$/,
+      /^the ClientHello names a server by what is no name of a host$/,
       name,
     );
   }
@@ -164,7 +164,7 @@ Deno.test("lengths that do not fit are malformed", () => {
     "a protocol beyond its list": hello(extension(16, vector(joined([number(9, 1), bytes("h2")]), 2))),
   };
   for (const [what, data] of Object.entries(broken)) {
-    assert.match(reasonOf(data), /^[A-Z][ -~]+[^.]$/, what);
+    assert.match(reasonOf(data), /^[a-z][ -~]+[^.]$/, what);
   }
 });
 
@@ -205,8 +205,8 @@ Deno.test("records that are empty, too long or of another kind within a hello ar
   const [head, tail] = [record(message.subarray(0, 50)), record(message.subarray(50))];
   assert.match(reasonOf(record(new Uint8Array(0))), /is empty/);
   assert.match(reasonOf(joined([head, record(new Uint8Array(0)), tail])), /is empty/);
-  assert.match(reasonOf(joined([head, record(Uint8Array.of(1), 20), tail])), /Another TLS record/);
-  assert.match(reasonOf(joined([head, bytes("GET / HTTP/1.1")])), /Another TLS record/);
+  assert.match(reasonOf(joined([head, record(Uint8Array.of(1), 20), tail])), /another TLS record/);
+  assert.match(reasonOf(joined([head, bytes("GET / HTTP/1.1")])), /another TLS record/);
   assert.match(reasonOf(Uint8Array.of(22, 3, 1, 0x40, 1)), /longer than 16384/);
 });
 

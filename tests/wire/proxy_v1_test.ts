@@ -147,7 +147,7 @@ Deno.test("a reason is one sentence and quotes nothing of the line", () => {
   ) {
     const answer = readProxyHeader(bytes(text));
     assert.ok(answer instanceof Malformed);
-    assert.match(answer.reason, /^[A-Z][ -~]+[^.]$/);
+    assert.match(answer.reason, /^[a-z][ -~]+[^.]$/);
     assert.doesNotMatch(answer.reason, /evil/);
   }
 });

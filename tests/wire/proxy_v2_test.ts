@@ -23,7 +23,7 @@ function read(data: Uint8Array): ProxyHeader {
 function reasonOf(data: Uint8Array): string {
   const answer = readProxyHeader(data);
   assert.ok(answer instanceof Malformed, JSON.stringify(answer));
-  assert.match(answer.reason, /^[A-Z][ -~]+[^.]$/);
+  assert.match(answer.reason, /^[a-z][ -~]+[^.]$/);
   return answer.reason;
 }
 

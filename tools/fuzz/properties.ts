@@ -119,7 +119,7 @@ function checkHello(answer: HelloAnswer, bytes: Uint8Array): void {
 }
 
 function checkReason({ reason }: Malformed): void {
-  assert.match(reason, /^[A-Z][ -~]+[^.]$/);
+  assert.match(reason, /^[a-z][ -~]+[^.]$/);
 }
 
 function nameOf<Name extends string, Word extends string>(
