@@ -211,7 +211,9 @@ export class TlsConn implements RuntimeConn {
 
   #connEnded(): void {
     if (this.#hasPeerEnded) return;
-    if (!this.#wasToldEnd || !this.#hasPeerSent || this.#hasPeerSentSince) {
+    if (
+      this.#writeFailure !== undefined || !this.#wasToldEnd || !this.#hasPeerSent || this.#hasPeerSentSince
+    ) {
       return this.#fail(this.#writeFailure ?? new TlsFault("it ended the connection"));
     }
     this.#hasPeerEnded = true;
