@@ -37,6 +37,14 @@ const VALUED_FLAGS = new Set(namesOfAll("valued")).difference(
   new Set(["--role", "-r", ...namesOfAll("bare")]),
 );
 
+/** What curl, openssl and others call flags of ours. */
+const OTHER_FLAG_NAMES: Readonly<Record<string, string>> = {
+  "-k": "--insecure",
+  "--verify": "--insecure",
+  "--cacert": "--ca",
+  "--sni": "--server-name",
+};
+
 type Kind = "valued" | "bare";
 
 function namesOfAll(kind: Kind): string[] {
@@ -135,14 +143,14 @@ function parse<Run extends Part, Flags>(
     stdout: (text) => shown += `${text}\n`,
     stderr: () => {},
     onError: (_status, error) => {
-      throw new InputError(oneSentence(error));
+      throw new InputError(oneSentence(error, run));
     },
   });
   return result instanceof Shown ? { run: "show", text: result.text } : { run, flags: result as Flags };
 }
 
 /** The library's message as one sentence in the style of all others. */
-function oneSentence(error: Message): string {
+function oneSentence(error: Message, run: Part): string {
   const text = formatMessage(error, { quotes: false }).replace(/\s*\n\s*/g, " ").replace(/\.$/, "");
   const [, unknown, near] =
     /^Unexpected option or argument: (.*?)\.?(?: Did you mean (.*)\?)?$/s.exec(text) ?? [];
@@ -156,5 +164,7 @@ function oneSentence(error: Message): string {
   const [name = ""] = unknown.split("=");
   const owner = ROLES.find((role) => flagNames(FLAGS[role].usage).includes(name));
   if (owner !== undefined) return `${name} is a flag of the ${owner}`;
-  return `unknown flag ${name}${near === undefined ? "" : `; did you mean ${near.split(/ or |, /)[0]}?`}`;
+  const other = OTHER_FLAG_NAMES[name] ?? "";
+  const meant = flagNames(FLAGS[run].usage).includes(other) ? other : near?.split(/ or |, /)[0];
+  return `unknown flag ${name}${meant === undefined ? "" : `; did you mean ${meant}?`}`;
 }

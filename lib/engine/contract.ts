@@ -128,7 +128,7 @@ export interface TlsKeys {
 export interface TlsFacts {
   /** As OpenSSL calls it: `TLSv1.3`. */
   readonly version: string;
-  /** The server that the client asked for, if any; its word. */
+  /** The server that the client asked for, if any; its word. No name is asked for with an IP address. */
   readonly serverName: string | undefined;
   /** The protocol that both agreed upon, if any. */
   readonly alpn: string | undefined;

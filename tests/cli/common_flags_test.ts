@@ -52,6 +52,25 @@ Deno.test("an unknown flag names the nearest of its role", () => {
   assert.equal(refusal("--role server --zzzzzzzz"), "unknown flag --zzzzzzzz");
 });
 
+Deno.test("a flag by its name in another program names the one that is meant, where the role has it", () => {
+  for (
+    const [flag, meant] of [
+      ["-k", "--insecure"],
+      ["--verify", "--insecure"],
+      ["--cacert x.pem", "--ca"],
+      ["--cacert=x.pem", "--ca"],
+      ["--sni a.example", "--server-name"],
+    ] as const
+  ) {
+    const name = flag.split(/[ =]/)[0];
+    assert.equal(
+      refusal(`--role client --connect a:1 --tls ${flag}`),
+      `unknown flag ${name}; did you mean ${meant}?`,
+    );
+    assert.doesNotMatch(refusal(`--role balancer ${flag}`), new RegExp(`${meant}\\?`));
+  }
+});
+
 Deno.test("a flag of another role is refused", () => {
   const others: [string, string][] = [
     ["--role server", "--connect a:1"],

@@ -80,6 +80,15 @@ test("a conversation within TLS ends it, and hears the rest of the answer", asyn
   await server.stop();
 });
 
+test("an IP address is no name that was asked for", async () => {
+  const server = await startTlsServer();
+  const tls = { keys: { pairs: [], authorities: undefined }, alpn: [], verify: false, serverName: undefined };
+  let facts: TlsFacts | undefined;
+  await talk(server.address, { tls: { ...tls, onOpen: (it) => facts = it } });
+  assert.deepEqual([facts?.version, facts?.serverName], ["TLSv1.3", undefined]);
+  await server.stop();
+});
+
 test("TLS runs over a Unix socket, for a name that is given", async () => {
   const folder = await Deno.makeTempDir();
   const server = await startTlsServer(`unix:${folder}/s`);

@@ -35,14 +35,13 @@ export class RuntimeTlsClient implements TlsClient {
   async connect(conn: TlsConn, host: string | undefined): Promise<TlsFacts> {
     const { serverName = host, alpn, verify } = this.#options;
     const secureContext = this.#context;
+    const isNamed = serverName !== undefined && isIP(serverName) === 0;
     const socket = await conn.open((stream, opened, failed) => {
       const socket = connect({
         socket: stream,
         secureContext,
         ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
-        ...(serverName === undefined || isIP(serverName) !== 0
-          ? { host: serverName ?? NO_NAME }
-          : { servername: serverName }),
+        ...(isNamed ? { servername: serverName } : { host: serverName ?? NO_NAME }),
         // It is decided below, where more is known of the reason.
         rejectUnauthorized: false,
       });
@@ -56,7 +55,7 @@ export class RuntimeTlsClient implements TlsClient {
     const { alpnProtocol } = socket;
     return {
       version: socket.getProtocol() ?? "",
-      serverName,
+      serverName: isNamed ? serverName : undefined,
       alpn: typeof alpnProtocol === "string" ? alpnProtocol : undefined,
       subject: verify ? subjectText(socket.getPeerX509Certificate()?.subject ?? "") : undefined,
     };
