@@ -1,7 +1,7 @@
 /** Backends that speak TLS. */
 
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { createServer, type TlsOptions, type TLSSocket } from "node:tls";
 
 /** What a backend knows of a connection on which TLS is open. */
@@ -25,7 +25,7 @@ export async function startTlsBackend(
   options: TlsOptions,
   serve: (socket: TLSSocket) => void,
 ): Promise<TlsBackend> {
-  const [served, failed, open] = [[] as ServedTls[], [] as string[], new Set<TLSSocket>()];
+  const [served, failed, open] = [[] as ServedTls[], [] as string[], new Set<Socket>()];
   const server = createServer({ ...options, allowHalfOpen: true } as TlsOptions, (socket) => {
     const { servername } = socket as { servername?: string | false };
     const { alpnProtocol } = socket;
@@ -34,9 +34,13 @@ export async function startTlsBackend(
       alpn: typeof alpnProtocol === "string" ? alpnProtocol : undefined,
       shown: [socket.getPeerCertificate()?.subject?.CN].flat()[0],
     });
+    socket.on("error", () => {});
+    serve(socket);
+  });
+  // Also one whose handshake never comes to its end.
+  server.on("connection", (socket: Socket) => {
     open.add(socket);
     socket.on("error", () => {}).on("close", () => open.delete(socket));
-    serve(socket);
   });
   server.on("tlsClientError", (error) => failed.push(error.message));
   server.listen(0, "127.0.0.1");

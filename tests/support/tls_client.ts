@@ -7,13 +7,14 @@ import { opensslPath } from "./certificates.ts";
 /** Opens TLS, without looking at the certificate; rejects when that fails. The caller destroys the socket. */
 export async function connectTls(port: number, options: ConnectionOptions = {}): Promise<TLSSocket> {
   const socket = connect({ host: "127.0.0.1", port, rejectUnauthorized: false, ...options });
+  // With TLS 1.3 a refusal may come in the turn in which TLS is open.
+  socket.on("error", () => {});
   try {
     await once(socket, "secureConnect");
   } catch (error) {
     socket.destroy();
     throw error;
   }
-  socket.on("error", () => {});
   return socket;
 }
 
