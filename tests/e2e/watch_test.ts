@@ -57,7 +57,10 @@ Deno.test("--watch needs no permission but to read the file, behind links as wel
     balancer.kill("SIGTERM");
     const { stderr } = await balancer.finished;
     // The worker may dial what the program may dial; that another backend needs a new start is another matter.
-    assert.match(stderr, / reload_failed reason=".*\(--allow-net=127\.0\.0\.1:\d+\) that was not given at the start/);
+    assert.match(
+      stderr,
+      / reload_failed reason=".*\(--allow-net=127\.0\.0\.1:\d+\) that was not given at the start/,
+    );
   }
   await Deno.remove(folder, { recursive: true });
 });
