@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import type { Config } from "../config/schema.ts";
 import { type Address, formatAddress, hasName, type TcpAddress } from "../core/address.ts";
+import { RunError } from "../core/errors.ts";
 import type { Holder } from "../core/overlap.ts";
 import type { Subnet } from "../core/subnet.ts";
 import { type ListenerOptions, socketsOf } from "../dataplane/messages.ts";
@@ -63,10 +64,40 @@ export async function makePlan(
   const resolved = await Promise.all(fresh.map((listener) => resolveAddress(listener.listen)));
   const groups = await groupNumbers(config);
   const staying = [...settled.values()].flat();
-  const found = settleAddresses(resolved, running === undefined ? [] : holders(running, config, staying));
+  const held = running === undefined ? [] : holders(running, config, staying);
+  const found = await settleAndHold(fresh, () => settleAddresses(resolved, held), config, ports);
   fresh.forEach((listener, i) => settled.set(listenKey(listener), found[i] ?? [listener.listen]));
-  if (ports !== undefined) await holdChosenPorts(fresh, found, config, ports);
   return layOut(config, rows, settled, names, groups);
+}
+
+/** Between the moment in which the system has chosen a port and that in which it is held, another program may be given it. */
+const MAX_CHOICES = 5;
+
+async function settleAndHold(
+  listeners: Config["listeners"],
+  settle: () => readonly (readonly Address[])[],
+  config: Config,
+  ports: PortHold | undefined,
+): Promise<readonly (readonly Address[])[]> {
+  for (let choice = 1;; choice++) {
+    const found = settle();
+    if (ports === undefined) return found;
+    try {
+      // deno-lint-ignore no-await-in-loop -- another choice is made only when this one was taken
+      await holdChosenPorts(listeners, found, config, ports);
+      return found;
+    } catch (error) {
+      // deno-lint-ignore no-await-in-loop -- as above
+      await ports.release();
+      if (!isTaken(error) || choice === MAX_CHOICES) throw error;
+    }
+  }
+}
+
+/** As both engines tell it. */
+function isTaken(error: unknown): boolean {
+  const cause = error instanceof RunError ? error.cause : undefined;
+  return cause instanceof Error && (cause as { code?: unknown }).code === "EADDRINUSE";
 }
 
 async function holdChosenPorts(
