@@ -24,7 +24,7 @@ export interface Backends {
   /** They expect a PROXY header. */
   readonly introduced: readonly number[];
   readonly tls: readonly number[];
-  /** Sends without end to whoever connects. */
+  /** Sends without end to each client. */
   readonly chargen: number;
 }
 

@@ -142,7 +142,7 @@ class SimulatedPool implements Load {
 
   #keyOf(client: number): number {
     const host = `10.0.${client >> 8}.${client & 255}`;
-    return keyOf({ transport: "tcp", host, port: 0 }, this.#run.algorithm, "source_ip");
+    return keyOf({ source: { transport: "tcp", host, port: 0 } }, this.#run.algorithm, "source_ip");
   }
 }
 

@@ -51,8 +51,8 @@ export class Greeting implements TlsEvents {
   via: Endpoint | undefined;
   /** The true client. */
   source: Endpoint;
-  /** Where the true client connected to. */
-  destination: Endpoint;
+  /** Where the header says that the client connected to; undefined: where it did here. */
+  destination: Endpoint | undefined;
   /** Further facts of the header, until a backend has them. */
   tlvs: readonly Tlv[] = [];
   /** What the client asked for; undefined when that was not looked at, or was not TLS. */
@@ -69,7 +69,6 @@ export class Greeting implements TlsEvents {
     this.#session = session;
     this.#plan = plan;
     this.source = session.client.peer;
-    this.destination = session.client.local;
   }
 
   begin(): void {
@@ -100,7 +99,7 @@ export class Greeting implements TlsEvents {
   #introduced({ source, destination, tlvs, length }: ProxyHeader): void {
     this.via = this.source;
     this.source = source ?? this.source;
-    this.destination = destination ?? this.destination;
+    this.destination = destination;
     this.tlvs = tlvs;
     this.#session.client.skip(length);
     this.#greet();

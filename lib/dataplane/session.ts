@@ -98,7 +98,7 @@ export class Session implements Greeted, Seeker, RelayEvents {
   route(pool: Pool): void {
     this.phase = "routed";
     this.pool = pool;
-    const key = pool.keyOf(this.source, this.greeting?.hello?.serverName);
+    const key = pool.keyOf(this, this.greeting?.hello?.serverName);
     this.#search = new Search(this, pool, this.#tools, key);
     this.#search.pick();
   }

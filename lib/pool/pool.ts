@@ -128,9 +128,9 @@ export class Pool {
       this.#takeFrom(this.#backups, turn, key, tried);
   }
 
-  /** What `maglev` picks by for a client, which may have asked for a server by name. */
-  keyOf(client: Endpoint, serverName?: string): number {
-    return keyOf(client, this.options.algorithm, this.options.hashKey, serverName);
+  /** What `maglev` picks by for the client of a session, which may have asked for a server by name. */
+  keyOf(session: { readonly source: Endpoint }, serverName?: string): number {
+    return keyOf(session, this.options.algorithm, this.options.hashKey, serverName);
   }
 
   release(backend: Backend): void {

@@ -216,7 +216,7 @@ Deno.test("a client has handshake_timeout for all of it, and is told what was mi
     "handshake_timeout",
     "the client was not done with TLS",
   ]);
-  // Whoever is through has all the time in the world.
+  // The timeout ends with the greeting.
   const routed = greet({ looksAtHello: true });
   await send(routed, FOR_WWW);
   routed.pass(TIMEOUT_MS * 2);

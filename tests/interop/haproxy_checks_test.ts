@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
 
-/** Health checks of HAProxy, where it wants a header of the PROXY protocol from whoever connects. */
+/** Health checks of an HAProxy that requires a header of the PROXY protocol on every connection. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";

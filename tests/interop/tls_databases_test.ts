@@ -212,7 +212,7 @@ onEachEngineWith(
     assert.equal(stdout, "t|/CN=tester\n", stderr);
     const large = await query(plain, postgres, "SELECT repeat('0123456789', 300000)");
     assert.equal(large.stdout, `${"0123456789".repeat(300_000)}\n`);
-    // Whoever goes first has not read how the other ends TLS, and resets the connection.
+    // The side that closes first has not read the close_notify of the other, so the system sends a reset.
     await allServed(plain, 2);
     const wrong = await query(plain, postgres, sql, "other.example");
     assert.match(wrong.stderr, /does not match host name "other\.example"/);

@@ -3,11 +3,15 @@ import { type AlgorithmName, algorithms } from "../../lib/balance/algorithms.ts"
 import type { Endpoint } from "../../lib/core/endpoint.ts";
 import { HASH_KEYS, keyOf } from "../../lib/pool/hash_key.ts";
 
-function tcp(host: string, port = 40_000): Endpoint {
-  return { transport: "tcp", host, port };
+interface Session {
+  readonly source: Endpoint;
 }
 
-const UNIX: Endpoint = { transport: "unix" };
+function tcp(host: string, port = 40_000): Session {
+  return { source: { transport: "tcp", host, port } };
+}
+
+const UNIX: Session = { source: { transport: "unix" } };
 
 Deno.test("sessions of one IP address have one key, whatever their port", () => {
   for (const ip of ["192.0.2.7", "2001:db8::7"]) {

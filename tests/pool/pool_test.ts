@@ -164,7 +164,7 @@ Deno.test("a pool that is adjusted goes by the other rules from the next pick on
 Deno.test("the key of a client is asked for by maglev alone", () => {
   const client = { transport: "tcp", host: "192.0.2.7", port: 1 } as const;
   const key = (algorithm: "maglev" | "round_robin", hashKey: "source_ip" | "source_address", port = 1) =>
-    sharePool(THREE, { algorithm, hashKey }).one.keyOf({ ...client, port });
+    sharePool(THREE, { algorithm, hashKey }).one.keyOf({ source: { ...client, port } });
   assert.notEqual(key("maglev", "source_ip"), 0);
   assert.equal(key("maglev", "source_ip"), key("maglev", "source_ip", 2));
   assert.notEqual(key("maglev", "source_address"), key("maglev", "source_address", 2));
