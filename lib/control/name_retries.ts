@@ -2,7 +2,7 @@
 
 /** Tries again to resolve the names of backends that are down for want of an address. */
 
-import type { TcpAddress } from "../core/address.ts";
+import type { IpAddress } from "../core/address.ts";
 import { sleep } from "../core/sleep.ts";
 import type { Names, Resolved } from "./names.ts";
 
@@ -12,7 +12,7 @@ const MAX_PAUSE_MS = 30_000;
 
 /** An address that is a name without addresses. */
 export interface Unresolved {
-  readonly address: TcpAddress;
+  readonly address: IpAddress;
   readonly reason: string;
 }
 

@@ -1,6 +1,6 @@
 /** The names of backends: what they stand for, and why one stands for nothing. */
 
-import { formatHostPort, type TcpAddress } from "../core/address.ts";
+import { formatHostPort, type IpAddress } from "../core/address.ts";
 import { type LookUp, lookUp, NameError, noAnswerWithin } from "../core/lookup.ts";
 
 export interface NamesOptions {
@@ -12,7 +12,7 @@ export interface NamesOptions {
 }
 
 /** What a name stands for, or why not. */
-export type Resolved = { readonly addresses: readonly TcpAddress[] } | { readonly reason: string };
+export type Resolved = { readonly addresses: readonly IpAddress[] } | { readonly reason: string };
 
 /** A start or a reload waits no longer for names; what comes later is noticed by the next retry. */
 const DEADLINE_MS = 2_000;
@@ -46,7 +46,7 @@ export class Names {
   }
 
   /** Looks these up; resolves when each has an answer, at the latest at the deadline. Never rejects. */
-  async refresh(addresses: readonly TcpAddress[]): Promise<void> {
+  async refresh(addresses: readonly IpAddress[]): Promise<void> {
     if (addresses.length === 0) return;
     const hosts = new Set(addresses.map(({ host }) => host));
     const { promise: late, resolve } = Promise.withResolvers<void>();
@@ -62,13 +62,13 @@ export class Names {
   }
 
   /** Forgets all names but these. */
-  keepOnly(addresses: readonly TcpAddress[]): void {
+  keepOnly(addresses: readonly IpAddress[]): void {
     const hosts = new Set(addresses.map(({ host }) => host));
     for (const host of this.#names.keys()) if (!hosts.has(host)) this.#names.delete(host);
   }
 
   /** What an address stands for, as far as is known by now. */
-  of(address: TcpAddress): Resolved {
+  of(address: IpAddress): Resolved {
     const name = this.#names.get(address.host);
     if (name === undefined || name.addresses.length === 0) {
       const why = name?.failure ||
@@ -77,14 +77,14 @@ export class Names {
     }
     const { port } = address;
     const allowed = name.addresses.filter((host) => this.#isAllowed(formatHostPort(host, port)));
-    if (allowed.length > 0) return { addresses: allowed.map((host) => ({ transport: "tcp", host, port })) };
+    if (allowed.length > 0) return { addresses: allowed.map((host) => ({ ...address, host })) };
     const [first = ""] = name.addresses;
     const quoted = JSON.stringify(address.host);
     return { reason: `the name ${quoted} is ${first}, which sockbal was started without permission to dial` };
   }
 
   /** Why the last lookup of a name failed that has addresses from before; undefined when it did not. */
-  staleReason({ host }: TcpAddress): string | undefined {
+  staleReason({ host }: IpAddress): string | undefined {
     const name = this.#names.get(host);
     return name === undefined || name.addresses.length === 0 ? undefined : name.failure || undefined;
   }

@@ -2,7 +2,7 @@
 
 import { resolve } from "node:path";
 import type { Config } from "../config/schema.ts";
-import { type Address, formatAddress, hasName, type TcpAddress } from "../core/address.ts";
+import { type Address, formatAddress, hasName, type IpAddress } from "../core/address.ts";
 import { RunError } from "../core/errors.ts";
 import type { Holder } from "../core/overlap.ts";
 import type { Subnet } from "../core/subnet.ts";
@@ -257,7 +257,7 @@ function socketsFrom(
 }
 
 /** The addresses of backends that are names. */
-export function backendNames(config: Config): TcpAddress[] {
+export function backendNames(config: Config): IpAddress[] {
   return Object.values(config.pools).flatMap((pool) => pool.backends.map(({ address }) => address))
     .filter(hasName);
 }

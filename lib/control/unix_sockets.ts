@@ -16,7 +16,7 @@ import type { GenerationSockets } from "./generation_sockets.ts";
  * finds a listener. Closing a listener removes the path it was bound to; after the rename, that no longer removes a newer socket.
  */
 export function boundAt<Place extends Address>(address: Place): Place {
-  return address.transport === "tcp" ? address : { ...address, path: `${address.path}.new` };
+  return address.transport === "unix" ? { ...address, path: `${address.path}.new` } : address;
 }
 
 /** As the runtime says it. */

@@ -1,5 +1,5 @@
 /**
- * Addresses as people write them: `host:port`, `[v6]:port`, `:port`, `unix:/path`.
+ * Addresses as people write them: `host:port`, `[v6]:port`, `:port`, `unix:/path`, `udp:host:port`.
  *
  * `parse…` takes text and throws an {@linkcode InputError} with one sentence that says what to write;
  * {@linkcode formatAddress} is its inverse.
@@ -17,14 +17,27 @@ export interface TcpAddress {
   readonly port: number;
 }
 
+/** As {@linkcode TcpAddress}, for datagrams (RFC 768). */
+export interface UdpAddress {
+  readonly transport: "udp";
+  readonly host: string;
+  readonly port: number;
+}
+
+/** An address with a host and a port. */
+export type IpAddress = TcpAddress | UdpAddress;
+
 /** A Unix domain socket. */
 export interface UnixAddress {
   readonly transport: "unix";
   readonly path: string;
 }
 
+/** Where connections are accepted or dialled. */
+export type StreamAddress = TcpAddress | UnixAddress;
+
 /** Where to listen or whom to dial. */
-export type Address = TcpAddress | UnixAddress;
+export type Address = StreamAddress | UdpAddress;
 
 /** A label of a host name (RFC 1123), with the underscore that container networks use. */
 const HOST_LABEL = /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/;
@@ -32,15 +45,38 @@ const HOST_LABEL = /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/;
 /** The longest path of a Unix socket on Linux: `sun_path` has 108 bytes, one of them the closing zero. */
 export const UNIX_PATH_MAX_BYTES = 107;
 
+/** What stands before an address for datagrams. */
+const UDP = "udp:";
+
 /** Reads where to listen: `:port` means all addresses, port 0 one that the system chooses. */
 export function parseListenAddress(text: string): Address {
+  return text.startsWith(UDP) ? asUdp(parseHostPort(text, UDP.length)) : parseAddress(text);
+}
+
+/** As {@linkcode parseListenAddress}, for connections alone. */
+export function parseStreamListenAddress(text: string): StreamAddress {
   return parseAddress(text);
 }
 
-/** Reads whom to dial: a host is needed, and a port that is not 0. */
-export function parseDialAddress(text: string): Address {
+/** Reads whom to dial, also for datagrams: a host is needed, and a port that is not 0. */
+export function parseConnectAddress(text: string): Address {
+  return text.startsWith(UDP)
+    ? asUdp(checkDialable(parseHostPort(text, UDP.length), text))
+    : parseDialAddress(text);
+}
+
+/** As {@linkcode parseConnectAddress}, for connections alone. */
+export function parseDialAddress(text: string): StreamAddress {
   const address = parseAddress(text);
-  if (address.transport === "unix") return address;
+  return address.transport === "unix" ? address : checkDialable(address, text);
+}
+
+/** The same place, for datagrams. */
+export function asUdp({ host, port }: IpAddress): UdpAddress {
+  return { transport: "udp", host, port };
+}
+
+function checkDialable(address: TcpAddress, text: string): TcpAddress {
   if (address.host === "") {
     throw new InputError(`${quote(text)} names no host to dial; write 127.0.0.1${text}`);
   }
@@ -51,7 +87,8 @@ export function parseDialAddress(text: string): Address {
 /** The address as {@linkcode parseListenAddress} reads it. */
 export function formatAddress(address: Address): string {
   if (address.transport === "unix") return `unix:${address.path}`;
-  return formatHostPort(address.host, address.port);
+  const text = formatHostPort(address.host, address.port);
+  return address.transport === "udp" ? `udp:${text}` : text;
 }
 
 /** `host:port`, with brackets around an IPv6 address and an IPv4-mapped one (RFC 4291, 2.5.5.2) as IPv4. */
@@ -62,7 +99,7 @@ export function formatHostPort(host: string, port: number): string {
 }
 
 /** An address whose host is a name, which has to be resolved before it can be used. */
-export function hasName(address: Address): address is TcpAddress {
+export function hasName(address: Address): address is IpAddress {
   if (address.transport === "unix" || address.host === "") return false;
   // Only an IPv6 address has colons, and what stands behind its % is no name of a host.
   return !address.host.includes(":") && isIP(address.host) === 0;
@@ -70,14 +107,20 @@ export function hasName(address: Address): address is TcpAddress {
 
 /** An address whose host is an IPv6 address. */
 export function isIPv6Address(address: Address): boolean {
-  return address.transport === "tcp" && address.host.includes(":");
+  return address.transport !== "unix" && address.host.includes(":");
 }
 
-function parseAddress(text: string): Address {
+function parseAddress(text: string): StreamAddress {
   if (text.startsWith("unix:")) return parseUnixPath(text);
-  if (text.startsWith("udp:")) {
-    throw new InputError(`${quote(text)}: UDP is not supported; write host:port or unix:/path`);
+  if (text.startsWith(UDP)) {
+    throw new InputError(`${quote(text)}: UDP does not fit here; write host:port or unix:/path`);
   }
+  return parseHostPort(text, 0);
+}
+
+/** @param start Where the host begins. */
+function parseHostPort(whole: string, start: number): TcpAddress {
+  const text = whole.slice(start);
   const scheme = /^[a-z][a-z\d+.-]*:\/\/([^/]*)/i.exec(text)?.[1];
   if (scheme !== undefined) {
     const rest = /:\d+$/.test(scheme) ? scheme : `${scheme}:80`;

@@ -1,7 +1,7 @@
 /** Which of our own sockets an address gets in the way of. The system only says that a port is in use. */
 
 import { isIPv4 } from "node:net";
-import { type Address, formatAddress, formatHostPort } from "./address.ts";
+import { type Address, formatAddress } from "./address.ts";
 import { withoutZone, zoneOf } from "./zone.ts";
 
 /** A part of this program that listens. */
@@ -27,7 +27,8 @@ export function overlappingHolder(address: Address, holders: readonly Holder[]):
 }
 
 function overlap(one: Address, other: Address): boolean {
-  if (one.transport === "unix" || other.transport === "unix" || one.port !== other.port) return false;
+  if (one.transport === "unix" || other.transport === "unix") return false;
+  if (one.transport !== other.transport || one.port !== other.port) return false;
   const hosts = [canonicalHost(one.host), canonicalHost(other.host)];
   // An interface has a name and a number, and which of them belong together is not known here.
   const [zone, otherZone] = hosts.map(zoneOf);
@@ -41,7 +42,7 @@ function overlap(one: Address, other: Address): boolean {
 
 function keyOf(address: Address): string {
   if (address.transport === "unix") return formatAddress(address);
-  return formatHostPort(canonicalHost(address.host), address.port);
+  return formatAddress({ ...address, host: canonicalHost(address.host) });
 }
 
 /**

@@ -2,6 +2,10 @@
  * What the data plane asks of an engine, which alone knows sockets. Types, and one size.
  *
  * One engine serves one thread. Events are told by calling, in the turn of the event loop in which they are noticed.
+ *
+ * Datagrams have the same contract. A flow, which is all that comes from one address and port to one listener, is a
+ * {@linkcode ClientSocket}; it is accepted with its first datagram. A {@linkcode Socket} that was dialled at a UDP address is a socket of
+ * this flow alone, connected at once. Nothing of them ends by itself: a flow is over when it is closed, or its backend refuses it.
  */
 
 import type { Address } from "../core/address.ts";
@@ -175,7 +179,7 @@ export interface DialEvents {
 export interface RelayEvents {
   /** There is one write more that its peer has not taken yet, or one less. */
   writesPending(change: 1 | -1): void;
-  /** Bytes were passed on. */
+  /** Bytes were passed on; of datagrams, those of one, which may be none. */
   moved(direction: Direction, bytes: number): void;
   /** A direction has come to its end, which was passed on. */
   directionEnded(direction: Direction): void;
@@ -184,7 +188,10 @@ export interface RelayEvents {
    * client had sent before was passed on.
    */
   clientGone(): void;
-  /** The backend has reset its connection, or takes nothing more. The client still gets all that it had sent. */
+  /**
+   * The backend has reset its connection, or takes nothing more. The client still gets all that it had sent. Of datagrams: nothing
+   * listens there (an ICMP message, RFC 1122, 4.1.3.3), where the engine is told.
+   */
   backendGone(): void;
   /** After that: the client was given all of it, and an end. */
   clientTold(): void;
@@ -217,12 +224,28 @@ export interface AcceptOptions<Conn> {
   readonly halt?: AbortSignal;
   /** Told when accepting begins to fail, with the reason, and when it works again; of a series only once in a while. */
   readonly onTrouble: (event: "accept_failing" | "accept_recovered", fields: Record<string, unknown>) => void;
+  /**
+   * Of datagrams: asked with each one that begins a flow, before there is a place for it; true when another thread has its flow, and was
+   * given it.
+   */
+  readonly passOn?: (client: Endpoint, datagram: Uint8Array) => boolean;
+  /**
+   * Of datagrams: whether another thread reads at the address from now on. Asked once, by `stop`: if so this one reads nothing more, and
+   * is given what is for its flows by {@linkcode Listener.deliver}; if not it goes on to read for the flows that there are, and
+   * drops what would begin another.
+   */
+  readonly isReplaced?: () => boolean;
 }
 
 /** What listens. Who asked for it owns it, until it accepts. */
 export interface Listener {
-  /** Accepts until it is stopped, and then waits for nothing more; it closes the listener. */
+  /**
+   * Accepts until it is stopped, and then waits for nothing more; it closes the listener. What flows need of it lasts until the last of them
+   * is closed.
+   */
   accept(options: AcceptOptions<ClientSocket>): Promise<void>;
+  /** Of datagrams: handles one of a client as if it was received here. The bytes are not kept. */
+  deliver?(client: Endpoint, datagram: Uint8Array): void;
   /** For a listener that never accepts. */
   close(): void;
 }

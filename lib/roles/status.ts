@@ -4,7 +4,7 @@
 
 import type { Status } from "../admin/operations.ts";
 import type { BalancerFlags } from "../cli/flags.ts";
-import { type Address, formatAddress, formatHostPort, type TcpAddress } from "../core/address.ts";
+import { type Address, formatAddress, formatHostPort, type IpAddress } from "../core/address.ts";
 import { chunks, writeAll } from "../core/connection.ts";
 import { RunError } from "../core/errors.ts";
 import type { StreamSocket } from "../engine/contract.ts";
@@ -135,7 +135,7 @@ async function ask(address: Address, request: string): Promise<string> {
 }
 
 /** "All addresses" is answered on the loopback too. */
-function dialled(address: TcpAddress): TcpAddress {
+function dialled<Place extends IpAddress>(address: Place): Place {
   if (address.host === "::") return { ...address, host: "::1" };
   return address.host === "" || address.host === "0.0.0.0" ? { ...address, host: "127.0.0.1" } : address;
 }

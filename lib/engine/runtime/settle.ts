@@ -42,7 +42,7 @@ function settleOne(
   settled: readonly Holder[],
   bound: Deno.TcpListener[],
 ): Address[] {
-  if (address.transport === "unix") return [address];
+  if (address.transport !== "tcp") return [address];
   const holders = [...settled, ...held];
   const same = sameHolder(address, holders);
   if (same?.address.transport === "tcp" && same.isShareable && !same.isStaying) {
