@@ -13,6 +13,14 @@ import type { ThreadShare } from "../engine/epoll/thread_share.ts";
 import type { EndReason, RecordedSessions, SessionRecord } from "./record.ts";
 import type { SessionLimits } from "./timeouts.ts";
 
+/** What bounds the flows of a listener for datagrams. */
+export interface FlowOptions {
+  /** Over all workers. When there are so many, the one that was idle for longest makes room. */
+  readonly maxFlows: number;
+  /** A flow is over when so many datagrams have answered each one of its client; 0 where that is not known. */
+  readonly responses: number;
+}
+
 /** A listener as a worker needs it. */
 export interface ListenerOptions {
   /** Its row on the scoreboard, for the places that are taken: one also waits for the next connection in each worker. */
@@ -32,6 +40,8 @@ export interface ListenerOptions {
   readonly greeting?: GreetingOptions;
   /** Whether TLS is opened on either side of its sessions, which needs an engine that can. */
   readonly opensTls?: boolean;
+  /** Of a listener for datagrams; undefined where it accepts connections. */
+  readonly flows?: FlowOptions;
   /** Over all workers; 0 is no limit. */
   readonly maxConnections: number;
   readonly backlog: number;
