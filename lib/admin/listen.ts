@@ -2,7 +2,7 @@
 
 import { createServer, type Server } from "node:http";
 import { type Address, formatAddress, hasName, type TcpAddress, type UnixAddress } from "../core/address.ts";
-import { listenOnAll } from "../core/all_addresses.ts";
+import { bindAll, listenTcp } from "../core/all_addresses.ts";
 import { RunError } from "../core/errors.ts";
 import { isAnswered, isInUse, removeFile, whyNotListening } from "../core/listening.ts";
 import { lookUpWithin, NameError } from "../core/lookup.ts";
@@ -109,7 +109,7 @@ async function placesOf(address: Address, rivals: () => readonly Holder[]): Prom
       const [host = address.host] = isName ? await lookUpWithin(address.host, LOOKUP_MS) : [];
       return [{ ...address, host }];
     }
-    const listeners = listenOnAll(address.port);
+    const listeners = bindAll(listenTcp, address.port);
     for (const listener of listeners) listener.close();
     return listeners.map(({ addr: { hostname, port } }) => ({ ...address, host: hostname, port }));
   } catch (error) {

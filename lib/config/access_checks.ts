@@ -21,12 +21,14 @@ const BY_ADDRESS: readonly (readonly [key: string, isSet: (value: unknown) => bo
 /** @param path Where the listener stands. */
 export function accessFaults(listener: Record<string, unknown>, path: Path): PathFault[] {
   const { allow, deny, listen, proxy_protocol, connection_rate } = listener;
-  const isTcp = parsedAddress(listen, parseListenAddress)?.transport === "tcp";
-  const fileFaults = ["mode", "group"].filter((key) => isTcp && key in listener).map((key): PathFault => ({
+  const transport = parsedAddress(listen, parseListenAddress)?.transport;
+  const hasNoFile = transport !== undefined && transport !== "unix";
+  const fileFaults = ["mode", "group"].filter((key) => hasNoFile && key in listener).map((
+    key,
+  ): PathFault => ({
     ...{ path: [...path, key], message: `only a Unix socket has a file; leave ${key} out`, atKey: true },
   }));
-  const isNameless = parsedAddress(listen, parseListenAddress)?.transport === "unix" &&
-    proxy_protocol === undefined;
+  const isNameless = transport === "unix" && proxy_protocol === undefined;
   if (isNameless) return namelessFaults(listener, path);
   return [
     ...fileFaults,

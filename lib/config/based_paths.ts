@@ -55,7 +55,7 @@ function pathFrom(folder: string, path: string | undefined): string | undefined 
   return path === undefined ? undefined : resolve(folder, path);
 }
 
-function addressFrom(folder: string, address: Address): Address {
+function addressFrom<Place extends Address>(folder: string, address: Place): Place {
   return address.transport === "unix" ? { ...address, path: resolve(folder, address.path) } : address;
 }
 

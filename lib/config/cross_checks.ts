@@ -16,11 +16,12 @@ import { accessFaults } from "./access_checks.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Path } from "./document.ts";
 import type { PathFault } from "./findings.ts";
-import { CHECK_TYPES, EXPECT_FORMS, typeOfCheckKey } from "./health_check_schema.ts";
+import { CHECK_TYPES, EXPECT_FORMS, typesOfCheckKey } from "./health_check_schema.ts";
 import { asList, asMap, isMap, parsedAddress } from "./loose.ts";
 import { absolute, overlap } from "./overlaps.ts";
 import { ALGORITHMS } from "./pool_schema.ts";
 import { listenerTlsFaults, poolTlsFaults } from "./tls_checks.ts";
+import { datagramCheckFaults, udpFaults } from "./udp_checks.ts";
 
 /** @param folder What relative paths are relative to. */
 export function crossChecks(document: unknown, folder: string): PathFault[] {
@@ -45,6 +46,7 @@ export function crossChecks(document: unknown, folder: string): PathFault[] {
     useOf({ listen: admin.listen }, "listen", ["admin"], parseListen),
   ];
   faults.push(...repeatedUses(listens), ...overlapFaults(listens), ...tokenFaults(admin));
+  faults.push(...udpFaults(listeners, pools));
   for (const [name, pool] of Object.entries(pools)) {
     const path = ["pools", name, "backends"];
     const backends = asList(asMap(pool).backends);
@@ -99,7 +101,9 @@ function overlapFaults(uses: readonly Use[]): PathFault[] {
     });
     if (other === undefined) return [];
     const message = `${JSON.stringify(address)} overlaps with ${JSON.stringify(other.address)} of ` +
-      `${describeOwner(other.addressPath)}: both would take the same connections; ` +
+      `${describeOwner(other.addressPath)}: both would take the same ${
+        parsed?.transport === "udp" ? "datagrams" : "connections"
+      }; ` +
       "use another port, or leave one of them out";
     return [{ path: addressPath, message }];
   });
@@ -131,14 +135,15 @@ function checkTypeFaults(check: Record<string, unknown>, path: Path): PathFault[
   if (!isOneOf(CHECK_TYPES, type)) return [];
   const faults: PathFault[] = [];
   for (const key of Object.keys(check)) {
-    const owner = typeOfCheckKey(key);
-    if (owner === undefined || owner === type) continue;
-    const message = `${key} belongs to type ${owner}; this check has type ${type}`;
+    const owners = typesOfCheckKey(key);
+    if (owners === undefined || owners.some((it) => it === type)) continue;
+    const message = `${key} belongs to type ${owners.join(" or ")}; this check has type ${type}`;
     faults.push({ path: [...path, key], message, atKey: true });
   }
   if (type === "expect" && !("expect" in check)) {
     faults.push({ path: [...path, "expect"], message: `missing; ${EXPECT_FORMS}` });
   }
+  if (type === "udp") faults.push(...datagramCheckFaults(check, path));
   return faults;
 }
 
@@ -161,7 +166,7 @@ function useOf(value: unknown, addressKey: string, path: Path, parse: (text: str
   const isShort = typeof value === "string";
   const found = parsedAddress(isShort ? value : asMap(value)[addressKey], parse);
   // Every port 0 is another port.
-  const parsed = found?.transport === "tcp" && found.port === 0 ? undefined : found;
+  const parsed = found !== undefined && found.transport !== "unix" && found.port === 0 ? undefined : found;
   const address = parsed === undefined ? undefined : formatAddress(parsed);
   const addressPath = isShort ? path : [...path, addressKey];
   const name = asMap(value).name;

@@ -6,7 +6,13 @@
  */
 
 import { z } from "zod";
-import { type Address, parseDialAddress, parseListenAddress } from "../core/address.ts";
+import {
+  type Address,
+  parseDialAddress,
+  parseListenAddress,
+  parseStreamListenAddress,
+  type StreamAddress,
+} from "../core/address.ts";
 import { formatDuration, parseDurationMs } from "../core/duration.ts";
 import { InputError } from "../core/errors.ts";
 import { parseIPAddress } from "../core/ip_address.ts";
@@ -21,6 +27,7 @@ import {
   IP_PATTERN,
   IP_RANGE_PATTERN,
   LISTEN_PATTERN,
+  STREAM_LISTEN_PATTERN,
   SUBNET_PATTERN,
 } from "./patterns.ts";
 
@@ -204,22 +211,38 @@ export function name(description: string): z.ZodType<string, string> {
 }
 
 /** Whom to dial. */
-export function dialAddress(description: string): z.ZodType<Address, string> {
-  return parsed(parseDialAddress, refuse("an address", "write host:port, [v6]:port or unix:/path"))
+export function dialAddress(description: string): z.ZodType<StreamAddress, string> {
+  const parse = (text: string): StreamAddress => {
+    if (!text.startsWith("udp:")) return parseDialAddress(text);
+    throw new InputError(
+      `${
+        shown(text)
+      }: write it without udp:; backends are dialled over UDP when the listeners of their pool are`,
+    );
+  };
+  return parsed(parse, refuse("an address", "write host:port, [v6]:port or unix:/path"))
     .meta({ title: "address", description, pattern: DIAL_PATTERN });
 }
 
-/** Where to listen. */
+/** Where to listen, for connections or datagrams. */
 export function listenAddress(description: string): z.ZodType<Address, string> {
-  const refused = {
-    error: ({ input }: Issue): string => {
+  return parsed(parseListenAddress, refusedListen("host:port, [v6]:port, :port, unix:/path or udp:host:port"))
+    .meta({ title: "address", description, pattern: LISTEN_PATTERN });
+}
+
+/** Where to listen for connections. */
+export function streamListenAddress(description: string): z.ZodType<StreamAddress, string> {
+  return parsed(parseStreamListenAddress, refusedListen("host:port, [v6]:port, :port or unix:/path"))
+    .meta({ title: "address", description, pattern: STREAM_LISTEN_PATTERN });
+}
+
+function refusedListen(forms: string): { error: (issue: Issue) => string } {
+  return {
+    error: ({ input }) => {
       const isPort = typeof input === "number" && Number.isInteger(input) && input >= 0 && input <= 65_535;
-      const wanted = "host:port, [v6]:port, :port or unix:/path";
-      return refuse("an address", `write ${isPort ? `:${input}, or ` : ""}${wanted}`).error({ input });
+      return refuse("an address", `write ${isPort ? `:${input}, or ` : ""}${forms}`).error({ input });
     },
   };
-  return parsed(parseListenAddress, refused)
-    .meta({ title: "address", description, pattern: LISTEN_PATTERN });
 }
 
 /** An address of this machine. */

@@ -59,6 +59,8 @@ const OTHER_KEYS: readonly (readonly [key: string, ...others: string[]])[] = [
     "timeout",
   ],
   ["idle_timeout", "proxy_timeout", "read_timeout", "proxy_read_timeout", "keepalive_timeout"],
+  ["responses", "proxy_responses", "max_responses", "expected_responses"],
+  ["max_flows", "max_udp_sessions", "max_udp_flows"],
   ["half_close_timeout", "timeout client-fin", "timeout server-fin", "fin_timeout"],
   ["max_session_duration", "max_connection_duration", "max_duration"],
   ["queue", "timeout queue", "queue_timeout", "maxqueue", "max_pending_requests"],
@@ -198,12 +200,24 @@ const IN_MAPS: readonly (readonly [map: string, hint: string, ...keys: string[]]
     "certificates are chosen by their names; to route by name use routes",
     ...["server_name", "server_names"],
   ],
+  [
+    "a listener",
+    "for datagrams write udp: before the address, as listen: udp:127.0.0.1:53",
+    "udp",
+    "protocol",
+    "transport",
+    "network",
+  ],
   ["a backend", "write weight: 0", "down", "disabled"],
 ];
 
 /** What has no key here. */
 const NOT_HERE: readonly (readonly [why: string, ...keys: string[]])[] = [
-  ["sockbal relays the bytes of TCP and knows no other mode; leave it out", "mode", "protocol"],
+  ["sockbal relays bytes as they are and knows no other mode; leave it out", "mode", "protocol"],
+  [
+    "the datagrams of one client stay with one backend until its flow ends; leave it out",
+    ...["proxy_requests", "max_requests", "use_per_packet_load_balancing"],
+  ],
   [
     "sockbal decides by the address of the client, with allow and deny in a listener, and by the server name and ALPN of TLS, with routes",
     ...["acl", "rules", "http_request", "headers", "cookie", "stick_table", "stick_on", "locations"],

@@ -1,4 +1,4 @@
-/** `health_check` of a pool: whether backends are well is asked from time to time, in one of three ways. */
+/** `health_check` of a pool: whether backends are well is asked from time to time, in one of four ways. */
 
 import { z } from "zod";
 import { InputError } from "../core/errors.ts";
@@ -7,7 +7,7 @@ import { STATUS_RANGE_PATTERN } from "./patterns.ts";
 import { choice, count, duration, parsed, refuse, section, shown } from "./fields.ts";
 
 /** The ways of checking. */
-export const CHECK_TYPES = ["tcp", "http", "expect"] as const;
+export const CHECK_TYPES = ["tcp", "http", "expect", "udp"] as const;
 
 /** From one status to another, both included. */
 export interface StatusRange {
@@ -42,6 +42,13 @@ export type HealthCheckConfig =
       /** Text, or a regular expression as /regex/. */
       readonly expect: string;
       readonly quit: string;
+    }
+    | {
+      readonly type: "udp";
+      /** Each character is a byte. */
+      readonly send: string;
+      /** Text or /regex/ of which each character is a byte; undefined: any answer will do. */
+      readonly expect: string | undefined;
     }
   );
 
@@ -99,21 +106,33 @@ const httpKeys = {
     .prefault("200-399"),
 };
 
-const expectKeys = {
-  send: z.string(refuse("text", "put it in quotes"))
-    .meta({ title: "text", description: "Type expect: what is sent first; empty sends nothing." }).prefault(
-      "",
-    ),
+/** In bytes: what is left of 65,535 beside the headers of UDP and IPv4 (RFC 768, RFC 791). */
+const MAX_DATAGRAM_BYTES = 65_507;
+
+const quitKeys = {
   quit: z.string(refuse("text", "put it in quotes"))
     .meta({
       title: "text",
       description: "Type expect: what is sent before the connection is closed, as QUIT of mail servers.",
     }).prefault(""),
+};
+
+const answerKeys = {
+  send: z.string(refuse("text", "put it in quotes"))
+    .max(MAX_DATAGRAM_BYTES, {
+      error: ({ input }) =>
+        `longer than ${MAX_DATAGRAM_BYTES} characters (${String(input).length}); write less`,
+    })
+    .meta({
+      title: "text",
+      description:
+        'Type expect: what is sent first; empty sends nothing. Type udp, which needs it: the datagram that is sent, a byte each character, as "\\x00\\x01" in double quotes.',
+    }).prefault(""),
   expect: parsed(checkExpectation, refuse("text", `${EXPECT_FORMS}, in quotes`))
     .meta({
       title: "text or /regex/",
       description:
-        "Type expect, which needs it: what the answer contains, as text or as a regular expression of RE2.",
+        "Type expect, which needs it, and type udp, where any answer will do without it: what the answer contains, as text or as a regular expression of RE2.",
     })
     .optional(),
 };
@@ -124,10 +143,11 @@ function checkExpectation(text: string): string {
   return text;
 }
 
-/** The type of check that a key belongs to; undefined for those of every type. */
-export function typeOfCheckKey(key: string): "http" | "expect" | undefined {
-  if (Object.hasOwn(httpKeys, key)) return "http";
-  return Object.hasOwn(expectKeys, key) ? "expect" : undefined;
+/** The types of check that a key belongs to; undefined for those of every type. */
+export function typesOfCheckKey(key: string): readonly (typeof CHECK_TYPES[number])[] | undefined {
+  if (Object.hasOwn(httpKeys, key)) return ["http"];
+  if (Object.hasOwn(quitKeys, key)) return ["expect"];
+  return Object.hasOwn(answerKeys, key) ? ["expect", "udp"] : undefined;
 }
 
 /** Which keys go with which type is in cross_checks.ts, so that it is reported beside all other faults. */
@@ -135,7 +155,7 @@ export const healthCheck = section("a health check", {
   type: choice(
     "type",
     CHECK_TYPES,
-    "What a check does: tcp connects, http asks for a page, expect sends a text and waits for another.",
+    "What a check does: tcp connects, http asks for a page, expect sends a text and waits for another, udp does so by datagrams.",
   ).prefault("tcp"),
   interval: duration("From the beginning of one check to the beginning of the next; at least 100ms.", 100)
     .prefault("2s"),
@@ -144,7 +164,8 @@ export const healthCheck = section("a health check", {
   fall: count(1, 100, "How many checks in a row must fail until a backend is down.").prefault(3),
   port: count(1, 65_535, "Where to check, when it is not the port that sessions go to.").optional(),
   ...httpKeys,
-  ...expectKeys,
+  ...answerKeys,
+  ...quitKeys,
 }).transform((it): HealthCheckConfig => {
   const { rise, fall, port } = it;
   const common = { intervalMs: it.interval, timeoutMs: it.timeout, rise, fall, port };
@@ -156,5 +177,7 @@ export const healthCheck = section("a health check", {
     case "expect":
       // Never empty in the end: a check of this type without it is refused.
       return { type: it.type, ...common, send: it.send, expect: it.expect ?? "", quit: it.quit };
+    case "udp":
+      return { type: it.type, ...common, send: it.send, expect: it.expect };
   }
 });

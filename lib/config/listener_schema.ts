@@ -1,4 +1,4 @@
-/** A listener of the configuration: where it accepts connections, and which pool its sessions go to. */
+/** A listener of the configuration: where it accepts connections or takes datagrams, and which pool its sessions go to. */
 
 import { z } from "zod";
 import { formatAddress } from "../core/address.ts";
@@ -9,6 +9,12 @@ import { listenerTls, protocols, proxyProtocol, serverNamePattern } from "./tls_
 
 /** Connections that wait to be accepted, where the configuration does not say. */
 export const DEFAULT_BACKLOG = 4096;
+
+/** How long a session may be silent, where the configuration does not say. A flow has no other end than its silence. */
+const IDLE_TIMEOUT_MS = { connection: 600_000, flow: 30_000 };
+
+/** Flows at once, where the configuration does not say. */
+const DEFAULT_MAX_FLOWS = 16_384;
 
 function poolName(description: string): z.ZodType<string, string> {
   return z.string({
@@ -35,7 +41,7 @@ const route = section("a route", {
 export const listener = section("a listener", {
   name: name("How logs and metrics call it; by default its address.").optional(),
   listen: listenAddress(
-    "Where to accept connections: host:port, [v6]:port, :port (all addresses) or unix:/path.",
+    "Where to accept connections: host:port, [v6]:port, :port (all addresses) or unix:/path; or where to take datagrams: udp:host:port.",
   ),
   pool: poolName(
     "The pool that its sessions go to; beside routes those that none of them matches, which are refused without it.",
@@ -94,13 +100,24 @@ export const listener = section("a listener", {
     "How long a client may take for its PROXY header, its ClientHello and the handshake of TLS together; more than 0s.",
     1,
   ).prefault("5s"),
-  idle_timeout: duration("Ends a session when no byte moved in either direction for so long; 0s is never.")
-    .prefault("10m"),
+  idle_timeout: duration(
+    "Ends a session when no byte moved in either direction for so long; 0s is never. UDP: 30s by default.",
+  ).meta({ default: "10m" }).optional(),
   half_close_timeout: duration(
     "Ends a session when one direction has ended and the other stays silent for so long; 0s is never.",
   )
     .prefault("1m"),
   max_session_duration: duration("Ends a session this long after it began; 0s is never.").prefault("0s"),
+  max_flows: count(
+    1,
+    1_000_000,
+    "UDP: flows at once, over all workers; a flow is what comes from one address and port. For one more, the one that was idle for longest ends.",
+  ).meta({ default: DEFAULT_MAX_FLOWS }).optional(),
+  responses: count(
+    0,
+    1_000_000,
+    "UDP: a flow is over when each datagram of its client was answered by so many, as 1 of DNS; 0: when it was idle for idle_timeout.",
+  ).meta({ default: 0 }).optional(),
 }).transform((it) => ({
   name: it.name ?? formatAddress(it.listen),
   listen: it.listen,
@@ -118,13 +135,22 @@ export const listener = section("a listener", {
   backlog: it.backlog,
   keepalive: it.keepalive,
   handshakeTimeoutMs: it.handshake_timeout,
-  idleTimeoutMs: it.idle_timeout,
+  idleTimeoutMs: it.idle_timeout ?? IDLE_TIMEOUT_MS[it.listen.transport === "udp" ? "flow" : "connection"],
   halfCloseTimeoutMs: it.half_close_timeout,
   maxSessionDurationMs: it.max_session_duration,
+  /** What bounds the flows of a listener on UDP; undefined where it accepts connections. */
+  flows: it.listen.transport !== "udp"
+    ? undefined
+    : { maxFlows: it.max_flows ?? DEFAULT_MAX_FLOWS, responses: it.responses ?? 0 },
 }));
 
 /** A listener that was checked. */
 export type ListenerConfig = z.output<typeof listener>;
+
+/** The pools of listeners on UDP, whose backends are dialled over UDP. A configuration was checked: no other listener has them. */
+export function udpPools(listeners: readonly ListenerConfig[]): ReadonlySet<string> {
+  return new Set(listeners.filter(({ listen }) => listen.transport === "udp").flatMap(poolsOf));
+}
 
 /** The pools that its sessions may go to. */
 export function poolsOf({ pool, routes }: Pick<ListenerConfig, "pool" | "routes">): string[] {

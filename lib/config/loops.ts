@@ -2,8 +2,11 @@
 
 import { absolute, arrivesAt } from "./overlaps.ts";
 import type { PathFault } from "./findings.ts";
-import { poolsOf } from "./listener_schema.ts";
+import { asUdp } from "../core/address.ts";
+import { poolsOf, udpPools } from "./listener_schema.ts";
 import type { CheckedConfig } from "./schema.ts";
+
+type Backend = CheckedConfig["pools"][string]["backends"][number];
 
 /**
  * A note at each backend from which sessions come back to its own pool.
@@ -14,25 +17,25 @@ export function loopNotes(
   { listeners, pools }: Pick<CheckedConfig, "listeners" | "pools">,
   folder: string,
 ): PathFault[] {
-  /** The listeners that a backend is. */
-  const listenersAt = (backend: CheckedConfig["pools"][string]["backends"][number]): typeof listeners => {
-    return listeners.filter(({ listen }) => {
-      return arrivesAt(absolute(backend.address, folder), absolute(listen, folder));
-    });
+  const overUdp = udpPools(listeners);
+  /** The listeners that a backend of a pool is. */
+  const listenersAt = (pool: string, { address }: Backend): typeof listeners => {
+    const dialled = address.transport !== "unix" && overUdp.has(pool) ? asUdp(address) : address;
+    return listeners.filter(({ listen }) => arrivesAt(absolute(dialled, folder), absolute(listen, folder)));
   };
   const comesTo = (pool: string, target: string, seen: Set<string>): boolean => {
     if (pool === target) return true;
     if (seen.has(pool)) return false;
     seen.add(pool);
     return (pools[pool]?.backends ?? []).some((backend) => {
-      return listenersAt(backend).some((listener) =>
+      return listenersAt(pool, backend).some((listener) =>
         poolsOf(listener).some((it) => comesTo(it, target, seen))
       );
     });
   };
   return Object.entries(pools).flatMap(([name, { backends }]) =>
     backends.flatMap((backend, i) => {
-      const listener = listenersAt(backend).find((it) => {
+      const listener = listenersAt(name, backend).find((it) => {
         return poolsOf(it).some((pool) => comesTo(pool, name, new Set()));
       });
       if (listener === undefined) return [];

@@ -22,7 +22,7 @@ export function overlap(one: Address, other: Address): boolean {
   if (one.transport === "unix" || other.transport === "unix") {
     return one.transport === "unix" && other.transport === "unix" && one.path === other.path;
   }
-  if (one.port !== other.port || one.port === 0) return false;
+  if (one.transport !== other.transport || one.port !== other.port || one.port === 0) return false;
   const [a, b] = [canonicalHost(one.host), canonicalHost(other.host)];
   return a === b || covers(a, b) || covers(b, a);
 }

@@ -40,8 +40,13 @@ const HOST = `(?:${BRACKETED}|${IPV4}|${NAME})`;
 /** In UTF-16 units, of which a byte is at least one. */
 const UNIX = "unix:(?!@)[^\\0]{0,106}[^\\0\\/]";
 
+const STREAM_LISTEN = `${UNIX}|(?!u(?:dp|nix):)${HOST}?:${PORT}`;
+
+/** As {@linkcode parseStreamListenAddress}. */
+export const STREAM_LISTEN_PATTERN = `^(?:${STREAM_LISTEN})$`;
+
 /** As {@linkcode parseListenAddress}. */
-export const LISTEN_PATTERN = `^(?:${UNIX}|(?!u(?:dp|nix):)${HOST}?:${PORT})$`;
+export const LISTEN_PATTERN = `^(?:${STREAM_LISTEN}|udp:${HOST}?:${PORT})$`;
 
 /** As {@linkcode parseDialAddress}. */
 export const DIAL_PATTERN = `^(?:${UNIX}|(?!u(?:dp|nix):)${HOST}:(?!0+$)${PORT})$`;

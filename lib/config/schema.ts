@@ -9,7 +9,16 @@
 import { z } from "zod";
 import { zoneOf } from "../core/zone.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../core/log.ts";
-import { choice, duration, filePath, listenAddress, name, refuse, refuseTruth, section } from "./fields.ts";
+import {
+  choice,
+  duration,
+  filePath,
+  name,
+  refuse,
+  refuseTruth,
+  section,
+  streamListenAddress,
+} from "./fields.ts";
 import { CONFINEMENTS, ENGINES } from "./engine_names.ts";
 import { listener } from "./listener_schema.ts";
 import { pool } from "./pool_schema.ts";
@@ -33,7 +42,7 @@ const log = section("log", {
 }).meta({ description: "The log, on stderr." });
 
 const admin = section("admin", {
-  listen: listenAddress(
+  listen: streamListenAddress(
     "Where the page, the API and the metrics are: host:port, [v6]:port, :port or unix:/path.",
   ).refine((address) => address.transport === "unix" || zoneOf(address.host) === undefined, {
     error: "the admin side cannot listen on a link-local address; write another one of this machine",

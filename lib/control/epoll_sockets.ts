@@ -1,6 +1,6 @@
 /** The listening sockets of workers whose engine is epoll: opened once in the process, and kept from generation to generation. */
 
-import { type Address, formatAddress, type TcpAddress } from "../core/address.ts";
+import { type Address, formatAddress, type IpAddress } from "../core/address.ts";
 import { setFile } from "./unix_sockets.ts";
 import { isAnswered, removeFile, removeSocketFile } from "../core/listening.ts";
 import { type ListenerOptions, socketsOf } from "../dataplane/messages.ts";
@@ -121,13 +121,13 @@ export class EpollSockets implements GenerationSockets {
 /** Ports that the system chose. Each is open from then on, and the generation uses the same socket. */
 export class HeldByBook implements PortHold {
   readonly #book: SocketBook;
-  readonly #held: TcpAddress[] = [];
+  readonly #held: IpAddress[] = [];
 
   constructor(book: SocketBook) {
     this.#book = book;
   }
 
-  async hold(address: TcpAddress, options: HoldOptions): Promise<void> {
+  async hold(address: IpAddress, options: HoldOptions): Promise<void> {
     await this.#book.use(address, options);
     this.#held.push(address);
   }

@@ -1,8 +1,9 @@
 /** A configuration made concrete: addresses settled, rows on the scoreboard given out. */
 
 import { resolve } from "node:path";
+import { udpPools } from "../config/listener_schema.ts";
 import type { Config } from "../config/schema.ts";
-import { type Address, formatAddress, hasName, type IpAddress } from "../core/address.ts";
+import { type Address, asUdp, formatAddress, hasName, type IpAddress } from "../core/address.ts";
 import { RunError } from "../core/errors.ts";
 import type { Holder } from "../core/overlap.ts";
 import type { Subnet } from "../core/subnet.ts";
@@ -113,15 +114,15 @@ async function holdChosenPorts(
     return (found[i] ?? []).map((address) => ({ address, options }));
   });
   for (const { address, options } of chosen) {
-    // deno-lint-ignore no-await-in-loop -- it does not wait: TCP listens at once
-    if (address.transport === "tcp") await ports.hold(address, options);
+    // deno-lint-ignore no-await-in-loop -- it does not wait: a port is listened on at once
+    if (address.transport !== "unix") await ports.hold(address, options);
   }
 }
 
 /** Keyed by the address text; port 0 also by the name of the listener, since each gets a port of its own. */
 function listenKey({ name, listen }: Config["listeners"][number]): string {
   const written = formatAddress(listen);
-  return listen.transport === "tcp" && listen.port === 0 ? `${name} ${written}` : written;
+  return listen.transport !== "unix" && listen.port === 0 ? `${name} ${written}` : written;
 }
 
 /**
@@ -158,6 +159,7 @@ function layOut(
     used.push(key);
     return row;
   };
+  const overUdp = udpPools(config.listeners);
   try {
     const pools = Object.entries(config.pools).map(([name, pool]): PoolOptions => ({
       row: use({ kind: "pool", name }),
@@ -167,7 +169,7 @@ function layOut(
       backends: pool.backends.map((backend): Backend => ({
         row: use(backendKey(name, backend.name)),
         name: backend.name,
-        ...placeOf(backend.address, names),
+        ...placeOf(dialledAt(backend.address, overUdp.has(name)), names),
         isBackup: backend.backup,
       })),
       tuning: {
@@ -191,6 +193,7 @@ function layOut(
       name: listener.name,
       pool: listener.pool === undefined ? undefined : rowOf(listener.pool, poolRows),
       ...greetingOf(listener, config, (pool) => rowOf(pool, poolRows)),
+      ...(listener.flows === undefined ? {} : { flows: listener.flows }),
       maxConnections: listener.maxConnections,
       backlog: listener.backlog,
       ...fileOf(listener, groups),
@@ -235,6 +238,11 @@ function rowOf(pool: string, rows: ReadonlyMap<string, PoolRow>): PoolRow {
   return row;
 }
 
+/** Whether a backend is dialled over UDP is decided by the listeners of its pool. */
+function dialledAt(address: Address, isUdp: boolean): Address {
+  return isUdp && address.transport !== "unix" ? asUdp(address) : address;
+}
+
 /** Where a backend is dialled. */
 function placeOf(
   address: Address,
@@ -258,8 +266,8 @@ function socketsFrom(
 
 /** The addresses of backends that are names. */
 export function backendNames(config: Config): IpAddress[] {
-  return Object.values(config.pools).flatMap((pool) => pool.backends.map(({ address }) => address))
-    .filter(hasName);
+  return Object.values(config.pools)
+    .flatMap((pool) => pool.backends.map(({ address }): Address => address)).filter(hasName);
 }
 
 /** The backends of a plan whose names are not resolved. */

@@ -50,7 +50,11 @@ const UDP = "udp:";
 
 /** Reads where to listen: `:port` means all addresses, port 0 one that the system chooses. */
 export function parseListenAddress(text: string): Address {
-  return text.startsWith(UDP) ? asUdp(parseHostPort(text, UDP.length)) : parseAddress(text);
+  if (text.startsWith(UDP)) return asUdp(parseHostPort(text, UDP.length));
+  // As nginx and Traefik have it.
+  const place = /^(\S*:\d+)[ /]udp$/i.exec(text)?.[1];
+  if (place !== undefined) throw new InputError(`${quote(text)} is not an address; write udp:${place}`);
+  return parseAddress(text);
 }
 
 /** As {@linkcode parseListenAddress}, for connections alone. */

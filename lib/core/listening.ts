@@ -1,6 +1,6 @@
 /** What every listener has to know about addresses: whether a path is taken, and why one cannot be listened on. */
 
-import { type Address, formatAddress } from "./address.ts";
+import { type Address, formatHostPort } from "./address.ts";
 import { errnoOf, reasonOf } from "./errors.ts";
 import { isMissingInterface, zoneOf } from "./zone.ts";
 
@@ -44,25 +44,28 @@ export function whyNotListening(
   error: unknown,
   rival = "another program or by another listener",
 ): string {
-  const isTcp = address.transport === "tcp";
+  const isPort = address.transport !== "unix";
   const code = errnoOf(error);
   if (code === "EADDRINUSE") {
-    if (isTcp) return `port ${address.port} is in use, by ${rival}`;
+    const kind = address.transport === "udp" ? "UDP port" : "port";
+    if (isPort) return `${kind} ${address.port} is in use, by ${rival}`;
     return "the path is in use: another program listens there, or it is no socket";
   }
-  const zone = isTcp ? zoneOf(address.host) : undefined;
+  const zone = isPort ? zoneOf(address.host) : undefined;
   if (zone !== undefined && (isMissingInterface(error))) {
     return `this machine has no network interface ${JSON.stringify(zone)}`;
   }
   // Node's server says of a foreign address, and of a long path, that an argument is invalid.
-  if (code === "EADDRNOTAVAIL" || (code === "EINVAL" && isTcp)) return "this machine has no such address";
+  if (code === "EADDRNOTAVAIL" || (code === "EINVAL" && isPort)) return "this machine has no such address";
   if (code === "EACCES" || code === "EPERM") {
-    return isTcp && address.port < 1024 ? "this user may not use ports below 1024" : "this user may not";
+    return isPort && address.port < 1024 ? "this user may not use ports below 1024" : "this user may not";
   }
   if (code === "ENOENT") return "there is no such folder";
   if (code === "EINVAL") return "the path is too long for a socket";
   if (error instanceof Deno.errors.NotCapable) {
-    const needed = isTcp ? `--allow-net=${formatAddress(address)}` : "--allow-read and --allow-write";
+    const needed = isPort
+      ? `--allow-net=${formatHostPort(address.host, address.port)}`
+      : "--allow-read and --allow-write";
     return `sockbal was started without permission to do so (${needed})`;
   }
   return reasonOf(error).toLowerCase();

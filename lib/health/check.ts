@@ -1,5 +1,6 @@
 /** How a backend is checked, and what one check has found. */
 
+import type { Address } from "../core/address.ts";
 import { formatDuration } from "../core/duration.ts";
 
 /** When checks run, and how many of them decide. */
@@ -48,7 +49,18 @@ export interface ExpectCheck {
   readonly quit: string;
 }
 
-export type HealthCheck = CheckTiming & (TcpCheck | HttpCheck | ExpectCheck);
+/** An answer to a datagram is needed. Each character of the texts is a byte. */
+export interface UdpCheck {
+  readonly type: "udp";
+  readonly send: string;
+  /** A text, or a regular expression as `/regex/`; undefined: any answer will do. */
+  readonly expect: string | undefined;
+}
+
+/** Over a connection, whatever the backend is dialled by. */
+export type StreamCheck = CheckTiming & (TcpCheck | HttpCheck | ExpectCheck);
+
+export type HealthCheck = StreamCheck | CheckTiming & UdpCheck;
 
 /** What one check has found. */
 export interface CheckResult {
@@ -56,6 +68,23 @@ export interface CheckResult {
   /** A few plain words, as `connected` or `HTTP 503`; of bounded length and safe to log, whatever was answered. */
   readonly saw: string;
 }
+
+/**
+ * Checks a backend, by IP address or path of its socket.
+ *
+ * Reports as soon as the result is known, and resolves when the connection is closed, no later than at the timeout of the check
+ * and as soon as `stop` is aborted. Never rejects.
+ *
+ * Reports nothing when nothing was found out about the backend: checking was stopped, this process stood still meanwhile, or this
+ * machine had nothing left to ask with, such as a descriptor or a local port.
+ */
+export type Probe = (
+  backend: Address,
+  stop: AbortSignal,
+  report: (result: CheckResult) => void,
+  /** Where else sessions dial it when that fails. */
+  others?: readonly Address[],
+) => Promise<void>;
 
 /** More of an answer would not fit a line of the log. */
 const EXCERPT_CHARS = 40;

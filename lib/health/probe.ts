@@ -1,36 +1,20 @@
 /** One check of one backend. */
 
-import { type Address, isIPv6Address } from "../core/address.ts";
+import { type Address, isIPv6Address, type StreamAddress } from "../core/address.ts";
 import { writeAll } from "../core/connection.ts";
 import { describeDialFault, isAddressMissing, shortageOf } from "../engine/dial_fault.ts";
 import { dial } from "../engine/runtime/dial.ts";
 import { hasIPv6 } from "../engine/runtime/ipv6.ts";
 import type { RuntimeSocket } from "../engine/runtime/socket.ts";
 import type { IntroductionOptions } from "../pool/pool.ts";
-import { type CheckResult, type HealthCheck, within } from "./check.ts";
+import { type CheckResult, type HealthCheck, type Probe, type StreamCheck, within } from "./check.ts";
 import { type Conversation, converse } from "./conversation.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 import { prepareExpect } from "./expect_probe.ts";
 import { prepareHttp } from "./http_probe.ts";
+import { prepareUdpProbe } from "./udp_probe.ts";
 import { endTls, startTls, type TlsOpening } from "./tls_opening.ts";
 import { writeOwnHeader } from "../wire/write_proxy_header.ts";
-
-/**
- * Checks a backend, by IP address or path of its socket.
- *
- * Reports as soon as the result is known, and resolves when the connection is closed, no later than at the timeout of the check
- * and as soon as `stop` is aborted. Never rejects.
- *
- * Reports nothing when nothing was found out about the backend: checking was stopped, this process stood still meanwhile, or this
- * machine had nothing left to ask with, such as a descriptor or a local port.
- */
-export type Probe = (
-  backend: Address,
-  stop: AbortSignal,
-  report: (result: CheckResult) => void,
-  /** Where else sessions dial it when that fails. */
-  others?: readonly Address[],
-) => Promise<void>;
 
 /** What comes before the check itself, as it does in sessions. */
 export interface Opening {
@@ -44,7 +28,7 @@ export interface Opening {
  * Prepares a check, once for all backends that are checked in the same way.
  *
  * @param onShortage Told what this machine lacked for a check, which then finds nothing.
- * @throws {InputError} when an `expect` check expects what cannot be compiled.
+ * @throws {InputError} when a check expects what cannot be compiled.
  * @throws {RangeError} when path or host of an `http` check cannot stand in a request.
  */
 export function prepareProbe(
@@ -52,6 +36,7 @@ export function prepareProbe(
   { introduction, tls }: Opening = {},
   onShortage: (what: string) => void = () => {},
 ): Probe {
+  if (check.type === "udp") return prepareUdpProbe(check, onShortage);
   const conversationWith = prepareConversation(check);
   const preface = introduction === undefined
     ? new Uint8Array()
@@ -81,7 +66,7 @@ export function prepareProbe(
   };
 }
 
-function prepareConversation(check: HealthCheck): (address: Address) => Conversation | undefined {
+function prepareConversation(check: StreamCheck): (address: Address) => Conversation | undefined {
   switch (check.type) {
     case "tcp":
       return () => undefined;
@@ -94,9 +79,10 @@ function prepareConversation(check: HealthCheck): (address: Address) => Conversa
   }
 }
 
-/** Sessions go on using the address of the backend, so the port is not changed there. */
-function addressToCheck(backend: Address, port: number | undefined): Address {
-  return backend.transport === "tcp" && port !== undefined ? { ...backend, port } : backend;
+/** Over a connection, also where sessions dial over UDP. They go on using the address of the backend: it is not changed there. */
+function addressToCheck(backend: Address, port: number | undefined): StreamAddress {
+  if (backend.transport === "unix") return backend;
+  return { transport: "tcp", host: backend.host, port: port ?? backend.port };
 }
 
 /** Undefined when there is no connection; why has been told. */

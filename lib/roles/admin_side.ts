@@ -5,13 +5,13 @@ import type { RunningAdmin } from "../admin/server.ts";
 import type { Config } from "../config/schema.ts";
 import { readToken } from "../config/token_file.ts";
 import { isOneFile } from "../control/worker_entry.ts";
-import { type Address, formatAddress } from "../core/address.ts";
+import { type Address, formatAddress, type StreamAddress } from "../core/address.ts";
 import { reasonOf } from "../core/errors.ts";
 import type { Recorder } from "../core/log.ts";
 
 /** What the admin side needs, read and ready. */
 export interface AdminPlan {
-  readonly listen: Address;
+  readonly listen: StreamAddress;
   readonly tokenFile: string | undefined;
   readonly token: string | undefined;
 }

@@ -28,6 +28,7 @@ Deno.test("a minimal file gives the documented defaults", () => {
       idleTimeoutMs: 600_000,
       halfCloseTimeoutMs: 60_000,
       maxSessionDurationMs: 0,
+      flows: undefined,
     }],
     pools: {
       web: {
@@ -127,6 +128,7 @@ reload_drain_timeout: 1m30s
       idleTimeoutMs: 9_000,
       halfCloseTimeoutMs: 10,
       maxSessionDurationMs: 39_600_000,
+      flows: undefined,
     }, {
       name: ":443",
       listen: { transport: "tcp", host: "", port: 443 },
@@ -154,6 +156,7 @@ reload_drain_timeout: 1m30s
       idleTimeoutMs: 600_000,
       halfCloseTimeoutMs: 60_000,
       maxSessionDurationMs: 0,
+      flows: undefined,
     }],
     pools: {
       p: {
@@ -267,4 +270,48 @@ Deno.test("a backend that stands twice on the command line is refused, as it is 
 
 Deno.test("confinement can be required where TLS is not opened", () => {
   assert.equal(parseConfig(`${MINIMAL}confinement: required\n`, "f").confinement, "required");
+});
+
+Deno.test("a listener on UDP has defaults of its own, and may say otherwise", () => {
+  const config = parseConfig(
+    `listeners:
+  - { listen: "udp::53", pool: dns }
+  - { name: vpn, listen: "udp:[::1]:500", pool: vpn, idle_timeout: 5m, max_flows: 100, responses: 1 }
+pools:
+  dns: { backends: ["[::1]:5300"], health_check: { type: udp, send: "\\x00\\xff", expect: /^\\xff/, port: 53 } }
+  vpn: { backends: [10.0.0.1:500] }
+`,
+    "f",
+  );
+  assert.deepEqual(
+    config.listeners.map(({ name, listen, idleTimeoutMs, flows }) => ({
+      name,
+      listen,
+      idleTimeoutMs,
+      flows,
+    })),
+    [{
+      name: "udp::53",
+      listen: { transport: "udp", host: "", port: 53 },
+      idleTimeoutMs: 30_000,
+      flows: { maxFlows: 16_384, responses: 0 },
+    }, {
+      name: "vpn",
+      listen: { transport: "udp", host: "::1", port: 500 },
+      idleTimeoutMs: 300_000,
+      flows: { maxFlows: 100, responses: 1 },
+    }],
+  );
+  assert.deepEqual(config.pools.dns?.healthCheck, {
+    type: "udp",
+    intervalMs: 2_000,
+    timeoutMs: 1_000,
+    rise: 2,
+    fall: 3,
+    port: 53,
+    send: "\0\xff",
+    expect: "/^\\xff/",
+  });
+  assert.equal(config.pools.vpn?.healthCheck, undefined);
+  assert.deepEqual(config.notes, []);
 });

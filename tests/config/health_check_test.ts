@@ -145,11 +145,11 @@ Deno.test("a key of another type is a fault that says to which type it belongs",
   for (const key of ["send", "expect"]) {
     assertCheckFaults(`type: tcp, ${key}: a`, [
       `8:32 ${key}`,
-      `${key} belongs to type expect; this check has type tcp`,
+      `${key} belongs to type expect or udp; this check has type tcp`,
     ]);
     assertCheckFaults(`type: http, ${key}: a`, [
       `8:33 ${key}`,
-      `${key} belongs to type expect; this check has type http`,
+      `${key} belongs to type expect or udp; this check has type http`,
     ]);
   }
 });

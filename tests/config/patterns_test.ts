@@ -10,10 +10,11 @@ import {
   LISTEN_PATTERN,
   SERVER_NAME_PATTERN,
   SERVER_NAMES_PATTERN,
+  STREAM_LISTEN_PATTERN,
   SUBNET_PATTERN,
 } from "../../lib/config/patterns.ts";
 import { configJsonSchema } from "../../lib/config/schema.ts";
-import { parseDialAddress, parseListenAddress } from "../../lib/core/address.ts";
+import { parseDialAddress, parseListenAddress, parseStreamListenAddress } from "../../lib/core/address.ts";
 import { parseIPAddress } from "../../lib/core/ip_address.ts";
 import { parseIPRange } from "../../lib/core/ip_range.ts";
 import { parseDurationMs } from "../../lib/core/duration.ts";
@@ -85,7 +86,7 @@ const ports = fc.oneof(
   ),
 );
 const addresses = fc.oneof(
-  fc.tuple(hosts, ports).map(([host, port]) => `${host}:${port}`),
+  fc.tuple(fc.constantFrom("", "udp:"), hosts, ports).map(([kind, host, port]) => `${kind}${host}:${port}`),
   hosts,
   text(["unix:", "udp:", "@", "/", "a", "é", "\0", "\n", ".sock", "x".repeat(50), ":", "80", "http://"]),
   fc.string(),
@@ -157,6 +158,7 @@ const CASES = [
   ["IP address", IP_PATTERN, parseIPAddress, ips],
   ["duration", DURATION_PATTERN, parseDurationMs, durations],
   ["address to listen on", LISTEN_PATTERN, parseListenAddress, addresses],
+  ["address to listen on for connections", STREAM_LISTEN_PATTERN, parseStreamListenAddress, addresses],
   ["address to dial", DIAL_PATTERN, parseDialAddress, addresses],
   ["subnet", SUBNET_PATTERN, parseSubnet, subnets],
 ] as const;

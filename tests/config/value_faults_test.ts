@@ -137,9 +137,9 @@ Deno.test("a word that is not one of the choices is refused with all of them", (
     "8:22 pools.web.on_backend_down",
     "unknown answer true; use keep, close",
   ]);
-  assertFaults(withPoolLine("health_check: { type: udp }"), [
+  assertFaults(withPoolLine("health_check: { type: ping }"), [
     "8:27 pools.web.health_check.type",
-    'unknown type "udp"; use tcp, http, expect',
+    'unknown type "ping"; use tcp, http, expect, udp',
   ]);
   assertFaults(withRootLine("log: { level: loud }"), [
     "8:15 log.level",
@@ -206,9 +206,9 @@ Deno.test("an address that is none is refused with its own sentence", () => {
   assertFaults(listen("80"), ["2:13 listeners[0].listen", "80 is not an address; write :80, or host:port"]);
   assertFaults(listen("localhost"), ["2:13 listeners[0].listen", '"localhost" has no port']);
   assertFaults(listen("a:99999"), ["2:13 listeners[0].listen", "the port is a number from 0 to 65535"]);
-  assertFaults(listen("udp::53"), ["2:13 listeners[0].listen", "UDP is not supported"]);
+  assertFaults(listen("udp:53"), ["2:13 listeners[0].listen", '"53" is only a port']);
   assertFaults(listen("[]"), ["2:13 listeners[0].listen", "[] is not an address"]);
-  for (const value of [":80", "a:0", "'[::1]:80'", "unix:web.sock"]) assertFaults(listen(value));
+  for (const value of [":80", "a:0", "'[::1]:80'", "unix:web.sock", "udp::53"]) assertFaults(listen(value));
 
   const place = "7:9 pools.web.backends[0]";
   assertFaults(withBackends("8001"), [
@@ -267,7 +267,7 @@ Deno.test("a list or map that is missing, empty or something else is refused wit
   ]);
   assertFaults(
     listeners("[{}]"),
-    ["1:13 listeners[0].listen", "missing; write host:port, [v6]:port, :port or unix:/path"],
+    ["1:13 listeners[0].listen", "missing; write host:port, [v6]:port, :port, unix:/path or udp:host:port"],
     ["1:13 listeners[0].pool", "missing; name one of the pools"],
   );
   assertFaults(listeners("[{ listen: ':1', pool: [] }]"), [

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import type { Config } from "../../lib/config/schema.ts";
-import { parseListenAddress } from "../../lib/core/address.ts";
+import { parseListenAddress, parseStreamListenAddress } from "../../lib/core/address.ts";
 import { refusedPort, startNamedBackend, visit } from "../support/backend.ts";
 import { startTestBalancer, testConfig } from "../support/balancer.ts";
 import { onEachEngine } from "../support/engines.ts";
@@ -17,7 +17,9 @@ function config(backend: Record<string, unknown>, listens: readonly string[], ad
   return {
     ...base,
     listeners: listens.map((listen, i) => ({ ...web, name: `l${i}`, listen: parseListenAddress(listen) })),
-    admin: admin === undefined ? undefined : { listen: parseListenAddress(admin), tokenFile: undefined },
+    admin: admin === undefined
+      ? undefined
+      : { listen: parseStreamListenAddress(admin), tokenFile: undefined },
   };
 }
 

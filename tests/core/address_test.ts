@@ -5,9 +5,12 @@ import {
   formatAddress,
   formatHostPort,
   hasName,
+  parseConnectAddress,
   parseDialAddress,
   parseListenAddress,
+  parseStreamListenAddress,
   type TcpAddress,
+  type UdpAddress,
 } from "../../lib/core/address.ts";
 import { InputError } from "../../lib/core/errors.ts";
 
@@ -51,6 +54,42 @@ Deno.test("every form of an address is read", () => {
   }
 });
 
+function udp(host: string, port: number): UdpAddress {
+  return { transport: "udp", host, port };
+}
+
+Deno.test("an address for datagrams is read where it may stand, and refused elsewhere", () => {
+  assert.deepEqual(parseListenAddress("udp:127.0.0.1:53"), udp("127.0.0.1", 53));
+  assert.deepEqual(parseListenAddress("udp::0"), udp("", 0));
+  assert.deepEqual(parseListenAddress("udp:[::1]:53"), udp("::1", 53));
+  assert.deepEqual(parseConnectAddress("udp:dns.example:53"), udp("dns.example", 53));
+  assert.deepEqual(parseConnectAddress("dns.example:53"), tcp("dns.example", 53));
+  for (const read of [parseDialAddress, parseStreamListenAddress]) {
+    assert.equal(
+      refusal(read, "udp:127.0.0.1:53"),
+      '"udp:127.0.0.1:53": UDP does not fit here; write host:port or unix:/path',
+    );
+  }
+});
+
+Deno.test("what is no address for datagrams is refused with one sentence", () => {
+  const refused: [string, string][] = [
+    ["udp:", '"" has no port'],
+    ["udp:53", '"53" is only a port; write :53'],
+    ["udp:a:65536", "the port is a number from 0 to 65535"],
+    ["udp://a:53", '"//a:53" is not an address; write only host:port'],
+    ["10.0.0.1:53 udp", "is not an address; write udp:10.0.0.1:53"],
+    [":53/udp", "is not an address; write udp::53"],
+    ["udp:fe80::1:53", "write an IPv6 address in brackets"],
+  ];
+  for (const [text, part] of refused) {
+    const message = refusal(parseListenAddress, text);
+    assert.ok(message.includes(part), message);
+  }
+  assert.match(refusal(parseConnectAddress, "udp::53"), /names no host to dial/);
+  assert.match(refusal(parseConnectAddress, "udp:a:0"), /port 0 cannot be dialled/);
+});
+
 Deno.test("a listener may stand on all addresses, and on port 0", () => {
   assert.deepEqual(parseListenAddress(":5678"), tcp("", 5678));
   assert.deepEqual(parseListenAddress("127.0.0.1:0"), tcp("127.0.0.1", 0));
@@ -67,7 +106,6 @@ Deno.test("what is no address is refused with one sentence that says what to wri
     ["", "has no port; write host:port, [v6]:port or unix:/path"],
     ["80", "is only a port; write :80 or 127.0.0.1:80"],
     ["localhost", "has no port"],
-    ["udp:127.0.0.1:53", "UDP is not supported; write host:port or unix:/path"],
     ["a:", "the port is a number from 0 to 65535"],
     ["a:65536", "the port is a number from 0 to 65535"],
     ["a:123456", "the port is a number from 0 to 65535"],

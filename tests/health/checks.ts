@@ -2,9 +2,15 @@
 
 import type { Address, TcpAddress } from "../../lib/core/address.ts";
 import { type Connection, writeAll } from "../../lib/core/connection.ts";
-import type { CheckTiming, ExpectCheck, HealthCheck, HttpCheck } from "../../lib/health/check.ts";
-import type { CheckResult } from "../../lib/health/check.ts";
-import { prepareProbe, type Probe } from "../../lib/health/probe.ts";
+import type {
+  CheckResult,
+  CheckTiming,
+  ExpectCheck,
+  HealthCheck,
+  HttpCheck,
+  Probe,
+} from "../../lib/health/check.ts";
+import { prepareProbe } from "../../lib/health/probe.ts";
 import { startBackend, type TestBackend } from "../support/backend.ts";
 import { bytes } from "../support/bytes.ts";
 

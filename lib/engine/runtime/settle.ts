@@ -3,8 +3,8 @@
  * that they can be, before any worker starts.
  */
 
-import { type Address, formatAddress, type TcpAddress } from "../../core/address.ts";
-import { listenOnAll, tryIPv4 } from "../../core/all_addresses.ts";
+import { type Address, formatAddress, type IpAddress } from "../../core/address.ts";
+import { type Bind, bindAll, type BoundSocket, listenTcp, tryIPv4 } from "../../core/all_addresses.ts";
 import { canonicalHost, type Holder, overlappingHolder, sameHolder } from "../../core/overlap.ts";
 import { zoneOf } from "../../core/zone.ts";
 import { describeListenError } from "../listen_error.ts";
@@ -17,7 +17,7 @@ import { describeListenError } from "../listen_error.ts";
  * @throws {RunError} that says in one sentence why an address cannot be listened on.
  */
 export function settleAddresses(addresses: readonly Address[], held: readonly Holder[] = []): Address[][] {
-  const bound: Deno.TcpListener[] = [];
+  const bound: BoundSocket[] = [];
   const settled: Holder[] = [];
   try {
     return addresses.map((address) => {
@@ -28,7 +28,7 @@ export function settleAddresses(addresses: readonly Address[], held: readonly Ho
       return sockets;
     });
   } finally {
-    for (const listener of bound) listener.close();
+    for (const socket of bound) socket.close();
   }
 }
 
@@ -40,25 +40,26 @@ function settleOne(
   address: Address,
   held: readonly Holder[],
   settled: readonly Holder[],
-  bound: Deno.TcpListener[],
+  bound: BoundSocket[],
 ): Address[] {
-  if (address.transport !== "tcp") return [address];
+  if (address.transport === "unix") return [address];
   const holders = [...settled, ...held];
   const same = sameHolder(address, holders);
-  if (same?.address.transport === "tcp" && same.isShareable && !same.isStaying) {
+  if (same !== undefined && same.isShareable && !same.isStaying) {
     const second = address.host === "" ? secondSocket(address, held, bound) : undefined;
     return second === undefined ? [same.address] : [same.address, second];
   }
   const { host: hostname, port } = address;
-  const ipv4: TcpAddress = { ...address, host: "0.0.0.0" };
+  const bind = binding(address);
+  const ipv4: IpAddress = { ...address, host: "0.0.0.0" };
   const hasIPv4 = hostname === "" && sameHolder(ipv4, held)?.isShareable === true;
   try {
     // IPv4 is held already. Whether IPv6 can be bound beside it depends on the system.
-    if (hasIPv4) bound.push(Deno.listen({ hostname: "::", port }));
+    if (hasIPv4) bound.push(bind("::", port));
     if (hasIPv4) return [{ ...address, host: "::" }, ipv4];
-    const listeners = hostname === "" ? listenOnAll(port) : [Deno.listen({ hostname, port })];
-    bound.push(...listeners);
-    return listeners.map((listener) => addressOf(listener, address));
+    const sockets = hostname === "" ? bindAll(bind, port) : [bind(hostname, port)];
+    bound.push(...sockets);
+    return sockets.map((socket) => addressOf(socket, address));
   } catch (error) {
     const rival = error instanceof Deno.errors.AddrInUse ? overlappingHolder(address, holders) : undefined;
     throw describeListenError(address, error, rival === undefined ? undefined : describeRival(rival));
@@ -73,21 +74,31 @@ function describeRival({ what, address, isStaying }: Holder): string {
 
 /** The IPv4 socket of "all addresses", beside a held socket on `::`. Undefined when that one accepts IPv4 as well. */
 function secondSocket(
-  { port }: TcpAddress,
+  wanted: IpAddress,
   held: readonly Holder[],
-  bound: Deno.TcpListener[],
+  bound: BoundSocket[],
 ): Address | undefined {
-  const address: TcpAddress = { transport: "tcp", host: "0.0.0.0", port };
+  const address: IpAddress = { ...wanted, host: "0.0.0.0" };
   if (sameHolder(address, held) !== undefined) return address;
-  const listener = tryIPv4(port);
-  if (listener === undefined) return undefined;
-  bound.push(listener);
+  const socket = tryIPv4(binding(wanted), wanted.port);
+  if (socket === undefined) return undefined;
+  bound.push(socket);
   return address;
 }
 
+/** How sockets of its transport are bound. */
+function binding({ transport }: IpAddress): Bind<BoundSocket> {
+  return transport === "tcp" ? listenTcp : bindUdp;
+}
+
+function bindUdp(hostname: string, port: number): Deno.DatagramConn {
+  return Deno.listenDatagram({ transport: "udp", hostname, port });
+}
+
 /** The address that was bound, with the zone of the one wanted: the runtime leaves the zone out. */
-function addressOf({ addr: { hostname, port } }: Deno.TcpListener, wanted: TcpAddress): Address {
+function addressOf({ addr }: BoundSocket, wanted: IpAddress): Address {
+  const { hostname, port } = addr as Deno.NetAddr;
   const zone = zoneOf(wanted.host);
   const host = canonicalHost(hostname) + (zone === undefined ? "" : `%${zone}`);
-  return { transport: "tcp", host, port };
+  return { ...wanted, host, port };
 }
