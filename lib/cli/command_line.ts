@@ -19,6 +19,7 @@ import {
 } from "./flags.ts";
 import { BRIEFS, EXAMPLES, OVERVIEW } from "./help.ts";
 import { checkClientTls, checkServerTls } from "./tls_flags.ts";
+import { checkClientUdp, checkServerUdp } from "./udp_flags.ts";
 
 /** What the user wants done. */
 export type Command =
@@ -74,12 +75,16 @@ export function parseCommandLine(args: readonly string[], version: string): Comm
   switch (part) {
     case "server": {
       const command = parse("server", serverFlags, args, version);
-      if (command.run === "server") checkServerTls(command.flags);
+      if (command.run !== "server") return command;
+      checkServerUdp(command.flags);
+      checkServerTls(command.flags);
       return command;
     }
     case "client": {
       const command = parse("client", clientFlags, args, version);
-      if (command.run === "client") checkClientTls(command.flags);
+      if (command.run !== "client") return command;
+      checkClientUdp(command.flags);
+      checkClientTls(command.flags);
       return command;
     }
     case "balancer":

@@ -8,7 +8,16 @@ import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { LOG_FORMATS, LOG_LEVELS } from "../core/log.ts";
 import { clientTlsFlags, serverTlsFlags } from "./tls_flags.ts";
-import { count, dialAddress, duration, filePath, listenAddress, oneOf, plainName } from "./values.ts";
+import {
+  connectAddress,
+  count,
+  dialAddress,
+  duration,
+  filePath,
+  listenAddress,
+  oneOf,
+  plainName,
+} from "./values.ts";
 
 export const ROLES = ["server", "client", "balancer"] as const;
 
@@ -56,7 +65,7 @@ export const serverFlags = object({
   role,
   listen: withDefault(
     option("--listen", listenAddress(), {
-      description: message`Where to accept connections (127.0.0.1:1234).`,
+      description: message`Where to accept connections, or datagrams (127.0.0.1:1234).`,
     }),
     { transport: "tcp", host: "127.0.0.1", port: 1234 } as const,
   ),
@@ -92,14 +101,15 @@ export const serverFlags = object({
 
 export const clientFlags = object({
   role,
-  connect: option("--connect", dialAddress(), { description: message`Whom to talk to; needed.` }),
+  connect: option("--connect", connectAddress(), { description: message`Whom to talk to; needed.` }),
   messages: multiple(option("--message", string({ metavar: "TEXT" }), {
-    description: message`Send this and a newline; may be repeated. Without it, stdin is sent.`,
+    description:
+      message`Send this and a newline, with UDP as one datagram; may be repeated. Without it, stdin is sent.`,
   })),
   timeoutMs: withDefault(
     option("--timeout", duration(), {
       description:
-        message`Give up when nothing moved for so long; 0s is never, but for TLS, which has 10s to open (0s).`,
+        message`Give up when nothing moved for so long; 0s is never, but for TLS to open and for answers by UDP, which have 10s (0s).`,
     }),
     0,
   ),

@@ -15,7 +15,8 @@ Usage:
   -h, --help              show this text
       --version           show the version
 
-ADDR is host:port, [v6]:port, :port (all addresses) or unix:/path.
+ADDR is host:port, [v6]:port, :port (all addresses) or unix:/path; of servers and clients also
+udp:host:port, which is for datagrams.
 
 Three servers behind one port, each command in a terminal of its own:
   sockbal --role server --listen 127.0.0.1:8001 --handler whoami --name one
@@ -27,7 +28,8 @@ Three servers behind one port, each command in a terminal of its own:
 
 /** What stands above the flags of each role. */
 export const BRIEFS: Record<"server" | "client" | "balancer" | "demo", Message> = {
-  server: message`sockbal --role server [FLAGS]: accepts connections and answers what it reads`,
+  server:
+    message`sockbal --role server [FLAGS]: accepts connections, or datagrams, and answers what it reads`,
   client:
     message`sockbal --role client --connect ADDR [FLAGS]: sends messages, or stdin, and prints what comes back`,
   balancer: message`sockbal --role balancer [FLAGS]: shares the connections of one port among many backends`,
@@ -35,6 +37,7 @@ export const BRIEFS: Record<"server" | "client" | "balancer" | "demo", Message> 
     message`sockbal --demo [FLAGS]: the sample configuration, its backends and some traffic, in one process`,
 };
 
+const UDP = message`udp:host:port is for datagrams.`;
 const LISTEN = message`ADDR is host:port, [v6]:port, :port (all addresses) or unix:/path.`;
 const DIAL = message`ADDR is host:port, [v6]:port or unix:/path.`;
 const TIME = message`TIME is 250ms, 30s, 1m30s or 2h.`;
@@ -42,9 +45,9 @@ const TIME = message`TIME is 250ms, 30s, 1m30s or 2h.`;
 /** What stands below the flags of each role. */
 export const EXAMPLES: Record<"server" | "client" | "balancer" | "demo", Message> = {
   server:
-    message`${LISTEN} ${TIME}${lineBreak()}Example: sockbal --role server --listen :8001 --handler whoami --name one`,
+    message`${LISTEN} ${UDP} ${TIME}${lineBreak()}Example: sockbal --role server --listen :8001 --handler whoami --name one`,
   client:
-    message`${DIAL} ${TIME}${lineBreak()}Example: sockbal --role client --connect 127.0.0.1:5678 --message hi`,
+    message`${DIAL} ${UDP} ${TIME}${lineBreak()}Example: sockbal --role client --connect 127.0.0.1:5678 --message hi`,
   balancer:
     message`${LISTEN}${lineBreak()}Example: sockbal --role balancer --listen :80 --backend 10.0.0.1:80 --backend 10.0.0.2:80`,
   demo: message`Stop it with Ctrl-C.`,

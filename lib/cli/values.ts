@@ -2,7 +2,13 @@
 
 import { message, text } from "@optique/core/message";
 import type { ValueParser, ValueParserResult } from "@optique/core/valueparser";
-import { type Address, formatAddress, parseDialAddress, parseListenAddress } from "../core/address.ts";
+import {
+  type Address,
+  formatAddress,
+  parseConnectAddress,
+  parseDialAddress,
+  parseListenAddress,
+} from "../core/address.ts";
 import { formatDuration, parseDurationMs } from "../core/duration.ts";
 import { InputError } from "../core/errors.ts";
 import { meantBy } from "../core/other_names.ts";
@@ -13,6 +19,11 @@ type Value<T> = ValueParser<"sync", T>;
 /** Where to listen. */
 export function listenAddress(): Value<Address> {
   return fromParser("ADDR", parseListenAddress, formatAddress);
+}
+
+/** Whom to talk to, also by datagrams. */
+export function connectAddress(): Value<Address> {
+  return fromParser("ADDR", parseConnectAddress, formatAddress);
 }
 
 /** Whom to dial. */

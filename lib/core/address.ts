@@ -65,7 +65,7 @@ export function parseStreamListenAddress(text: string): StreamAddress {
 /** Reads whom to dial, also for datagrams: a host is needed, and a port that is not 0. */
 export function parseConnectAddress(text: string): Address {
   return text.startsWith(UDP)
-    ? asUdp(checkDialable(parseHostPort(text, UDP.length), text))
+    ? checkDialable(asUdp(parseHostPort(text, UDP.length)), text)
     : parseDialAddress(text);
 }
 
@@ -80,9 +80,10 @@ export function asUdp({ host, port }: IpAddress): UdpAddress {
   return { transport: "udp", host, port };
 }
 
-function checkDialable(address: TcpAddress, text: string): TcpAddress {
+function checkDialable<Dialled extends IpAddress>(address: Dialled, text: string): Dialled {
   if (address.host === "") {
-    throw new InputError(`${quote(text)} names no host to dial; write 127.0.0.1${text}`);
+    const local = formatAddress({ ...address, host: "127.0.0.1" });
+    throw new InputError(`${quote(text)} names no host to dial; write ${local}`);
   }
   if (address.port === 0) throw new InputError(`${quote(text)}: port 0 cannot be dialled; write 1 to 65535`);
   return address;
@@ -122,26 +123,34 @@ function parseAddress(text: string): StreamAddress {
   return parseHostPort(text, 0);
 }
 
-/** @param start Where the host begins. */
-function parseHostPort(whole: string, start: number): TcpAddress {
-  const text = whole.slice(start);
-  const scheme = /^[a-z][a-z\d+.-]*:\/\/([^/]*)/i.exec(text)?.[1];
-  if (scheme !== undefined) {
-    const rest = /:\d+$/.test(scheme) ? scheme : `${scheme}:80`;
-    throw new InputError(`${quote(text)} is not an address; write only host:port, as ${rest}`);
+/** @param start Where the host begins; before it stands what says that the address is for datagrams. */
+function parseHostPort(text: string, start: number): TcpAddress {
+  const prefix = text.slice(0, start);
+  const place = text.slice(start);
+  const authority = /^(?:[a-z][a-z\d+.-]*:)?\/\/([^/]+)/i.exec(place)?.[1];
+  if (authority !== undefined) {
+    const rest = /:\d+$/.test(authority) ? authority : `${authority}:80`;
+    throw new InputError(`${quote(text)} is not an address; write only host:port, as ${prefix}${rest}`);
   }
   if (/\s/.test(text)) throw new InputError(`${quote(text)} is not one address: it contains a space`);
-  const colon = text.endsWith("]") ? -1 : text.lastIndexOf(":");
-  if (/^\d+$/.test(text)) {
-    throw new InputError(`${quote(text)} is only a port; write :${text} or 127.0.0.1:${text}`);
+  const colon = place.endsWith("]") ? -1 : place.lastIndexOf(":");
+  if (/^\d+$/.test(place)) {
+    throw new InputError(
+      `${quote(text)} is only a port; write ${prefix}:${place} or ${prefix}127.0.0.1:${place}`,
+    );
   }
-  if (colon === -1 && text.startsWith("/")) {
-    throw new InputError(`${quote(text)} has no port; for a Unix socket write unix:${text}`);
+  if (colon === -1 && place.startsWith("/")) {
+    throw new InputError(`${quote(text)} has no port; for a Unix socket write unix:${place}`);
   }
   if (colon === -1) {
-    throw new InputError(`${quote(text)} has no port; write host:port, [v6]:port or unix:/path`);
+    const forms = prefix === "" ? "host:port, [v6]:port or unix:/path" : "udp:host:port or udp:[v6]:port";
+    throw new InputError(`${quote(text)} has no port; write ${forms}`);
   }
-  return { transport: "tcp", host: parseHost(text.slice(0, colon), text), port: parsePort(text, colon) };
+  return {
+    transport: "tcp",
+    host: parseHost(place.slice(0, colon), text),
+    port: parsePort(place.slice(colon + 1), text),
+  };
 }
 
 function parseUnixPath(text: string): UnixAddress {
@@ -160,8 +169,7 @@ function parseUnixPath(text: string): UnixAddress {
   return { transport: "unix", path };
 }
 
-function parsePort(text: string, colon: number): number {
-  const digits = text.slice(colon + 1);
+function parsePort(digits: string, text: string): number {
   const port = /^\d{1,5}$/.test(digits) ? Number(digits) : NaN;
   if (!(port <= 65535)) {
     throw new InputError(
@@ -177,7 +185,9 @@ function parseHost(host: string, text: string): string {
     return parseIPv6Host(host.slice(1, -1), text);
   }
   if (host === "*") {
-    throw new InputError(`${quote(text)}: * is no host; to listen on all addresses write ${text.slice(1)}`);
+    throw new InputError(
+      `${quote(text)}: * is no host; to listen on all addresses write ${text.replace("*", "")}`,
+    );
   }
   if (host.includes("/")) throw new InputError(`${quote(text)} is not an address; write only host:port`);
   if (host.includes(":")) {

@@ -4,7 +4,7 @@ const PRINTABLE = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + 
 const LINE_CHARS = 72;
 
 /** The pattern of RFC 864: lines of 72 characters, each beginning one character later; then it repeats. */
-const PATTERN = new TextEncoder().encode(
+export const CHARGEN_PATTERN = new TextEncoder().encode(
   Array.from(
     { length: PRINTABLE.length },
     (_, i) => (PRINTABLE + PRINTABLE).slice(i, i + LINE_CHARS) + "\r\n",
@@ -18,7 +18,7 @@ export async function chargen(connection: Connection): Promise<void> {
   // A peer that is gone fails the write as well, and one failure is enough.
   listening.catch(() => {});
   // deno-lint-ignore no-await-in-loop -- one after the other is the point
-  while (!hasEnded) await writeAll(connection, PATTERN);
+  while (!hasEnded) await writeAll(connection, CHARGEN_PATTERN);
   await listening;
 }
 

@@ -23,8 +23,8 @@ export async function reverse(connection: Connection): Promise<void> {
   await writeAll(connection, encoder.encode(reversed(rest + decoder.decode())));
 }
 
-/** By code point, so that no surrogate pair is torn; a carriage return stays at the end. */
-function reversed(line: string): string {
+/** A line by code point, so that no surrogate pair is torn; a carriage return stays at the end. */
+export function reversed(line: string): string {
   const text = line.endsWith("\r") ? line.slice(0, -1) : line;
   return [...text].reverse().join("") + line.slice(text.length);
 }

@@ -1,8 +1,9 @@
-/** The client role: one conversation, from flags. */
+/** The client role: one conversation, or one exchange of datagrams, from flags. */
 
 import type { ClientFlags } from "../cli/flags.ts";
 import { log } from "../core/log.ts";
 import { converse } from "../talk/conversation.ts";
+import { exchangeDatagrams } from "../talk/datagram_exchange.ts";
 import type { TlsTalk } from "../talk/start_tls.ts";
 import { startStderrLog, type Terminal } from "./terminal.ts";
 import { readTlsFiles } from "./tls_files.ts";
@@ -22,16 +23,14 @@ export async function runClientRole(flags: ClientFlags, terminal: Terminal): Pro
 
 async function talk(flags: ClientFlags, terminal: Terminal): Promise<void> {
   const { connect, messages, timeoutMs, proxyProtocol } = flags;
+  const common = { messages, timeoutMs, input: Deno.stdin, output: Deno.stdout, stop: terminal.stop };
+  if (connect.transport === "udp") return await exchangeDatagrams({ ...common, connect });
   await converse({
+    ...common,
     connect,
-    messages,
-    timeoutMs,
     proxyProtocol,
     tls: flags.tls ? await tlsOf(flags) : undefined,
-    input: Deno.stdin,
     isInputEndless: messages.length === 0 && Deno.stdin.isTerminal(),
-    output: Deno.stdout,
-    stop: terminal.stop,
   });
 }
 

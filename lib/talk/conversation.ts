@@ -1,9 +1,9 @@
 /** One conversation: messages, or input, to a socket, and what comes back to an output. */
 
-import { type Address, formatAddress } from "../core/address.ts";
+import { formatAddress, type StreamAddress } from "../core/address.ts";
 import type { CoarseClock } from "../core/coarse_clock.ts";
 import { CHUNK_BYTES, chunks, type Connection, writeAll } from "../core/connection.ts";
-import { reasonOf, RunError } from "../core/errors.ts";
+import { RunError } from "../core/errors.ts";
 import { formatDuration } from "../core/duration.ts";
 import type { StreamSocket } from "../engine/contract.ts";
 import { dialByName } from "../engine/runtime/dial.ts";
@@ -11,11 +11,12 @@ import type { RuntimeSocket } from "../engine/runtime/socket.ts";
 import { OutputClosed, writeOut } from "../core/output.ts";
 import { writeProxyV1, writeProxyV2 } from "../wire/write_proxy_header.ts";
 import { describeFault } from "./fault.ts";
+import { readInput } from "./input.ts";
 import { startTls, type TlsTalk } from "./start_tls.ts";
 import { SilenceWatch } from "./silence_watch.ts";
 
 export interface ConversationOptions {
-  readonly connect: Address;
+  readonly connect: StreamAddress;
   /** Says first who speaks, by a header of the PROXY protocol in this version. */
   readonly proxyProtocol?: "v1" | "v2" | undefined;
   /** Then, and before all that is sent and read, opens TLS. */
@@ -88,7 +89,7 @@ async function sayWhoSpeaks(conn: RuntimeSocket, { proxyProtocol }: Conversation
   if (proxyProtocol !== undefined) await writeAll(conn, prefaceOf(conn, proxyProtocol));
 }
 
-function hostOf(address: Address): string | undefined {
+function hostOf(address: StreamAddress): string | undefined {
   return address.transport === "tcp" ? address.host : undefined;
 }
 
@@ -134,12 +135,4 @@ async function sendAll(conn: Connection, options: ConversationOptions): Promise<
     }
   }
   await conn.closeWrite();
-}
-
-async function readInput(input: ConversationOptions["input"], buffer: Uint8Array): Promise<number | null> {
-  try {
-    return await input.read(buffer);
-  } catch (error) {
-    throw new RunError(`stdin: ${reasonOf(error).toLowerCase()}`, { cause: error });
-  }
 }

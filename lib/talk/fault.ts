@@ -41,7 +41,7 @@ export function describeFault(peer: Address, error: unknown, isTlsOpen = false):
   const errno = errnoOf(error) ?? "";
   const known = FAULTS[errno];
   if (known !== undefined) return known;
-  if (peer.transport === "tcp" && zoneOf(peer.host) !== undefined && isMissingInterface(error)) {
+  if (peer.transport !== "unix" && zoneOf(peer.host) !== undefined && isMissingInterface(error)) {
     return `this machine has no network interface ${JSON.stringify(zoneOf(peer.host))}`;
   }
   if (reasonOf(error).startsWith("failed to lookup address")) return "there is no such name";

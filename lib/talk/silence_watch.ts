@@ -27,11 +27,16 @@ export class SilenceWatch {
     else this.#clock.stop();
   }
 
+  /** Something has moved just now. */
+  moved(): void {
+    this.#lastActiveMs = this.#clock.exactMs();
+  }
+
   /** The connection, with each read and write taken note of. */
   watching(conn: Connection): Connection {
     const noted = async <T>(moved: Promise<T>): Promise<T> => {
       const result = await moved;
-      this.#lastActiveMs = this.#clock.exactMs();
+      this.moved();
       return result;
     };
     return {

@@ -36,6 +36,11 @@ Deno.test("each flag of the client is read in both forms", () => {
       transport: "unix",
       path: "/a",
     });
+    assert.deepEqual(flags(`--role client --connect${separator}udp:[::1]:53`).connect, {
+      transport: "udp",
+      host: "::1",
+      port: 53,
+    });
     assert.deepEqual(flags(`${CLIENT} --message${separator}hi`).messages, ["hi"]);
     assert.equal(flags(`${CLIENT} --timeout${separator}250ms`).timeoutMs, 250);
     assert.equal(flags(`${CLIENT} --proxy-protocol${separator}v1`).proxyProtocol, "v1");
@@ -65,6 +70,10 @@ Deno.test("messages may be repeated, keep their order, and may be empty", () => 
 Deno.test("a value that is wrong is refused with the flag and what to write", () => {
   const wrong: [string, string][] = [
     ["--role client --connect :80", '--connect: ":80" names no host to dial; write 127.0.0.1:80'],
+    [
+      "--role client --connect udp::80",
+      '--connect: "udp::80" names no host to dial; write udp:127.0.0.1:80',
+    ],
     ["--role client --connect a:0", '--connect: "a:0": port 0 cannot be dialled; write 1 to 65535'],
     ["--role client --connect a", '--connect: "a" has no port; write host:port, [v6]:port or unix:/path'],
     [`${CLIENT} --timeout 5`, '--timeout: "5" is not a duration; add the unit, as 5s or 5ms'],
@@ -118,4 +127,34 @@ Deno.test("a flag of TLS without those that it needs, or beside one that leaves 
   for (const [line, message] of wrong) assert.equal(refusal(line), message);
   flags("--role client --connect unix:/a --tls --insecure");
   flags("--role client --connect unix:/a --tls --server-name a.example");
+});
+
+Deno.test("with UDP a flag that is for connections alone is refused, also where it would need another one", () => {
+  const udp = "--role client --connect udp:a:53";
+  const wrong = [
+    "--proxy-protocol v2",
+    "--tls",
+    "--server-name b.example",
+    "--ca ca.pem",
+    "--cert a.pem",
+    "--key a.key",
+    "--alpn h2",
+    "--insecure",
+  ];
+  for (const flag of wrong) {
+    const [name] = flag.split(" ");
+    assert.equal(refusal(`${udp} ${flag}`), `${name} is for connections, and UDP has none; leave it out`);
+  }
+  flags(`${udp} --timeout 1s --message hi --log-format json`);
+});
+
+Deno.test("a message that is longer than a datagram can be is refused with its length", () => {
+  const udp = "--role client --connect udp:a:53";
+  const longest = "ü".repeat(32_753);
+  assert.deepEqual(flags(`${udp} --message hi --message ${longest}`).messages, ["hi", longest]);
+  assert.equal(
+    refusal(`${udp} --message hi --message ${longest}x`),
+    "--message: a datagram has at most 65507 bytes; with its newline this one has 65508",
+  );
+  flags(`${CLIENT} --message ${longest}x`);
 });

@@ -24,6 +24,8 @@ Deno.test("each flag of the server is read in both forms", () => {
   const forms: [string, string, string, unknown][] = [
     ["--listen", ":80", "listen", { transport: "tcp", host: "", port: 80 }],
     ["--listen", "[::1]:0", "listen", { transport: "tcp", host: "::1", port: 0 }],
+    ["--listen", "udp::53", "listen", { transport: "udp", host: "", port: 53 }],
+    ["--listen", "udp:127.0.0.1:53", "listen", { transport: "udp", host: "127.0.0.1", port: 53 }],
     ["--listen", "unix:/run/a.sock", "listen", { transport: "unix", path: "/run/a.sock" }],
     ...HANDLER_NAMES.map((name): [string, string, string, unknown] => ["--handler", name, "handler", name]),
     ["--name", "one", "name", "one"],
@@ -43,7 +45,7 @@ Deno.test("a value that is wrong is refused with the flag and what to write", ()
   const wrong: [string, string][] = [
     ["--listen=80", '--listen: "80" is only a port; write :80 or 127.0.0.1:80'],
     ["--listen=", '--listen: "" has no port; write host:port, [v6]:port or unix:/path'],
-    ["--listen=udp::53", '--listen: "udp::53": UDP is not supported; write host:port or unix:/path'],
+    ["--listen=udp:53", '--listen: "udp:53" is only a port; write udp::53 or udp:127.0.0.1:53'],
     ["--handler=whoam", `--handler: "whoam" is not known; did you mean whoami?`],
     ["--handler=smtp", `--handler: "smtp" is not known; use ${HANDLER_NAMES.join(", ")}`],
     ["--handler=", `--handler: "" is not known; use ${HANDLER_NAMES.join(", ")}`],
@@ -116,4 +118,20 @@ Deno.test("the PROXY protocol is a word without a value for a server, also befor
   assert.equal(flags(`${SERVER} --proxy-protocol`).proxyProtocol, true);
   assert.equal(flags("--proxy-protocol --role server").proxyProtocol, true);
   assert.equal(refusal(`${SERVER} --proxy-protocol v1`), 'unexpected argument "v1"');
+});
+
+Deno.test("with UDP a flag that is for connections alone is refused, unless it only says what holds anyway", () => {
+  const udp = `${SERVER} --listen udp::53`;
+  const wrong = [
+    "--max-connections 1",
+    "--idle-timeout 1s",
+    "--proxy-protocol",
+    "--tls-cert a.pem --tls-key a.key",
+    "--tls-key a.key",
+  ];
+  for (const flag of wrong) {
+    const [name] = flag.split(" ");
+    assert.equal(refusal(`${udp} ${flag}`), `${name} is for connections, and UDP has none; leave it out`);
+  }
+  flags(`${udp} --max-connections 0 --idle-timeout 0s --name one --handler whoami --log-level debug`);
 });

@@ -54,6 +54,7 @@ Deno.test("every form of an address is read", () => {
   }
 });
 
+<<<<<<< HEAD
 function udp(host: string, port: number): UdpAddress {
   return { transport: "udp", host, port };
 }
@@ -88,6 +89,37 @@ Deno.test("what is no address for datagrams is refused with one sentence", () =>
   }
   assert.match(refusal(parseConnectAddress, "udp::53"), /names no host to dial/);
   assert.match(refusal(parseConnectAddress, "udp:a:0"), /port 0 cannot be dialled/);
+=======
+Deno.test("an address of UDP is one of TCP behind udp:, where datagrams are spoken", () => {
+  for (const place of ["127.0.0.1:53", "[::1]:53", "[fe80::1%eth0]:53", "dns.example:53"]) {
+    const udp: Address = { ...parseDialAddress(place) as TcpAddress, transport: "udp" };
+    assert.deepEqual(parseListenAddress(`udp:${place}`), udp);
+    assert.deepEqual(parseConnectAddress(`udp:${place}`), udp);
+    assert.equal(formatAddress(udp), `udp:${place}`);
+    for (const read of [parseStreamListenAddress, parseDialAddress]) {
+      const sentence = `"udp:${place}": UDP does not fit here; write host:port or unix:/path`;
+      assert.equal(refusal(read, `udp:${place}`), sentence);
+    }
+  }
+  assert.deepEqual(parseListenAddress("udp::0"), { transport: "udp", host: "", port: 0 });
+  assert.deepEqual(parseConnectAddress("unix:/a"), { transport: "unix", path: "/a" });
+});
+
+Deno.test("what is no address of UDP is refused with what to write behind udp:", () => {
+  const refused: [string, string][] = [
+    ["udp::53", '"udp::53" names no host to dial; write udp:127.0.0.1:53'],
+    ["udp:a:0", '"udp:a:0": port 0 cannot be dialled; write 1 to 65535'],
+    ["udp:53", '"udp:53" is only a port; write udp::53 or udp:127.0.0.1:53'],
+    ["udp:a", '"udp:a" has no port; write udp:host:port or udp:[v6]:port'],
+    ["udp:", '"udp:" has no port; write udp:host:port or udp:[v6]:port'],
+    ["udp://1.1.1.1:53", '"udp://1.1.1.1:53" is not an address; write only host:port, as udp:1.1.1.1:53'],
+    ["udp:*:53", '"udp:*:53": * is no host; to listen on all addresses write udp::53'],
+    ["udp:a:65536", '"udp:a:65536": "65536" is not a port; the port is a number from 0 to 65535'],
+    ["udp:::1:53", '"udp:::1:53": write an IPv6 address in brackets, as [::1]:8001'],
+    ["udp:unix:/a", '"udp:unix:/a": "/a" is not a port; the port is a number from 0 to 65535'],
+  ];
+  for (const [text, message] of refused) assert.equal(refusal(parseConnectAddress, text), message);
+>>>>>>> e23ae0f (server, client: UDP)
 });
 
 Deno.test("a listener may stand on all addresses, and on port 0", () => {
