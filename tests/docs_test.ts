@@ -23,6 +23,7 @@ const DOCUMENTS = [
   "docs/configuration.md",
   "docs/benchmarks.md",
   "docs/engines.md",
+  "docs/udp.md",
 ];
 
 interface Block {
@@ -53,7 +54,7 @@ Deno.test("every command of the documents has flags that sockbal knows, or is a 
         const args = /^(?:sockbal|deno run .*dist\/sockbal\.js) (.*)$/.exec(line)?.[1];
         if (task !== undefined) assert.ok(tasks.includes(task), line);
         else if (args !== undefined) {
-          const [words = ""] = args.split(" > ");
+          const [words = ""] = args.split(/ [<>] /);
           assert.notEqual(parseCommandLine(words.split(" "), "0").run, "show", line);
         } else {assert.match(
             line,
