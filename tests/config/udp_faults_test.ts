@@ -160,6 +160,6 @@ Deno.test("the admin side needs connections, and an address for datagrams is tol
   ]);
   assertFaults('listeners: [{ listen: "udp:53", pool: a }]\npools: { a: { backends: [a:1] } }\n', [
     "1:23 listeners[0].listen",
-    '"53" is only a port; write :53 or 127.0.0.1:53',
+    '"udp:53" is only a port; write udp::53 or udp:127.0.0.1:53',
   ]);
 });

@@ -206,7 +206,7 @@ Deno.test("an address that is none is refused with its own sentence", () => {
   assertFaults(listen("80"), ["2:13 listeners[0].listen", "80 is not an address; write :80, or host:port"]);
   assertFaults(listen("localhost"), ["2:13 listeners[0].listen", '"localhost" has no port']);
   assertFaults(listen("a:99999"), ["2:13 listeners[0].listen", "the port is a number from 0 to 65535"]);
-  assertFaults(listen("udp:53"), ["2:13 listeners[0].listen", '"53" is only a port']);
+  assertFaults(listen("udp:53"), ["2:13 listeners[0].listen", '"udp:53" is only a port']);
   assertFaults(listen("[]"), ["2:13 listeners[0].listen", "[] is not an address"]);
   for (const value of [":80", "a:0", "'[::1]:80'", "unix:web.sock", "udp::53"]) assertFaults(listen(value));
 

@@ -10,7 +10,6 @@ import {
   parseListenAddress,
   parseStreamListenAddress,
   type TcpAddress,
-  type UdpAddress,
 } from "../../lib/core/address.ts";
 import { InputError } from "../../lib/core/errors.ts";
 
@@ -54,42 +53,6 @@ Deno.test("every form of an address is read", () => {
   }
 });
 
-<<<<<<< HEAD
-function udp(host: string, port: number): UdpAddress {
-  return { transport: "udp", host, port };
-}
-
-Deno.test("an address for datagrams is read where it may stand, and refused elsewhere", () => {
-  assert.deepEqual(parseListenAddress("udp:127.0.0.1:53"), udp("127.0.0.1", 53));
-  assert.deepEqual(parseListenAddress("udp::0"), udp("", 0));
-  assert.deepEqual(parseListenAddress("udp:[::1]:53"), udp("::1", 53));
-  assert.deepEqual(parseConnectAddress("udp:dns.example:53"), udp("dns.example", 53));
-  assert.deepEqual(parseConnectAddress("dns.example:53"), tcp("dns.example", 53));
-  for (const read of [parseDialAddress, parseStreamListenAddress]) {
-    assert.equal(
-      refusal(read, "udp:127.0.0.1:53"),
-      '"udp:127.0.0.1:53": UDP does not fit here; write host:port or unix:/path',
-    );
-  }
-});
-
-Deno.test("what is no address for datagrams is refused with one sentence", () => {
-  const refused: [string, string][] = [
-    ["udp:", '"" has no port'],
-    ["udp:53", '"53" is only a port; write :53'],
-    ["udp:a:65536", "the port is a number from 0 to 65535"],
-    ["udp://a:53", '"//a:53" is not an address; write only host:port'],
-    ["10.0.0.1:53 udp", "is not an address; write udp:10.0.0.1:53"],
-    [":53/udp", "is not an address; write udp::53"],
-    ["udp:fe80::1:53", "write an IPv6 address in brackets"],
-  ];
-  for (const [text, part] of refused) {
-    const message = refusal(parseListenAddress, text);
-    assert.ok(message.includes(part), message);
-  }
-  assert.match(refusal(parseConnectAddress, "udp::53"), /names no host to dial/);
-  assert.match(refusal(parseConnectAddress, "udp:a:0"), /port 0 cannot be dialled/);
-=======
 Deno.test("an address of UDP is one of TCP behind udp:, where datagrams are spoken", () => {
   for (const place of ["127.0.0.1:53", "[::1]:53", "[fe80::1%eth0]:53", "dns.example:53"]) {
     const udp: Address = { ...parseDialAddress(place) as TcpAddress, transport: "udp" };
@@ -119,7 +82,6 @@ Deno.test("what is no address of UDP is refused with what to write behind udp:",
     ["udp:unix:/a", '"udp:unix:/a": "/a" is not a port; the port is a number from 0 to 65535'],
   ];
   for (const [text, message] of refused) assert.equal(refusal(parseConnectAddress, text), message);
->>>>>>> e23ae0f (server, client: UDP)
 });
 
 Deno.test("a listener may stand on all addresses, and on port 0", () => {
