@@ -4,6 +4,7 @@ import type { Address } from "../core/address.ts";
 import type { Config } from "../config/schema.ts";
 import type { RecordedSessions } from "../dataplane/record.ts";
 import type { WatchedPool } from "../health/backend_health.ts";
+import { whereChecked } from "../health/check.ts";
 import type { FileNeeds } from "./open_files.ts";
 import type { Plan } from "./plan.ts";
 
@@ -51,11 +52,5 @@ export function watchedPools(plan: Plan, config: Config): WatchedPool[] {
 export function checkedAddresses({ backends, rules }: WatchedPool): { name: string; address: Address }[] {
   const { healthCheck } = rules;
   if (healthCheck === undefined) return [];
-  return backends.flatMap(({ name, address }) => {
-    const { port } = healthCheck;
-    return [{
-      name,
-      address: address.transport === "unix" || port === undefined ? address : { ...address, port },
-    }];
-  });
+  return backends.map(({ name, address }) => ({ name, address: whereChecked(address, healthCheck) }));
 }

@@ -11,6 +11,7 @@ import type { EndReason } from "../dataplane/record.ts";
 import type { Confinement } from "../engine/confinement.ts";
 import type { PoolChange } from "../pool/pool.ts";
 import type { BackendRow } from "../pool/row.ts";
+import { checkAnswers } from "./clients.ts";
 import { checkSameEngines, type Crew, type CrewDeps, crewsOf } from "./crew.ts";
 import type { KeptWorker } from "./kept_worker.ts";
 import { changesBetween } from "./parts.ts";
@@ -213,6 +214,7 @@ export class Generation {
   async #begin(): Promise<void> {
     const { plan, before, workers, beforeAccept, stop, deps } = this.#options;
     if (before !== undefined) checkSameEngines(deps.engine, plan, before);
+    checkAnswers(deps.engine, plan.listeners);
     for (const crew of this.#crews) {
       // deno-lint-ignore no-await-in-loop -- one after the other, so that a fault leaves none behind
       await crew.sockets.prepare(crew.listenersAmong(before?.listeners ?? []));

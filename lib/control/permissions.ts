@@ -1,9 +1,10 @@
 /** The least that a configuration needs to be allowed, for the workers and for the whole program. */
 
-import { type Address, formatAddress, hasName } from "../core/address.ts";
+import { type Address, formatAddress, formatHostPort, hasName, isIPv6Address } from "../core/address.ts";
 import { reasonOf } from "../core/errors.ts";
 import { formatSubnet, isWithin, type Subnet } from "../core/subnet.ts";
 import { resolveAll } from "../core/resolve.ts";
+import { clientPermissions, type Clients } from "./clients.ts";
 import type { Touched } from "./touched.ts";
 import { workerModules } from "./worker_entry.ts";
 
@@ -11,6 +12,8 @@ import { workerModules } from "./worker_entry.ts";
 export interface Permissions {
   /** `ip:port` and `unix:/path`. */
   readonly net: readonly string[];
+  /** Whether more of the network may be used than can be listed: as much as the program may. */
+  readonly isNetInherited?: boolean;
   readonly read: readonly string[];
   readonly write: readonly string[];
   /** Libraries with foreign functions, by their path; none where it is missing. */
@@ -23,6 +26,8 @@ export interface Permitted {
   readonly dials: readonly Address[];
   /** What else may be dialled. */
   readonly subnets: readonly Subnet[];
+  /** Whom datagrams are sent to as answers. */
+  readonly clients?: Clients;
   /** Whether dials may have a local address of the pool's choice. */
   readonly mayBind?: boolean;
 }
@@ -55,7 +60,8 @@ export function whyNotCheckable(
 ): string | undefined {
   const refused = backends.find(({ address }) => {
     if (address.transport === "unix" || hasName(address)) return false;
-    return Deno.permissions.querySync({ name: "net", host: formatAddress(address) }).state !== "granted";
+    const { net } = socketPermissions({ listens: [], dials: [address], subnets: [] });
+    return net.some((host) => Deno.permissions.querySync({ name: "net", host }).state !== "granted");
   });
   if (refused === undefined) return undefined;
   const { name, address } = refused;
@@ -64,17 +70,35 @@ export function whyNotCheckable(
 }
 
 /** To listen on and to dial these, and nothing else. A Unix socket is a file as well. */
-export function socketPermissions({ listens, dials, subnets }: Permitted): Permissions {
+export function socketPermissions({ listens, dials, subnets, clients = [] }: Permitted): Permissions {
   const addresses = [...listens, ...dials];
   const paths = addresses.flatMap((address) => address.transport === "unix" ? [address.path] : []);
-  const net = [...addresses.map(netPermission), ...subnets.map(formatSubnet)];
-  return { net: unique(net), read: unique(paths), write: unique(paths) };
+  const answers = clientPermissions(clients);
+  const net = [
+    ...addresses.map(netPermission),
+    ...datagramSources(dials),
+    ...subnets.map(formatSubnet),
+    ...answers ?? [],
+  ];
+  return {
+    net: unique(net),
+    ...(answers === undefined ? { isNetInherited: true } : {}),
+    read: unique(paths),
+    write: unique(paths),
+  };
 }
 
-/** Port 0 is any port of that host. */
+/** Port 0 is any port of that host. Permissions know hosts and ports, whatever the transport. */
 function netPermission(address: Address): string {
-  const text = formatAddress(address);
-  return address.transport === "tcp" && address.port === 0 ? text.slice(0, -":0".length) : text;
+  if (address.transport === "unix") return formatAddress(address);
+  const text = formatHostPort(address.host, address.port);
+  return address.port === 0 ? text.slice(0, -":0".length) : text;
+}
+
+/** Where sockets are bound that send datagrams to these; each is asked for as it stands (Deno 2.9.6). */
+function datagramSources(dials: readonly Address[]): string[] {
+  return dials.filter(({ transport }) => transport === "udp")
+    .map((address) => isIPv6Address(address) ? "[::]:0" : "0.0.0.0:0");
 }
 
 /** A flag that is missing for these, such as `--allow-net=10.0.0.1:80`; undefined when none is. */
@@ -91,8 +115,9 @@ export function missingFlag({ net, read, write }: Permissions): string | undefin
 
 /** The permissions of a worker, in the runtime's own form: everything that is not listed is forbidden. */
 export function workerPermissions(permissions: Permissions): Deno.PermissionOptions {
+  const net = permissions.net.length === 0 ? false : [...permissions.net];
   return {
-    net: permissions.net.length === 0 ? false : [...permissions.net],
+    net: permissions.isNetInherited === true ? "inherit" : net,
     read: permissions.read.length === 0 ? false : [...permissions.read],
     write: permissions.write.length === 0 ? false : [...permissions.write],
     env: false,
@@ -104,7 +129,9 @@ export function workerPermissions(permissions: Permissions): Deno.PermissionOpti
 }
 
 /** As flags for the command line of Deno, quoted for a shell where that is needed. */
-export function permissionFlags({ net, read, write, ffi = [] }: Permissions): string[] {
+export function permissionFlags(
+  { net, isNetInherited = false, read, write, ffi = [] }: Permissions,
+): string[] {
   const flag = (name: string, list: readonly string[]): string[] => {
     // Deno reads two commas as one that is part of a path.
     const text = `--allow-${name}=${list.map((it) => it.replaceAll(",", ",,")).join(",")}`;
@@ -112,7 +139,7 @@ export function permissionFlags({ net, read, write, ffi = [] }: Permissions): st
     return list.length === 0 ? [] : [isPlain ? text : `'${text.replaceAll("'", `'\\''`)}'`];
   };
   return [
-    ...flag("net", net),
+    ...(isNetInherited ? ["--allow-net"] : flag("net", net)),
     ...flag("read", read),
     ...flag("write", write),
     ...(ffi === "all" ? ["--allow-ffi"] : flag("ffi", ffi)),
@@ -128,20 +155,24 @@ function unique(list: readonly string[]): string[] {
  * addresses of a name that cannot be resolved are not known; `unresolved` has a sentence for each.
  */
 export async function programPermissions(
-  { listens, dials, dialsWithin, probes, names, reads, writes }: Touched,
+  { listens, dials, dialsWithin, clients, probes, names, reads, writes }: Touched,
 ): Promise<Permissions & { readonly unresolved: readonly string[] }> {
-  const written = [...listens, ...dials].flatMap(forms);
   const unresolved = new Set<string>();
-  const resolved = await Promise.all(written.map(async (address) => {
-    try {
-      return await resolveAll(address);
-    } catch (error) {
-      unresolved.add(reasonOf(error));
-      return [];
-    }
-  }));
-  const sockets = socketPermissions({ listens: [], dials: resolved.flat(), subnets: dialsWithin });
+  const resolve = async (addresses: readonly Address[]): Promise<Address[]> => {
+    const resolved = addresses.flatMap(forms).map(async (address) => {
+      try {
+        return await resolveAll(address);
+      } catch (error) {
+        unresolved.add(reasonOf(error));
+        return [];
+      }
+    });
+    return (await Promise.all(resolved)).flat();
+  };
+  const [listening, dialled] = await Promise.all([resolve(listens), resolve(dials)]);
+  const sockets = socketPermissions({ listens: listening, dials: dialled, subnets: dialsWithin, clients });
   return {
+    ...sockets,
     net: unique([...sockets.net, ...names, ...probes.map(formatAddress)]),
     read: unique([...reads, workerModules, ...sockets.read]),
     write: unique([...sockets.write, ...writes]),

@@ -15,6 +15,7 @@ import { QUEUE_CELLS } from "../pool/queue.ts";
 import type { PoolRow, Row } from "../pool/row.ts";
 import { rowsFor } from "../pool/scoreboard.ts";
 import { groupNumber } from "../core/groups.ts";
+import { clientsOfSettled } from "./clients.ts";
 import type { Names } from "./names.ts";
 import type { Permitted } from "./permissions.ts";
 import { resolveAddress } from "../core/resolve.ts";
@@ -283,10 +284,14 @@ export function unresolvedOf(plan: Plan): { pool: string; backend: Backend }[] {
  * @param permitsSubnets Whether they may be permitted a subnet; see EngineHost.
  */
 export function permittedBy({ listeners, pools, within }: Plan, permitsSubnets: boolean): Permitted {
+  const hasUdp = listeners.some(({ flows }) => flows !== undefined);
+  const hasOthers = listeners.some(({ flows }) => flows === undefined);
   return {
     listens: listeners.flatMap(socketsOf).map(boundAt),
-    dials: pools.flatMap((pool) => pool.backends.flatMap(addressesOf)),
+    dials: pools.flatMap((pool) => pool.backends.flatMap(addressesOf))
+      .filter(({ transport }) => transport === "udp" ? hasUdp : hasOthers),
     subnets: permitsSubnets ? within : [],
+    ...(hasUdp ? { clients: permitsSubnets ? clientsOfSettled(listeners) : "anyone" } : {}),
     mayBind: hasSources(pools),
   };
 }

@@ -2,13 +2,15 @@
 
 import type { EngineName } from "../config/engine_names.ts";
 import { keyFilesOf } from "../config/key_files.ts";
-import { type ListenerConfig, poolsOf } from "../config/listener_schema.ts";
+import { type ListenerConfig, poolsOf, udpPools } from "../config/listener_schema.ts";
 import type { Config } from "../config/schema.ts";
 import { GROUP_FILE } from "../core/groups.ts";
-import { type Address, hasName } from "../core/address.ts";
+import { type Address, asUdp, formatAddress, hasName } from "../core/address.ts";
 import type { Subnet } from "../core/subnet.ts";
 import { standardStreamOf } from "../core/standard_stream.ts";
 import { PROBE_ADDRESS } from "../engine/runtime/listen.ts";
+import { whereChecked } from "../health/check.ts";
+import { type Clients, clientsOf } from "./clients.ts";
 import { opensTls } from "./greetings.ts";
 import { boundAt } from "./unix_sockets.ts";
 
@@ -18,6 +20,8 @@ export interface Touched {
   readonly listens: readonly Address[];
   /** Backends, and where they are checked. */
   readonly dials: readonly Address[];
+  /** Whom workers answer by datagrams. */
+  readonly clients: Clients;
   /** Where the limit of open files is found out. */
   readonly probes: readonly Address[];
   /** Names whose addresses are looked up. */
@@ -43,9 +47,10 @@ export function touchedBy(
   // Listeners that open TLS are the runtime's, with either engine.
   const isRuntimes = (listener: ListenerConfig): boolean => !isEpoll || opensTls(listener, config);
   const reached = new Set(listeners.filter(isRuntimes).flatMap(poolsOf));
+  const overUdp = udpPools(listeners);
   const pools = Object.entries(allPools)
-    .filter(([name, { healthCheck }]) => !isEpoll || healthCheck !== undefined || reached.has(name))
-    .map(([, pool]) => pool);
+    .map(([name, pool]) => ({ ...pool, isDialled: !isEpoll || reached.has(name), isUdp: overUdp.has(name) }))
+    .filter(({ isDialled, healthCheck }) => isDialled || healthCheck !== undefined);
   const backends = Object.values(allPools).flatMap(({ backends }) => backends.map(({ address }) => address));
   const written = [...listeners.map(({ listen }) => listen), ...backends];
   if (admin !== undefined) written.push(admin.listen);
@@ -58,14 +63,15 @@ export function touchedBy(
       }),
       ...(admin === undefined ? [] : [admin.listen]),
     ],
-    dials: pools.flatMap(({ backends, healthCheck }) => {
-      return backends.flatMap(({ address }) => {
-        const port = healthCheck?.port;
-        return address.transport === "unix" || port === undefined
-          ? [address]
-          : [address, { ...address, port }];
-      });
-    }),
+    dials: unique(
+      pools.flatMap(({ backends, healthCheck, isDialled, isUdp }) =>
+        backends.flatMap(({ address }): Address[] => [
+          ...(isDialled ? [isUdp && address.transport !== "unix" ? asUdp(address) : address] : []),
+          ...(healthCheck === undefined ? [] : [whereChecked(address, healthCheck)]),
+        ])
+      ),
+    ),
+    clients: isEpoll ? [] : clientsOf(listeners),
     probes: isEpoll ? [] : [PROBE_ADDRESS],
     names: [...new Set(written.filter(hasName).map(({ host }) => host))],
     dialsWithin: pools.flatMap(({ within, healthCheck }) => {
@@ -83,4 +89,8 @@ export function touchedBy(
       .filter((path) => path !== undefined),
     writes: logFiles,
   };
+}
+
+function unique(addresses: readonly Address[]): Address[] {
+  return [...new Map(addresses.map((address) => [formatAddress(address), address])).values()];
 }

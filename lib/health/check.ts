@@ -62,6 +62,12 @@ export type StreamCheck = CheckTiming & (TcpCheck | HttpCheck | ExpectCheck);
 
 export type HealthCheck = StreamCheck | CheckTiming & UdpCheck;
 
+/** The address of a check, for a backend by the address that sessions go to. A Unix socket is checked where it is. */
+export function whereChecked(backend: Address, { type, port }: HealthCheck): Address {
+  if (backend.transport === "unix") return backend;
+  return { transport: type === "udp" ? "udp" : "tcp", host: backend.host, port: port ?? backend.port };
+}
+
 /** What one check has found. */
 export interface CheckResult {
   readonly ok: boolean;

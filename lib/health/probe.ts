@@ -1,13 +1,20 @@
 /** One check of one backend. */
 
-import { type Address, isIPv6Address, type StreamAddress } from "../core/address.ts";
+import { type Address, isIPv6Address } from "../core/address.ts";
 import { writeAll } from "../core/connection.ts";
 import { describeDialFault, isAddressMissing, shortageOf } from "../engine/dial_fault.ts";
 import { dial } from "../engine/runtime/dial.ts";
 import { hasIPv6 } from "../engine/runtime/ipv6.ts";
 import type { RuntimeSocket } from "../engine/runtime/socket.ts";
 import type { IntroductionOptions } from "../pool/pool.ts";
-import { type CheckResult, type HealthCheck, type Probe, type StreamCheck, within } from "./check.ts";
+import {
+  type CheckResult,
+  type HealthCheck,
+  type Probe,
+  type StreamCheck,
+  whereChecked,
+  within,
+} from "./check.ts";
 import { type Conversation, converse } from "./conversation.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 import { prepareExpect } from "./expect_probe.ts";
@@ -43,8 +50,8 @@ export function prepareProbe(
     : writeOwnHeader(introduction.version, introduction.checksum);
   return async (backend, stop, report, others = []) => {
     using deadline = startDeadline(check.timeoutMs, stop);
-    const address = addressToCheck(backend, check.port);
-    const addresses = [address, ...others.map((it) => addressToCheck(it, check.port))] as const;
+    const address = whereChecked(backend, check);
+    const addresses = [address, ...others.map((it) => whereChecked(it, check))] as const;
     const conn = await connect(addresses, preface, deadline, onResult, onShortage);
     if (conn === undefined) return;
     const opened = tls === undefined ? undefined : await startTls(conn, tls, deadline);
@@ -77,12 +84,6 @@ function prepareConversation(check: StreamCheck): (address: Address) => Conversa
       return () => conversation;
     }
   }
-}
-
-/** Over a connection, also where sessions dial over UDP. They go on using the address of the backend: it is not changed there. */
-function addressToCheck(backend: Address, port: number | undefined): StreamAddress {
-  if (backend.transport === "unix") return backend;
-  return { transport: "tcp", host: backend.host, port: port ?? backend.port };
 }
 
 /** Undefined when there is no connection; why has been told. */

@@ -1,12 +1,20 @@
 /** A check that sends a datagram and waits for another one. */
 
-import { type Address, asUdp, isIPv6Address, type UdpAddress } from "../core/address.ts";
+import { isIPv6Address, type UdpAddress } from "../core/address.ts";
 import { compileExpectation } from "../core/expectation.ts";
 import { canonicalHost } from "../core/overlap.ts";
 import { withoutZone } from "../core/zone.ts";
 import { describeDialFault, isAddressMissing, shortageOf } from "../engine/dial_fault.ts";
 import { hasIPv6 } from "../engine/runtime/ipv6.ts";
-import { type CheckResult, type CheckTiming, excerpt, type Probe, type UdpCheck, within } from "./check.ts";
+import {
+  type CheckResult,
+  type CheckTiming,
+  excerpt,
+  type Probe,
+  type UdpCheck,
+  whereChecked,
+  within,
+} from "./check.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 
 /** No answer is longer (RFC 768). */
@@ -30,19 +38,16 @@ export function prepareUdpProbe(
   const judge = prepareJudge(check.expect);
   return async (backend, stop, report, others = []) => {
     using deadline = startDeadline(check.timeoutMs, stop);
-    const addresses = [backend, ...others].flatMap((it) => addressToCheck(it, check.port));
+    const addresses = [backend, ...others].flatMap((it) => {
+      const address = whereChecked(it, check);
+      return address.transport === "udp" ? [address] : [];
+    });
     const found = await ask(addresses, datagram, judge, deadline);
     if (found === undefined || stop.aborted) return;
     if (typeof found === "string") return onShortage(found);
     const isOurs = !found.ok && !deadline.isTimeUp && deadline.hasStoodStill;
     if (!isOurs) report(found);
   };
-}
-
-/** A Unix socket is no place for datagrams, which a configuration may not say. */
-function addressToCheck(backend: Address, port: number | undefined): UdpAddress[] {
-  if (backend.transport === "unix") return [];
-  return [asUdp({ ...backend, port: port ?? backend.port })];
 }
 
 /**

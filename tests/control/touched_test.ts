@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse.ts";
 import { touchedBy } from "../../lib/control/touched.ts";
+import { permissionFlags, programPermissions } from "../../lib/control/permissions.ts";
 import { formatAddress } from "../../lib/core/address.ts";
 
 function touched(text: string, engine?: "epoll"): Record<string, readonly string[]> {
@@ -90,4 +91,54 @@ pools:
   );
   assert.deepEqual(dials, ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]);
   assert.deepEqual(listens, ["unix:/run/in.sock", "unix:/run/in.sock.new", "localhost:1", "localhost:2"]);
+});
+
+/** Listeners on UDP and their pools. */
+function udp(listen: string, more = ""): string {
+  return `listeners: [{ listen: "${listen}", pool: dns }]
+pools: { dns: { backends: ["10.0.0.1:53", "[2001:db8::1]:53"]${more} } }
+`;
+}
+
+Deno.test("backends of a listener on UDP are dialled over UDP, and checked as the check says", () => {
+  assert.deepEqual(touched(udp("udp::53")).dials, ["udp:10.0.0.1:53", "udp:[2001:db8::1]:53"]);
+  const [byUdp, byTcp] = ["type: udp, send: a, port: 54", "type: tcp"].map((it) =>
+    `, health_check: { ${it} }`
+  );
+  assert.deepEqual(touched(udp("udp::53", byTcp)).dials, [
+    ...["udp:10.0.0.1:53", "10.0.0.1:53"],
+    ...["udp:[2001:db8::1]:53", "[2001:db8::1]:53"],
+  ]);
+  assert.deepEqual(touched(udp("udp::53", byUdp), "epoll").dials, [
+    "udp:10.0.0.1:54",
+    "udp:[2001:db8::1]:54",
+  ]);
+  assert.deepEqual(touched(udp("udp::53"), "epoll").dials, []);
+});
+
+async function netFlag(text: string, engine?: "epoll"): Promise<string | undefined> {
+  const needed = await programPermissions(touchedBy(parseConfig(text, "f"), undefined, engine));
+  return permissionFlags({ ...needed, read: [] })[0];
+}
+
+Deno.test("for datagrams the program needs the addresses that sockets are bound to, and those of the clients that it answers", async () => {
+  const backends = "10.0.0.1:53,[2001:db8::1]:53,0.0.0.0:0,[::]:0";
+  const probe = "127.0.0.1:0";
+  const allowed = (ranges: string): string =>
+    udp("udp:10.0.0.5:53").replace("pool: dns", `pool: dns, allow: [${ranges}]`);
+  assert.equal(
+    await netFlag(allowed('10.0.0.0/8, 192.0.2.7, "2001:db8::7"')),
+    `--allow-net=10.0.0.5:53,${backends},10.0.0.0/8,192.0.2.7,[2001:db8::7],${probe}`,
+  );
+  assert.equal(
+    await netFlag(udp("udp:127.0.0.1:53")),
+    `--allow-net=127.0.0.1:53,${backends},127.0.0.0/8,${probe}`,
+  );
+  assert.equal(await netFlag(udp("udp:[::1]:53")), `--allow-net=[::1]:53,${backends},[::1],${probe}`);
+  // There is no way to say a range of IPv6, or everyone, in a list.
+  assert.equal(await netFlag(allowed('"2001:db8::/32"')), "--allow-net");
+  assert.equal(await netFlag(udp("udp::53")), "--allow-net");
+  assert.equal(await netFlag(udp("udp::53"), "epoll"), "--allow-net=[::]:53,0.0.0.0:53");
+  const check = ", health_check: { type: udp, send: a }";
+  assert.equal(await netFlag(udp("udp::53", check), "epoll"), `--allow-net=[::]:53,0.0.0.0:53,${backends}`);
 });
