@@ -5,7 +5,7 @@ import type { Confinement, Reach } from "../engine/confinement.ts";
 import type { Permitted } from "./permissions.ts";
 
 /** What a worker dials, for the engine that is confined by it. */
-export function reachOf({ dials, subnets, mayBind = false }: Permitted): Reach {
+export function reachOf({ listens, dials, subnets, mayBind = false }: Permitted): Reach {
   const ports = new Set<number>();
   for (const address of dials) {
     if (address.transport === "tcp") ports.add(address.port);
@@ -14,6 +14,7 @@ export function reachOf({ dials, subnets, mayBind = false }: Permitted): Reach {
     if (port !== undefined) ports.add(port);
   }
   return {
+    hasDatagrams: listens.some(({ transport }) => transport === "udp"),
     ports: subnets.some(({ port }) => port === undefined) ? "any" : [...ports],
     mayDialUnix: dials.some(({ transport }) => transport === "unix"),
     mayBind,

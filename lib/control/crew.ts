@@ -1,6 +1,7 @@
 /**
  * The workers of a generation that have one engine, with the listeners that they serve. All of a generation, unless some listeners need
- * what its engine cannot do: those are served by workers of another one beside them.
+ * what its engine cannot do: those are served by workers of another one beside them. So are listeners for datagrams where the kernel
+ * confines workers to their ports, which it can do for connections alone.
  */
 
 import { formatAddress } from "../core/address.ts";
@@ -100,8 +101,21 @@ export function checkSameEngines(host: EngineHost, plan: Plan, before: Plan): vo
   }
 }
 
-/** The crews that a plan needs, one for each engine. */
+/** The crews that a plan needs: one for each engine, and on epoll one for datagrams. */
 export function crewsOf(host: EngineHost, plan: Plan): Crew[] {
-  const hosts = new Set(plan.listeners.map((it) => host.hostOf(it)));
-  return [...hosts].map((it) => new Crew(it, (listener) => host.hostOf(listener) === it, plan));
+  const crews: Crew[] = [];
+  for (const first of plan.listeners) {
+    const own = host.hostOf(first);
+    const serves = (it: ListenerOptions): boolean => {
+      return host.hostOf(it) === own && (own.sharesWorkers || hasDatagrams(it) === hasDatagrams(first));
+    };
+    if (!crews.some((crew) => crew.listenersAmong([first]).length > 0)) {
+      crews.push(new Crew(own, serves, plan));
+    }
+  }
+  return crews;
+}
+
+function hasDatagrams({ address }: ListenerOptions): boolean {
+  return address.transport === "udp";
 }

@@ -25,6 +25,8 @@ export interface EngineHost {
   readonly name: EngineName;
   /** Why the engine epoll could not be had at the start; undefined when it could. */
   readonly whyNoEpoll: string | undefined;
+  /** Whether the same workers serve connections and datagrams. */
+  readonly sharesWorkers: boolean;
   /** Whether its workers open TLS. */
   readonly opensTls: boolean;
   /** Call it after each message to a worker, which may be asleep where it hears none. */
@@ -95,6 +97,7 @@ function libraries(path: string | undefined): readonly string[] | "all" {
 function runtimeHost(whyNoEpoll: string | undefined): EngineHost {
   const host: EngineHost = {
     name: "runtime",
+    sharesWorkers: true,
     opensTls: true,
     whyNoEpoll,
     ring: () => {},
@@ -113,6 +116,8 @@ function runtimeHost(whyNoEpoll: string | undefined): EngineHost {
 
 class EpollEngineHost implements EngineHost {
   readonly name = "epoll";
+  /** The kernel knows no ports of datagrams. */
+  readonly sharesWorkers = false;
   readonly opensTls = false;
   readonly whyNoEpoll = undefined;
   /** The kernel knows ports alone. */

@@ -11,41 +11,62 @@ import { describeListenError } from "../engine/listen_error.ts";
 import type { HoldOptions, PortHold } from "./port_hold.ts";
 import type { GenerationSockets } from "./generation_sockets.ts";
 
+/** What the process does for the sockets. */
+type SocketHost = Pick<EpollHost, "listen" | "openDatagrams" | "keepAlive" | "closeListening">;
+
 interface OpenSocket {
-  readonly fd: number;
+  /** One that all workers share, or for datagrams one for each worker, by its index. */
+  readonly descriptors: number[];
   /** Generations that listen on it. */
   users: number;
 }
 
 /** All listening sockets of a balancer, by address. */
 export class SocketBook {
-  readonly #host: Pick<EpollHost, "listen" | "keepAlive" | "closeListening">;
+  readonly #host: SocketHost;
   readonly #open = new Map<string, OpenSocket>();
 
-  constructor(host: Pick<EpollHost, "listen" | "keepAlive" | "closeListening">) {
+  constructor(host: SocketHost) {
     this.#host = host;
   }
 
   /**
-   * Gives the descriptor of a socket, which may be open already. Each use is to be released.
+   * Listens on an address, which may be listened on already. Each use is to be released.
    *
    * @throws {RunError} when it cannot be listened on.
    */
-  async use(address: Address, options: ListeningOptions): Promise<number> {
+  async use(address: Address, options: ListeningOptions): Promise<void> {
     const before = this.#open.get(formatAddress(address));
     if (before !== undefined) {
       before.users++;
-      return before.fd;
+      return;
     }
     const fd = await this.#listen(address, options);
-    this.#open.set(formatAddress(address), { fd, users: 1 });
-    return fd;
+    this.#open.set(formatAddress(address), { descriptors: [fd], users: 1 });
+  }
+
+  /**
+   * The descriptor that a worker listens with at an address in use. It stays the same for a worker with the same index in a later
+   * generation: with another number of sockets the system would give clients to other workers than before.
+   *
+   * @throws {RunError} when it cannot be opened.
+   */
+  descriptor(address: Address, index: number): number {
+    const descriptors = this.#open.get(formatAddress(address))?.descriptors ?? [];
+    const [shared] = descriptors;
+    if (shared === undefined) throw new TypeError(`Cannot use ${formatAddress(address)}: it is not open`);
+    if (address.transport !== "udp") return shared;
+    while (descriptors.length <= index) {
+      descriptors.push(attempt(address, () => this.#host.openDatagrams(address, false)));
+    }
+    return descriptors[index] ?? shared;
   }
 
   /** Those who connect from now on have this. */
   keepAlive(address: Address, keepalive: Keepalive): void {
     const socket = this.#open.get(formatAddress(address));
-    if (socket !== undefined && address.transport === "tcp") this.#host.keepAlive(socket.fd, keepalive);
+    if (address.transport !== "tcp") return;
+    for (const fd of socket?.descriptors ?? []) this.#host.keepAlive(fd, keepalive);
   }
 
   /** Ends one use. The last one closes the socket, and removes the file of a Unix socket. */
@@ -53,17 +74,25 @@ export class SocketBook {
     const socket = this.#open.get(formatAddress(address));
     if (socket === undefined || --socket.users > 0) return;
     this.#open.delete(formatAddress(address));
-    this.#host.closeListening(socket.fd);
+    for (const fd of socket.descriptors) this.#host.closeListening(fd);
     await removeSocketFile(address);
   }
 
   async #listen(address: Address, options: ListeningOptions): Promise<number> {
-    try {
-      if (address.transport === "unix" && !await isAnswered(address.path)) await removeFile(address.path);
-      return this.#host.listen(address, options);
-    } catch (error) {
-      throw describeListenError(address, error);
-    }
+    if (address.transport === "unix" && !await isAnswered(address.path)) await removeFile(address.path);
+    return attempt(address, () => {
+      return address.transport === "udp"
+        ? this.#host.openDatagrams(address, true)
+        : this.#host.listen(address, options);
+    });
+  }
+}
+
+function attempt(address: Address, open: () => number): number {
+  try {
+    return open();
+  } catch (error) {
+    throw describeListenError(address, error);
   }
 }
 
@@ -72,7 +101,6 @@ export class EpollSockets implements GenerationSockets {
   readonly #book: SocketBook;
   readonly #listeners: readonly ListenerOptions[];
   readonly #used: Address[] = [];
-  readonly #descriptors = new Map<string, readonly number[]>();
 
   constructor(book: SocketBook, listeners: readonly ListenerOptions[]) {
     this.#book = book;
@@ -82,18 +110,19 @@ export class EpollSockets implements GenerationSockets {
   /** Opens what is not open yet. */
   async prepare(): Promise<void> {
     for (const listener of this.#listeners) {
-      const sockets: number[] = [];
       for (const address of socketsOf(listener)) {
         // deno-lint-ignore no-await-in-loop -- one after the other, so that a fault leaves none behind
-        sockets.push(await this.#book.use(address, listener));
+        await this.#book.use(address, listener);
         this.#used.push(address);
       }
-      this.#descriptors.set(listener.name, sockets);
     }
   }
 
-  forWorker(listener: ListenerOptions): ListenerOptions {
-    return { ...listener, sockets: this.#descriptors.get(listener.name) ?? [] };
+  forWorker(listener: ListenerOptions, index: number): ListenerOptions {
+    return {
+      ...listener,
+      sockets: socketsOf(listener).map((address) => this.#book.descriptor(address, index)),
+    };
   }
 
   /**

@@ -2,6 +2,8 @@
 
 /** What a thread needs besides the sockets that are open already. */
 export interface Reach {
+  /** Whether its sockets are for datagrams, all of them; else none of them is. */
+  readonly hasDatagrams: boolean;
   /** The TCP ports that it dials. */
   readonly ports: readonly number[] | "any";
   /** Whether it dials Unix sockets. */
@@ -11,7 +13,7 @@ export interface Reach {
 }
 
 /**
- * What confines a thread.
+ * What confines a thread. No kernel so far knows ports of datagrams: who has them may send them anywhere.
  *
  * `permissions`: those of the runtime. `landlock`: no file can be opened, and no other port dialled. `landlock_files`: the same for
  * files alone, by an older kernel. `seccomp`: no system call that it does not need.

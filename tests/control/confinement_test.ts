@@ -17,6 +17,7 @@ Deno.test("workers reach the ports of their backends and subnets, not those of t
   const listens = [tcp(1)];
   const unix: Address = { transport: "unix", path: "/run/a.sock" };
   assert.deepEqual(reachOf({ listens, dials: [tcp(2), tcp(3), tcp(2)], subnets: [] }), {
+    hasDatagrams: false,
     ports: [2, 3],
     mayDialUnix: false,
     mayBind: false,
@@ -25,6 +26,14 @@ Deno.test("workers reach the ports of their backends and subnets, not those of t
   assert.deepEqual(reachOf({ listens: [unix], dials: [tcp(2)], subnets }).ports, [2, 80]);
   assert.equal(reachOf({ listens: [unix], dials: [tcp(2)], subnets }).mayDialUnix, false);
   assert.equal(reachOf({ listens, dials: [unix], subnets }).mayDialUnix, true);
+  const udp: Address = { transport: "udp", host: "127.0.0.1", port: 4 };
+  // There is no way to forbid the other ports of UDP, and none to reach those of TCP.
+  assert.deepEqual(reachOf({ listens: [udp], dials: [udp], subnets: [] }), {
+    hasDatagrams: true,
+    ports: [],
+    mayDialUnix: false,
+    mayBind: false,
+  });
   const anyPort = [...subnets, parseSubnet("10.0.0.0/8")];
   assert.equal(reachOf({ listens, dials: [tcp(2)], subnets: anyPort }).ports, "any");
 });
@@ -56,7 +65,12 @@ function kernel({ abi, hasSeccomp }: { abi: number; hasSeccomp: boolean }): Conf
 
 Deno.test("a thread is confined as far as the kernel can, and says what is missing", () => {
   const on = (abi: number, hasSeccomp: boolean): Confinement => {
-    return confine(kernel({ abi, hasSeccomp }), { ports: [80], mayDialUnix: false, mayBind: false });
+    return confine(kernel({ abi, hasSeccomp }), {
+      hasDatagrams: false,
+      ports: [80],
+      mayDialUnix: false,
+      mayBind: false,
+    });
   };
   assert.deepEqual(on(7, true), WHOLE);
   assert.deepEqual(on(3, true), {

@@ -126,7 +126,13 @@ async function confinedWorker(
       };
       worker.postMessage(
         {
-          reach: { ports: [backend.addr.port], mayDialUnix: false, mayBind: false, ...order.reach },
+          reach: {
+            hasDatagrams: false,
+            ports: [backend.addr.port],
+            mayDialUnix: false,
+            mayBind: false,
+            ...order.reach,
+          },
           without: order.without,
           ports: {
             permitted: backend.addr.port,
@@ -183,6 +189,11 @@ Deno.test({
     const anyPort = (await confinedWorker({ without: undefined, reach: { ports: "any" } })).outcomes;
     assert.equal(anyPort["connect to another port"], "allowed");
     assert.equal(anyPort.bind, "EPERM");
+
+    const { outcomes: udp } = await confinedWorker({ without: undefined, reach: { hasDatagrams: true } });
+    assert.equal(udp["datagram socket"], "allowed");
+    assert.equal(udp["connect to a backend"], "EPERM");
+    assert.equal(udp["send to another port"], "EPERM");
 
     const binding = (await confinedWorker({ without: undefined, reach: { mayBind: true } })).outcomes;
     assert.equal(binding.bind, "allowed");

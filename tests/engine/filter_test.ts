@@ -4,7 +4,7 @@ import { AUDIT_ARCH, compileFilter } from "../../lib/engine/epoll/confine/bpf.ts
 import { allowedCalls } from "../../lib/engine/epoll/confine/calls.ts";
 import { portRules, rulesetAttributes } from "../../lib/engine/epoll/confine/landlock.ts";
 
-const REACH: Reach = { ports: [80, 443, 80], mayDialUnix: false, mayBind: false };
+const REACH: Reach = { hasDatagrams: false, ports: [80, 443, 80], mayDialUnix: false, mayBind: false };
 const PID = 4711;
 
 const ALLOW = 0x7fff0000;
@@ -61,6 +61,9 @@ const REFUSED: Readonly<Record<string, readonly [number | undefined, number]>> =
   bind: [49, 200],
   listen: [50, 201],
   sendmsg: [46, 211],
+  recvmsg: [47, 212],
+  recvmmsg: [299, 243],
+  sendmmsg: [307, 269],
   pidfd_getfd: [438, 438],
   prctl: [157, 167],
   "a number of the x32 interface": [0x40000000 + 45, 0x40000000 + 207],
@@ -111,6 +114,26 @@ for (const [column, arch] of (["x86_64", "aarch64"] as const).entries()) {
     const wider = compileFilter(AUDIT_ARCH[arch], allowedCalls(arch, reach, PID));
     assert.equal(run(wider, AUDIT_ARCH[arch], socket, [1n, 1n, 0n]), ALLOW);
     assert.equal(run(wider, AUDIT_ARCH[arch], bind), ALLOW);
+  });
+
+  Deno.test(`the filter for ${arch} lets a thread have connections or datagrams, never both`, () => {
+    const [socket, accept4, recvfrom, shutdown] = column === 0 ? [41, 288, 45, 48] : [198, 242, 207, 210];
+    const [recvmmsg, sendmmsg] = column === 0 ? [299, 307] : [243, 269];
+    const reach: Reach = { ...REACH, hasDatagrams: true, mayDialUnix: true };
+    const other = compileFilter(AUDIT_ARCH[arch], allowedCalls(arch, reach, PID));
+    const verdictOf = (number: number, ...args: bigint[]): number =>
+      run(other, AUDIT_ARCH[arch], number, args);
+    const [inet, inet6, unix] = [2n, 10n, 1n];
+    const [stream, datagram] = [0o2004001n, 0o2004002n];
+    for (const family of [inet, inet6]) {
+      for (const protocol of [0n, 17n]) assert.equal(verdictOf(socket, family, datagram, protocol), ALLOW);
+      assert.equal(verdictOf(socket, family, datagram, 136n), EPERM, "UDP-Lite");
+      assert.equal(verdictOf(socket, family, stream, 0n), EPERM);
+      assert.equal(verdict(socket, family, datagram, 17n), EPERM);
+    }
+    assert.equal(verdictOf(socket, unix, datagram, 0n), EPERM);
+    for (const number of [recvmmsg, sendmmsg]) assert.equal(verdictOf(number), ALLOW);
+    for (const number of [accept4, recvfrom, shutdown]) assert.equal(verdictOf(number), EPERM);
   });
 
   Deno.test(`the filter for ${arch} refuses every call of another architecture's interface`, () => {

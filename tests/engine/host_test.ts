@@ -39,6 +39,7 @@ Deno.test({
   fn: async () => {
     const dir = await Deno.makeTempDir();
     const [[tcp = assert.fail()] = []] = settleAddresses([{ transport: "tcp", host: "127.0.0.1", port: 0 }]);
+    assert.ok(tcp.transport === "tcp");
     for (const address of [tcp, { transport: "unix", path: `${dir}/a.sock` } as const]) {
       const host = new EpollHost();
       const libc = openLibc();

@@ -53,7 +53,9 @@ export function makeRigged(name: EngineName, libc?: Libc): RiggedEngine {
     engine,
     listen: (address) => {
       const keepalive = { idleMs: 60_000, intervalMs: 10_000, count: 6 };
-      const fd = host.listen(address, { backlog: 100, keepalive });
+      const fd = address.transport === "udp"
+        ? host.openDatagrams(address, true)
+        : host.listen(address, { backlog: 100, keepalive });
       listening.push(fd);
       return engine.listen([address], 100, [fd]);
     },

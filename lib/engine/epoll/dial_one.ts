@@ -4,8 +4,9 @@ import { type Address, isIPv6Address } from "../../core/address.ts";
 import type { NextSource } from "../../core/next_source.ts";
 import { zoneOf } from "../../core/zone.ts";
 import type { DialEvents } from "../contract.ts";
-import { EAGAIN, EINPROGRESS, SystemError } from "./errno.ts";
-import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "./linux.ts";
+import { UdpSocket } from "./datagrams/udp_socket.ts";
+import { EADDRNOTAVAIL, EAGAIN, EINPROGRESS, SystemError } from "./errno.ts";
+import { SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM } from "./linux.ts";
 import { bindTo } from "./source.ts";
 import { encodeAddress, type SocketAddress } from "./sockaddr.ts";
 import { EpollSocket, type SocketOwner } from "./socket.ts";
@@ -21,7 +22,7 @@ export class DialOne implements SocketOwner {
   readonly #address: Address;
   readonly #on: DialEvents;
   readonly #source: NextSource | undefined;
-  #socket: EpollSocket | undefined;
+  #socket: EpollSocket | UdpSocket | undefined;
   #isOver = false;
 
   /** Nothing is told before the constructor has returned. */
@@ -44,15 +45,8 @@ export class DialOne implements SocketOwner {
     const error = socket.hasPeerGone ? socket.takeDialError() : undefined;
     if (error !== undefined) return this.#fail(error);
     if (!isWritable) return;
-    this.#isOver = true;
-    this.#socket = undefined;
     socket.owner = undefined;
-    if (this.#tools.remembersLocal) void socket.local;
-    try {
-      this.#on.connected(socket);
-    } catch (fault) {
-      this.#on.fault(fault);
-    }
+    this.#connected(socket);
   }
 
   onClosed(): void {}
@@ -62,6 +56,7 @@ export class DialOne implements SocketOwner {
     const { libc, loop } = this.#tools;
     const { family, bytes } = encoded(this.#tools, this.#address);
     try {
+      if (this.#address.transport === "udp") return this.#connectDatagrams(family, bytes);
       const fd = loop.adopt(libc.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
       const socket = this.#socket = new EpollSocket(fd, this.#tools);
       socket.owner = this;
@@ -72,6 +67,33 @@ export class DialOne implements SocketOwner {
       socket.watch();
     } catch (error) {
       loop.soon(() => this.#fail(error));
+    }
+  }
+
+  /** Nothing is sent for it: whether a backend is there shows when it is sent something. */
+  #connectDatagrams(family: number, bytes: Uint8Array<ArrayBuffer>): void {
+    const { libc, loop } = this.#tools;
+    const fd = loop.adopt(libc.socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    const socket = this.#socket = new UdpSocket(fd, this.#tools);
+    bindTo(libc, fd, this.#source?.(isIPv6Address(this.#address)));
+    if (libc.connect(fd, bytes, bytes.length) < 0) {
+      const errno = libc.errno();
+      // So the system says that no port is left.
+      throw new SystemError(errno === EAGAIN ? EADDRNOTAVAIL : errno);
+    }
+    socket.watch();
+    loop.soon(() => this.#connected(socket));
+  }
+
+  #connected(socket: EpollSocket | UdpSocket): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#socket = undefined;
+    if (this.#tools.remembersLocal) void socket.local;
+    try {
+      this.#on.connected(socket);
+    } catch (fault) {
+      this.#on.fault(fault);
     }
   }
 

@@ -10,6 +10,11 @@ import { Acceptor } from "./acceptor.ts";
 import { Buffers } from "./buffers.ts";
 import type { EpollClient } from "./client.ts";
 import { confine } from "./confine/confine.ts";
+import { Datagrams } from "./datagrams/datagrams.ts";
+import { Flow } from "./datagrams/flow.ts";
+import { FlowListener } from "./datagrams/flow_listener.ts";
+import { relayFlow } from "./datagrams/flow_relay.ts";
+import type { UdpSocket } from "./datagrams/udp_socket.ts";
 import { Descriptors } from "./descriptors.ts";
 import { DialEach } from "./dial_each.ts";
 import { DialOne } from "./dial_one.ts";
@@ -71,6 +76,7 @@ export class EpollEngine implements Engine {
       libc,
       loop,
       buffers: new Buffers(),
+      datagrams: new Datagrams(libc, loop),
       loads: this.#loads,
       departures: new Set(),
       remembersLocal: options.remembersLocal ?? false,
@@ -87,17 +93,19 @@ export class EpollEngine implements Engine {
     return this.#tools.buffers.heldBytes;
   }
 
-  listen(
-    _addresses: readonly Address[],
+  // deno-lint-ignore require-await -- what it throws is a rejection
+  async listen(
+    [address]: readonly Address[],
     _backlog: number,
     sockets: readonly number[] = [],
   ): Promise<Listener> {
     const tools = this.#tools;
     const shortage = this.#shortage;
-    return Promise.resolve({
+    if (address?.transport === "udp") return new FlowListener(tools, sockets);
+    return {
       accept: (options: AcceptOptions<ClientSocket>) => new Acceptor(tools, sockets, shortage, options).run(),
       close: () => {},
-    });
+    };
   }
 
   dial(addresses: readonly [Address, ...Address[]], on: DialEvents, source?: NextSource): () => void {
@@ -115,8 +123,9 @@ export class EpollEngine implements Engine {
     return this.#tools.loop.timers.later(ms, call);
   }
 
-  relay(client: EpollClient, backend: EpollSocket, on: RelayEvents): void {
-    relay(client, backend, on);
+  relay(client: EpollClient | Flow, backend: EpollSocket | UdpSocket, on: RelayEvents): void {
+    if (client instanceof Flow) relayFlow(client, backend as UdpSocket, on);
+    else relay(client, backend as EpollSocket, on);
   }
 
   tlsServer(): never {

@@ -5,8 +5,11 @@ export const EAGAIN = 11;
 export const ENOMEM = 12;
 export const EPIPE = 32;
 export const ENOSYS = 38;
+export const EMSGSIZE = 90;
+export const EADDRNOTAVAIL = 99;
 export const ECONNRESET = 104;
 export const ENOBUFS = 105;
+export const ECONNREFUSED = 111;
 export const EINPROGRESS = 115;
 
 const NAMES: Readonly<Record<number, string>> = {
@@ -27,6 +30,7 @@ const NAMES: Readonly<Record<number, string>> = {
   36: "ENAMETOOLONG",
   38: "ENOSYS",
   71: "EPROTO",
+  90: "EMSGSIZE",
   92: "ENOPROTOOPT",
   95: "EOPNOTSUPP",
   97: "EAFNOSUPPORT",

@@ -1,6 +1,7 @@
-import type { Address } from "../../core/address.ts";
+import type { StreamAddress, UdpAddress } from "../../core/address.ts";
 import type { Keepalive } from "../contract.ts";
 import { makeBell, ring } from "./bell.ts";
+import { openDatagrams } from "./datagrams/opening.ts";
 import { Descriptors } from "./descriptors.ts";
 import { type Libc, openLibc } from "./libc.ts";
 import { type ListeningOptions, openListening } from "./listening.ts";
@@ -63,8 +64,18 @@ export class EpollHost {
    *
    * @throws {SystemError}
    */
-  listen(address: Address, options: ListeningOptions): number {
+  listen(address: StreamAddress, options: ListeningOptions): number {
     return openListening(this.#libc, address, options);
+  }
+
+  /**
+   * Binds a socket for the datagrams of one thread; it is closed with {@linkcode closeListening}.
+   *
+   * @param isFirst Whether the process has no other at the address.
+   * @throws {SystemError}
+   */
+  openDatagrams(address: UdpAddress, isFirst: boolean): number {
+    return openDatagrams(this.#libc, address, isFirst);
   }
 
   /** For those who are accepted from now on. */

@@ -16,6 +16,7 @@ const SYMBOLS = {
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
   eventfd: { parameters: ["i32", "i32"], result: "i32" },
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   getpid: { parameters: [], result: "i32" },
   // `syscall` takes as many arguments as the call has, each in a register. Older C libraries have no functions for these.
   gettid: { name: "syscall", parameters: ["usize"], result: "i32" },
@@ -43,6 +44,13 @@ const SYMBOLS = {
     result: "i32",
   },
   recv: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
+  // By their numbers, which the kernel takes as 32 bits: musl's own functions copy the structures, and make a call for each message.
+  recvmmsg: {
+    name: "syscall",
+    parameters: ["i32", "i32", "buffer", "u32", "i32", "pointer"],
+    result: "i32",
+  },
+  sendmmsg: { name: "syscall", parameters: ["i32", "i32", "buffer", "u32", "i32"], result: "i32" },
   send: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
   setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "i32"], result: "i32" },

@@ -4,19 +4,26 @@ export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_ERROR = 4;
+export const SO_RCVBUF = 8;
 export const SO_KEEPALIVE = 9;
 export const SO_LINGER = 13;
+export const SO_REUSEPORT = 15;
 
 export const IPPROTO_IP = 0;
+export const IP_PKTINFO = 8;
 export const IP_BIND_ADDRESS_NO_PORT = 24;
 export const IPPROTO_TCP = 6;
+export const IPPROTO_UDP = 17;
 export const IPPROTO_IPV6 = 41;
+export const IPV6_RECVPKTINFO = 49;
+export const IPV6_PKTINFO = 50;
 export const TCP_NODELAY = 1;
 export const TCP_KEEPIDLE = 4;
 export const TCP_KEEPINTVL = 5;
@@ -28,6 +35,8 @@ export const SHUT_RDWR = 2;
 export const MSG_NOSIGNAL = 0x4000;
 export const SIOCOUTQ = 0x5411;
 export const SIOCGIFINDEX = 0x8933;
+
+export const F_DUPFD_CLOEXEC = 1030;
 
 export const EFD_NONBLOCK = SOCK_NONBLOCK;
 export const EFD_CLOEXEC = SOCK_CLOEXEC;
@@ -56,3 +65,5 @@ export const RLIMIT_NOFILE = 7;
 /** Numbers of system calls (syscall(2)). */
 export const SYS_GETTID: number = Deno.build.arch === "x86_64" ? 186 : 178;
 export const SYS_TGKILL: number = Deno.build.arch === "x86_64" ? 234 : 131;
+export const SYS_RECVMMSG: number = Deno.build.arch === "x86_64" ? 299 : 243;
+export const SYS_SENDMMSG: number = Deno.build.arch === "x86_64" ? 307 : 269;

@@ -1,6 +1,6 @@
 /** Listening sockets: opened once in a process, and used by every thread by their number. */
 
-import type { Address } from "../../core/address.ts";
+import type { StreamAddress } from "../../core/address.ts";
 import { setSocketFile, type SocketFile } from "../../core/socket_file.ts";
 import type { Keepalive } from "../contract.ts";
 import { SystemError } from "./errno.ts";
@@ -24,7 +24,7 @@ export interface ListeningOptions {
  * @throws {SystemError}
  * @throws {Error} when the mode or the group of its file cannot be set.
  */
-export function openListening(libc: Libc, address: Address, options: ListeningOptions): number {
+export function openListening(libc: Libc, address: StreamAddress, options: ListeningOptions): number {
   const { family, bytes } = encodeAddress(address, zoneIndex(libc, address));
   const fd = libc.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw new SystemError(libc.errno());

@@ -1,4 +1,5 @@
 import type { Buffers } from "./buffers.ts";
+import type { Datagrams } from "./datagrams/datagrams.ts";
 import type { Departure } from "./departure.ts";
 import type { Libc } from "./libc.ts";
 import type { Loads } from "./loads.ts";
@@ -9,6 +10,7 @@ export interface EngineTools {
   readonly libc: Libc;
   readonly loop: Loop;
   readonly buffers: Buffers;
+  readonly datagrams: Datagrams;
   readonly loads: Loads;
   /** Connections that left their sessions and are to be reset when all was delivered. */
   readonly departures: Set<Departure>;

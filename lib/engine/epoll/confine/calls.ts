@@ -8,8 +8,10 @@ import {
   IPPROTO_IP,
   IPPROTO_IPV6,
   IPPROTO_TCP,
+  IPPROTO_UDP,
   SIOCGIFINDEX,
   SIOCOUTQ,
+  SOCK_DGRAM,
   SOCK_STREAM,
   SOL_SOCKET,
 } from "../linux.ts";
@@ -21,6 +23,8 @@ type Arch = typeof Deno.build.arch;
 /** Numbers on x86-64 and on arm64, which lacks what has a newer form. Those that are called most come first. */
 const NUMBERS = {
   sendto: [44, 206],
+  recvmmsg: [299, 243],
+  sendmmsg: [307, 269],
   epoll_wait: [232, undefined],
   epoll_pwait: [281, 22],
   recvfrom: [45, 207],
@@ -78,6 +82,10 @@ const NUMBERS = {
 
 type CallName = keyof typeof NUMBERS;
 
+/** What only one of the two kinds of threads needs; see {@linkcode Reach}. */
+const FOR_DATAGRAMS: readonly CallName[] = ["recvmmsg", "sendmmsg"];
+const FOR_STREAMS: readonly CallName[] = ["accept4", "recvfrom", "shutdown"];
+
 /** The kind of a socket; flags are above it. */
 const SOCK_TYPE_MASK = 0xf;
 
@@ -90,28 +98,33 @@ const PR_SET_VMA = 0x53564d41;
 export function allowedCalls(arch: Arch, reach: Reach, pid: number): CallRule[] {
   const tests = argumentTests(reach, pid);
   const column = arch === "x86_64" ? 0 : 1;
+  const unneeded = new Set<CallName>(reach.hasDatagrams ? FOR_STREAMS : FOR_DATAGRAMS);
+  if (!reach.mayBind) unneeded.add("bind");
   return (Object.keys(NUMBERS) as CallName[]).flatMap((name) => {
     const number = NUMBERS[name][column];
-    if (number === undefined || (name === "bind" && !reach.mayBind)) return [];
+    if (number === undefined || unneeded.has(name)) return [];
     // Its flags are in memory, where a filter cannot look. The C library then uses clone.
     if (name === "clone3") return [{ number, tests: [], failsWith: ENOSYS }];
     return [{ number, tests: tests[name] ?? [] }];
   });
 }
 
-function argumentTests({ mayDialUnix }: Reach, pid: number): Partial<Record<CallName, ArgumentTest[]>> {
-  const families = [AF_INET, AF_INET6, ...(mayDialUnix ? [AF_UNIX] : [])];
+function argumentTests(
+  { hasDatagrams, mayDialUnix }: Reach,
+  pid: number,
+): Partial<Record<CallName, ArgumentTest[]>> {
+  const families = [AF_INET, AF_INET6, ...(mayDialUnix && !hasDatagrams ? [AF_UNIX] : [])];
   return {
     // Without an address: with one it would be another way to dial (MSG_FASTOPEN), which Landlock is not asked about.
     sendto: [
       { argument: 4, oneOf: [0] },
       { argument: 4, half: "high", oneOf: [0] },
     ],
-    // Landlock knows the ports of TCP alone, not those of MPTCP or SCTP.
+    // Landlock knows the ports of TCP alone, not those of UDP, MPTCP or SCTP. So one thread has either TCP or UDP.
     socket: [
       { argument: 0, oneOf: families },
-      { argument: 1, mask: SOCK_TYPE_MASK, oneOf: [SOCK_STREAM] },
-      { argument: 2, oneOf: [0, IPPROTO_TCP] },
+      { argument: 1, mask: SOCK_TYPE_MASK, oneOf: [hasDatagrams ? SOCK_DGRAM : SOCK_STREAM] },
+      { argument: 2, oneOf: [0, hasDatagrams ? IPPROTO_UDP : IPPROTO_TCP] },
     ],
     setsockopt: [{ argument: 1, oneOf: [SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP, IPPROTO_IPV6] }],
     ioctl: [{ argument: 1, oneOf: [SIOCOUTQ, SIOCGIFINDEX] }],

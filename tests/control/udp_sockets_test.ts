@@ -1,0 +1,70 @@
+/** The sockets of workers that read datagrams: one each, and the same one in every generation. */
+
+import assert from "node:assert/strict";
+import { RunError } from "../../lib/core/errors.ts";
+import { EpollSockets, HeldByBook, SocketBook } from "../../lib/control/epoll_sockets.ts";
+import type { ListenerOptions } from "../../lib/dataplane/messages.ts";
+import { EpollHost } from "../../lib/engine/epoll/host.ts";
+import { freeUdpPort, UdpPeer } from "../support/udp_peer.ts";
+
+const ignore = Deno.build.os !== "linux";
+const KEEPALIVE = { idleMs: 0, intervalMs: 1_000, count: 3 };
+
+function listener(port: number): ListenerOptions {
+  const address = { transport: "udp", host: "127.0.0.1", port } as const;
+  return { name: "dns", address, backlog: 0, keepalive: KEEPALIVE } as ListenerOptions;
+}
+
+Deno.test({
+  name:
+    "each worker has a socket of its own, and a later generation has the same ones until the last has gone",
+  ignore,
+  fn: async () => {
+    const host = new EpollHost();
+    const book = new SocketBook(host);
+    const options = listener(freeUdpPort());
+    const socketsOf = (sockets: EpollSockets): (number | undefined)[] => {
+      return [0, 1, 2].map((index) => sockets.forWorker(options, index).sockets?.[0]);
+    };
+    const held = new HeldByBook(book);
+    assert.ok(options.address.transport === "udp");
+    await held.hold(options.address, options);
+    const first = new EpollSockets(book, [options]);
+    await first.prepare();
+    await held.release();
+    const descriptors = socketsOf(first);
+    assert.equal(new Set(descriptors).size, 3);
+    assert.deepEqual(socketsOf(first), descriptors);
+
+    const second = new EpollSockets(book, [options]);
+    await second.prepare();
+    await first.remove();
+    assert.deepEqual(socketsOf(second), descriptors);
+    await second.remove();
+    using _free = new UdpPeer("127.0.0.1", options.address.port);
+    await host.close();
+  },
+});
+
+Deno.test({
+  name:
+    "an address that another program reads cannot be shared with it, although workers share it among themselves",
+  ignore,
+  fn: async () => {
+    const [ours, others] = [new EpollHost(), new EpollHost()];
+    const options = listener(freeUdpPort());
+    const other = new EpollSockets(new SocketBook(others), [options]);
+    await other.prepare();
+    other.forWorker(options, 1);
+    const own = new EpollSockets(new SocketBook(ours), [options]);
+    await assert.rejects(own.prepare(), (error) => {
+      assert.ok(error instanceof RunError);
+      assert.match(error.message, /^cannot listen on udp:127\.0\.0\.1:\d+: .*in use/);
+      return true;
+    });
+    await other.remove();
+    await own.prepare();
+    await own.remove();
+    await Promise.all([ours.close(), others.close()]);
+  },
+});
