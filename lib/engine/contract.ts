@@ -5,7 +5,8 @@
  *
  * Datagrams have the same contract. A flow, which is all that comes from one address and port to one listener, is a
  * {@linkcode ClientSocket}; it is accepted with its first datagram. A {@linkcode Socket} that was dialled at a UDP address is a socket of
- * this flow alone, connected at once. Nothing of them ends by itself: a flow is over when it is closed, or its backend refuses it.
+ * this flow alone, connected at once. Nothing of them ends by itself: a flow is over when it is closed, or its backend refuses it. When
+ * both are closed their relay has ended, which is told within the call that closes the second: what they held is free when it returns.
  */
 
 import type { Address } from "../core/address.ts";
@@ -225,8 +226,8 @@ export interface AcceptOptions<Conn> {
   /** Told when accepting begins to fail, with the reason, and when it works again; of a series only once in a while. */
   readonly onTrouble: (event: "accept_failing" | "accept_recovered", fields: Record<string, unknown>) => void;
   /**
-   * Of datagrams: asked with each one that begins a flow, before there is a place for it; true when another thread has its flow, and was
-   * given it.
+   * Of datagrams: asked with each one that belongs to no flow here, before there is a place for it, also when none is begun any more; true
+   * when another thread has its flow, and was given it.
    */
   readonly passOn?: (client: Endpoint, datagram: Uint8Array) => boolean;
   /**

@@ -64,7 +64,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const tls = options.tls === undefined ? undefined : engine.tlsServer(TLS_OPTIONS, options.tls);
   const { proxyProtocol = false } = options;
   const greeting = proxyProtocol || tls !== undefined ? { proxyProtocol, tls } : undefined;
-  const listener = await engine.listen(places, BACKLOG);
+  const listener = await engine.listenForConnections(places, BACKLOG);
   const stop = new AbortController();
 
   const contextFor = async (socket: RuntimeClient, connection: ServedConnection): Promise<HandlerContext> => {

@@ -5,6 +5,11 @@ import type { TlsClientOptions, TlsServerOptions } from "../../core/tls_options.
 import type { AcceptOptions, DialEvents, Engine, Listener, RelayEvents, TlsKeys } from "../contract.ts";
 import { acceptConnections } from "./accept.ts";
 import { Buffers } from "./buffers.ts";
+import { DatagramBuffers } from "./datagrams/datagram_buffers.ts";
+import { RuntimeFlow } from "./datagrams/flow.ts";
+import { listenForFlows } from "./datagrams/flow_listener.ts";
+import { relayDatagrams } from "./datagrams/relay.ts";
+import { dialUpstream, RuntimeUpstream } from "./datagrams/upstream.ts";
 import { DescriptorShortage } from "../descriptor_shortage.ts";
 import { dial } from "./dial.ts";
 import { joined } from "./joined_listener.ts";
@@ -21,6 +26,7 @@ export class RuntimeEngine implements Engine {
   readonly every: Every = every;
   readonly woken: Woken = woken;
   readonly #buffers = new Buffers();
+  readonly #datagramBuffers = new DatagramBuffers();
   readonly #shortage = new DescriptorShortage((ms, call) => this.later(ms, call));
 
   /** @param sessions Those of this thread. Their number decides whether chunks may wait for a later turn. */
@@ -28,7 +34,15 @@ export class RuntimeEngine implements Engine {
     this.turnBudget = new TurnBudget(sessions);
   }
 
-  async listen(addresses: readonly Address[], backlog: number): Promise<RuntimeListener> {
+  async listen(addresses: readonly Address[], backlog: number): Promise<Listener> {
+    const forFlows = addresses.filter((address) => address.transport === "udp");
+    return forFlows.length > 0
+      ? listenForFlows(forFlows)
+      : await this.listenForConnections(addresses, backlog);
+  }
+
+  /** As {@linkcode listen}, where there are no datagrams. */
+  async listenForConnections(addresses: readonly Address[], backlog: number): Promise<RuntimeListener> {
     const tries = await Promise.allSettled(addresses.map((address) => listenShared(address, backlog)));
     const sockets = tries.flatMap((it) => it.status === "fulfilled" ? [it.value] : []);
     const failed = tries.find((it) => it.status === "rejected");
@@ -40,6 +54,7 @@ export class RuntimeEngine implements Engine {
   }
 
   dial(addresses: readonly [Address, ...Address[]], on: DialEvents): () => void {
+    if (addresses[0].transport === "udp") return dialUpstream(addresses, on);
     const given = new AbortController();
     dial(addresses, given.signal).then(
       (socket) => {
@@ -62,7 +77,14 @@ export class RuntimeEngine implements Engine {
     return () => clearTimeout(timer);
   }
 
-  relay(client: RuntimeClient, backend: RuntimeSocket, on: RelayEvents): void {
+  relay(
+    client: RuntimeClient | RuntimeFlow,
+    backend: RuntimeSocket | RuntimeUpstream,
+    on: RelayEvents,
+  ): void {
+    if (client instanceof RuntimeFlow || backend instanceof RuntimeUpstream) {
+      return relayOfFlow(client, backend, on, this.#datagramBuffers);
+    }
     relay(client, backend, on, { buffers: this.#buffers, turnBudget: this.turnBudget });
   }
 
@@ -75,6 +97,18 @@ export class RuntimeEngine implements Engine {
   }
 
   async close(): Promise<void> {}
+}
+
+function relayOfFlow(
+  client: RuntimeClient | RuntimeFlow,
+  backend: RuntimeSocket | RuntimeUpstream,
+  on: RelayEvents,
+  buffers: DatagramBuffers,
+): void {
+  if (!(client instanceof RuntimeFlow) || !(backend instanceof RuntimeUpstream)) {
+    throw new TypeError("Cannot relay between datagrams and a connection");
+  }
+  relayDatagrams(client, backend, on, buffers);
 }
 
 class RuntimeListener implements Listener {
