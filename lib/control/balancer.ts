@@ -16,6 +16,7 @@ import { drainTimeoutOf, fileNeeds, watchedPools, workersOf } from "./demands.ts
 import { DenialLog } from "./denial_log.ts";
 import { tellOfExpiry } from "./expiry.ts";
 import { introduceBackends, setFacts } from "./facts.ts";
+import { FlowExchange } from "./flow_exchange.ts";
 import { whyNoTlsKeys } from "../engine/runtime/tls_certificates.ts";
 import { type EngineHost, makeEngineHost } from "./engine_host.ts";
 import { type Generation, STOPPING } from "./generation.ts";
@@ -145,6 +146,7 @@ export class Balancer {
         openFiles: this.openFiles,
         scoreboard: this.scoreboard,
         sources: this.sources,
+        flows: new FlowExchange(),
         events: {
           onFailing: (backend) => this.health.failing(backend),
           onDenials: (denials) => {

@@ -4,9 +4,11 @@ import type { Log } from "../core/log.ts";
 import { RunError } from "../core/errors.ts";
 import type {
   AllTlsKeys,
+  FlowsAt,
   FromWorker,
   LiveSessionFacts,
   LiveSessionFilter,
+  PassedDatagram,
   PlaneOptions,
   ToWorker,
 } from "../dataplane/messages.ts";
@@ -16,6 +18,7 @@ import type { BackendRow } from "../pool/row.ts";
 import type { Denials } from "../dataplane/denials.ts";
 import type { TallyEntry } from "../pool/tally.ts";
 import type { Confinement } from "../engine/confinement.ts";
+import type { FlowExchange, FlowWorker } from "./flow_exchange.ts";
 import { waitForAnswer } from "./patience.ts";
 import { type Permissions, workerPermissions } from "./permissions.ts";
 
@@ -27,6 +30,8 @@ export interface DataWorkerOptions {
   readonly ring: () => void;
   /** Called once, when it is no more, before anyone is told of that; see EngineOfWorker. */
   readonly reclaim: () => void;
+  /** Where it gives and gets datagrams of flows that outlive a reload. */
+  readonly flows: FlowExchange;
   readonly events: WorkerNews;
   readonly log: Log;
 }
@@ -60,7 +65,7 @@ interface Request {
   readonly otherwise: unknown;
 }
 
-export class DataWorker {
+export class DataWorker implements FlowWorker {
   /** Resolves when the worker listens and is confined, and can be told to accept; rejects with a {@linkcode RunError} when it cannot. */
   readonly listening: Promise<Confinement>;
   /** Whether it has come to listen. */
@@ -76,6 +81,7 @@ export class DataWorker {
   readonly #worker: Worker;
   readonly #ring: () => void;
   readonly #reclaim: () => void;
+  readonly #flows: FlowExchange;
   readonly #log: Log;
   readonly #events: WorkerNews;
   readonly #requests = new Map<number, Request>();
@@ -84,10 +90,11 @@ export class DataWorker {
   readonly #closed = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<WorkerEnd>();
 
-  constructor({ entry, plane, permissions, ring, reclaim, events, log }: DataWorkerOptions) {
+  constructor({ entry, plane, permissions, ring, reclaim, flows, events, log }: DataWorkerOptions) {
     this.#log = log;
     this.#ring = ring;
     this.#reclaim = reclaim;
+    this.#flows = flows;
     this.#events = events;
     this.listening = this.#listening.promise;
     this.ended = this.#ended.promise;
@@ -108,14 +115,30 @@ export class DataWorker {
     this.#tell({ type: "start", options: plane });
   }
 
-  /** Begins to accept; call it when the worker listens. */
+  /** Begins to accept connections; call it when the worker listens. */
   accept(): void {
     this.#tell({ type: "accept" });
   }
 
-  /** Tells the worker to stop accepting; `closed` resolves when it has. The worker ends when its last session has. */
-  drain(isReplaced = false): void {
-    this.#tell({ type: "drain", isReplaced });
+  takeOver(flows: readonly FlowsAt[]): void {
+    this.#tell({ type: "take_over", flows });
+  }
+
+  flowsOver(flows: readonly FlowsAt[]): void {
+    this.#tell({ type: "flows_over", flows });
+  }
+
+  deliver(datagrams: readonly PassedDatagram[]): void {
+    this.#tell({ type: "deliver", datagrams });
+  }
+
+  /**
+   * Tells the worker to stop accepting; `closed` resolves when it has. The worker ends when its last session has.
+   *
+   * @param readElsewhere Where others read datagrams from now on.
+   */
+  drain(isReplaced = false, readElsewhere: readonly string[] = []): void {
+    this.#tell({ type: "drain", isReplaced, readElsewhere });
   }
 
   /** Ends the sessions that a drain has left. */
@@ -186,6 +209,13 @@ export class DataWorker {
       case "listening":
         this.hasListened = true;
         return this.#listening.resolve(message.confinement);
+      case "handed_over":
+        return this.#flows.handedOver(this, message.flows);
+      case "flows_over":
+        return this.#flows.over(this, message.flows);
+      case "pass_on":
+        this.#tell({ type: "passed_on", count: message.datagrams.length });
+        return this.#flows.passOn(message.datagrams);
       case "closed":
         return this.#closed.resolve();
       case "sessions":
@@ -221,6 +251,7 @@ export class DataWorker {
     this.#worker.terminate();
     if (this.end === undefined) this.#reclaim();
     this.end ??= end;
+    this.#flows.ended(this);
     this.#listening.reject(new RunError(end.drained ? "the data plane was stopped" : end.reason));
     for (const { resolve, otherwise } of this.#requests.values()) resolve(otherwise);
     this.#ended.resolve(end);

@@ -4,6 +4,7 @@
  * What they cannot be told while they work needs a new generation beside the old one, which then drains.
  */
 
+import { formatAddress } from "../core/address.ts";
 import { formatDuration } from "../core/duration.ts";
 import { RunError } from "../core/errors.ts";
 import type { AllTlsKeys, LiveSessionFacts, LiveSessionFilter } from "../dataplane/messages.ts";
@@ -73,7 +74,8 @@ export class Generation {
   #deadlines: ReturnType<typeof setTimeout>[] = [];
 
   /**
-   * Starts the workers; resolves when all of them accept connections.
+   * Starts the workers; resolves when all of them accept connections. They read datagrams at once where they take no other generation's
+   * place; see {@linkcode readDatagrams}.
    *
    * @throws {RunError} when one cannot; then none is left running.
    */
@@ -87,6 +89,7 @@ export class Generation {
         ? new RunError(describeMissing(generation.permitted), { cause: error })
         : error;
     }
+    if (options.before === undefined) generation.readDatagrams();
     for (const worker of generation.#workers) void worker.keepAlive();
     return generation;
   }
@@ -109,6 +112,11 @@ export class Generation {
     return this.#plan;
   }
 
+  /** Begins to read datagrams; call it when the generation before reads no more. */
+  readDatagrams(): void {
+    for (const worker of this.#workers) worker.readDatagrams();
+  }
+
   /**
    * Stops accepting; resolves when no worker accepts any more.
    *
@@ -120,6 +128,7 @@ export class Generation {
     const { deps: { patience, journal }, number: generation, stop } = this.#options;
     const listeners = next?.listeners ?? [];
     const isReplaced = next !== undefined;
+    const readElsewhere = listeners.filter(({ flows }) => flows).map(({ address }) => formatAddress(address));
     this.#left = Promise.all(this.#workers.map(({ worker }) => worker.closed))
       .then(() =>
         Promise.all(this.#crews.map((crew) => crew.sockets.remove(crew.listenersAmong(listeners))))
@@ -127,7 +136,7 @@ export class Generation {
     await Promise.all([
       waitForAnswer(this.#left, patience.closeMs, stop),
       ...this.#workers.map(({ index, worker }) => {
-        return closeWorker(worker, { patience, generation, index, isReplaced, journal, stop });
+        return closeWorker(worker, { patience, generation, index, isReplaced, readElsewhere, journal, stop });
       }),
     ]);
   }

@@ -64,9 +64,13 @@ export class Generations {
     this.current = generation;
   }
 
-  /** Stops accepting in a generation that has been replaced, and lets its sessions finish; resolves when it has stopped accepting. */
+  /**
+   * Stops accepting in a generation that has been replaced, and lets its sessions finish; resolves when it has stopped accepting. From then
+   * on the current one reads datagrams, and knows whose flows are older.
+   */
   async retire(generation: Generation, next: Plan, drainTimeoutMs: number): Promise<void> {
     await generation.close(next);
+    this.current?.readDatagrams();
     void this.#drain(generation, drainTimeoutMs);
   }
 

@@ -13,6 +13,7 @@ import { SourceLedger } from "../pool/source_ledger.ts";
 import type { SourceTable } from "../pool/source_table.ts";
 import type { Scoreboard } from "../pool/scoreboard.ts";
 import { DataWorker, type WorkerEnd, type WorkerNews } from "./data_worker.ts";
+import type { FlowExchange } from "./flow_exchange.ts";
 import type { Journal } from "./journal.ts";
 import type { OpenFiles } from "./open_files.ts";
 import type { EngineHost } from "./engine_host.ts";
@@ -45,6 +46,7 @@ export interface WorkerDeps {
   readonly engine: EngineHost;
   /** Whether a worker is not to start where the kernel lacks a part of its confinement. */
   readonly isConfinementRequired: boolean;
+  readonly flows: FlowExchange;
   readonly events: WorkerNews;
   /** For what concerns sessions. */
   readonly log: Log;
@@ -67,6 +69,8 @@ export class KeptWorker {
   readonly index: number;
   readonly #deps: WorkerDeps;
   #now: Running;
+  /** Whether datagrams are read by now. */
+  #readsDatagrams = false;
   /** Sessions lost because their worker died while it drained. */
   lost = 0;
 
@@ -85,6 +89,13 @@ export class KeptWorker {
   /** Unlike any other living worker's. */
   get number(): number {
     return this.#now.number;
+  }
+
+  /** Begins to read datagrams; call it when it accepts, and no older worker reads any more. */
+  readDatagrams(): void {
+    this.#readsDatagrams = true;
+    if (this.worker.end !== undefined || !this.#deps.plan().listeners.some(({ flows }) => flows)) return;
+    this.#deps.flows.join(this.worker);
   }
 
   /** Ends one that is not kept alive, before it has accepted. */
@@ -127,6 +138,7 @@ export class KeptWorker {
       isConfinementRequired,
       sockets,
       firstIndex,
+      flows,
       events,
       log,
     } = this.#deps;
@@ -161,6 +173,7 @@ export class KeptWorker {
         permissions: engine.permissions(permitted),
         ring: engine.ring,
         reclaim: engineOfWorker.reclaim,
+        flows,
         events,
         log,
       });
@@ -206,6 +219,7 @@ export class KeptWorker {
     try {
       if (this.index === firstIndex) await sockets.takeOverPaths();
       worker.accept();
+      if (this.#readsDatagrams) this.readDatagrams();
       journal.info("worker_restarted", { worker: this.index });
     } catch (error) {
       worker.terminate(reasonOf(error));

@@ -1,6 +1,7 @@
 /**
- * The Unix sockets of a generation: made beside their paths, handed over at a reload, removed at the end. What waits in the backlog
- * of an old one is accepted by the worker that has it, when that is told to drain (accept.ts).
+ * The sockets of a generation that the runtime cannot share between threads. Unix sockets are made beside their paths, handed over at a
+ * reload, removed at the end; what waits in the backlog of an old one is accepted by the worker that has it, when that is told to drain
+ * (accept.ts). Datagrams go to the worker whose socket was bound last (flow_listener.ts).
  */
 
 import { type Address, formatAddress, type UnixAddress } from "../core/address.ts";
@@ -39,9 +40,9 @@ export class UnixSockets implements GenerationSockets {
     }));
   }
 
-  /** A Unix socket cannot be shared between threads: the first worker has it. */
+  /** Unix sockets and datagrams cannot be shared between threads: the first worker has them. */
   forWorker(listener: ListenerOptions, index: number): ListenerOptions | undefined {
-    if (listener.address.transport === "unix" && index > 0) return undefined;
+    if (listener.address.transport !== "tcp" && index > 0) return undefined;
     return { ...listener, address: boundAt(listener.address) };
   }
 

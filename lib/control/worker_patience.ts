@@ -33,6 +33,8 @@ export interface ClosingOptions {
   readonly index: number;
   /** Whether other workers listen at its addresses by now. */
   readonly isReplaced: boolean;
+  /** Where they read datagrams. */
+  readonly readElsewhere: readonly string[];
   readonly journal: Journal;
   /** Ends the waiting, but not the deadline after which the worker is given up. */
   readonly stop: AbortSignal;
@@ -40,8 +42,9 @@ export interface ClosingOptions {
 
 /** Tells a worker to stop accepting; resolves when it has, or when there is no use in waiting any longer. Never rejects. */
 export async function closeWorker(worker: DataWorker, options: ClosingOptions): Promise<void> {
-  const { patience: { closeMs, hangMs }, generation, index, isReplaced, journal, stop } = options;
-  worker.drain(isReplaced);
+  const { patience: { closeMs, hangMs }, generation, index, isReplaced, readElsewhere, journal, stop } =
+    options;
+  worker.drain(isReplaced, readElsewhere);
   const answer = await waitForAnswer(worker.closed, closeMs, stop);
   if (answer === "answered") return;
   if (answer === "late") {

@@ -1,6 +1,6 @@
 /** What the two planes say to each other. Everything else they share is on the scoreboard. */
 
-import type { Address } from "../core/address.ts";
+import type { Address, IpAddress } from "../core/address.ts";
 import type { SocketFile } from "../core/socket_file.ts";
 import type { Confinement, Reach } from "../engine/confinement.ts";
 import type { Keepalive, TlsKeys } from "../engine/contract.ts";
@@ -50,6 +50,19 @@ export interface ListenerOptions {
   /** For the connections to its clients, and of its sessions to backends. */
   readonly keepalive: Keepalive;
   readonly limits: SessionLimits;
+}
+
+/** Clients that have flows at a listener, which is known by its address, as it is written. */
+export interface FlowsAt {
+  readonly listener: string;
+  readonly clients: readonly string[];
+}
+
+/** What one worker has received for a flow of another. */
+export interface PassedDatagram {
+  readonly listener: string;
+  readonly client: IpAddress;
+  readonly bytes: Uint8Array;
 }
 
 /** All sockets of a listener, the first first. */
@@ -125,8 +138,19 @@ export type ToWorker =
   | { readonly type: "start"; readonly options: PlaneOptions }
   /** Begin to accept: all that has to be there for it is there. */
   | { readonly type: "accept" }
-  /** Stop accepting, which `closed` answers; `drained` follows when the last session has ended. */
-  | { readonly type: "drain"; readonly isReplaced: boolean }
+  /** Begin to read datagrams too: older workers read no more, and have these flows. */
+  | { readonly type: "take_over"; readonly flows: readonly FlowsAt[] }
+  /** Older workers have these flows no more. */
+  | { readonly type: "flows_over"; readonly flows: readonly FlowsAt[] }
+  /** So many datagrams that were passed on have arrived. */
+  | { readonly type: "passed_on"; readonly count: number }
+  /** Handle what others have received for flows of this worker. */
+  | { readonly type: "deliver"; readonly datagrams: readonly PassedDatagram[] }
+  /**
+   * Stop accepting, which `closed` answers; `drained` follows when the last session has ended. Datagrams that come to the addresses in
+   * `readElsewhere` are read by other workers from then on.
+   */
+  | { readonly type: "drain"; readonly isReplaced: boolean; readonly readElsewhere: readonly string[] }
   /** End the sessions that are left; `drained` answers. */
   | { readonly type: "close" }
   /** Apply these changes; `adjusted` answers. Other pools stay as they are. */
@@ -152,7 +176,13 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly type: "listening"; readonly confinement: Confinement }
-  /** Accepts no more connections. */
+  /** Has stopped to read at addresses that others read, and keeps these flows; comes before `closed`. */
+  | { readonly type: "handed_over"; readonly flows: readonly FlowsAt[] }
+  /** Some of these are over. */
+  | { readonly type: "flows_over"; readonly flows: readonly FlowsAt[] }
+  /** Datagrams for flows of other workers; `passed_on` answers. */
+  | { readonly type: "pass_on"; readonly datagrams: readonly PassedDatagram[] }
+  /** Accepts no more connections, and begins no more flows. */
   | { readonly type: "closed" }
   /** The worker is of no more use; it has ended, or could not begin. */
   | { readonly type: "died"; readonly reason: string }

@@ -1,19 +1,25 @@
 /** The data plane of one worker: its listeners, and the sessions that came in through them. */
 
+import { formatAddress } from "../core/address.ts";
 import { CoarseClock, type Watched } from "../core/coarse_clock.ts";
-import type { ClientSocket, Engine, Listener } from "../engine/contract.ts";
+import type { AcceptOptions, ClientSocket, Engine, Listener } from "../engine/contract.ts";
 import { Ledger } from "../pool/ledger.ts";
 import { Pool, type PoolChange } from "../pool/pool.ts";
 import type { BackendRow, PoolRow } from "../pool/row.ts";
 import { SourceLedger } from "../pool/source_ledger.ts";
 import { SourceTable } from "../pool/source_table.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
-import { sharedLimiter } from "./limiter.ts";
+import { FlowSession } from "./flow_session.ts";
+import { Flows } from "./flows.ts";
+import { Handover } from "./handover.ts";
+import { type LimiterOptions, sharedLimiter } from "./limiter.ts";
 import { greetingPlan } from "./greeting_plan.ts";
 import type { ListenerContext } from "./listener_context.ts";
 import type { ThreadEngine } from "./make_engine.ts";
 import {
   type AllTlsKeys,
+  type FlowOptions,
+  type FlowsAt,
   type FromWorker,
   type ListenerOptions,
   type LiveSessionFacts,
@@ -40,6 +46,8 @@ export class Plane implements Watched {
   readonly #engine: Engine;
   readonly #confine: ThreadEngine["confine"];
   readonly #tls: TlsEnds;
+  /** What becomes of flows at a reload. */
+  readonly handover: Handover;
   readonly #report: Report;
   readonly #tools: SessionTools;
   readonly #stop = new AbortController();
@@ -48,6 +56,8 @@ export class Plane implements Watched {
   /** Those whose connections are not accepted yet. */
   readonly #listening: { readonly options: ListenerOptions; readonly listener: Listener }[] = [];
   readonly #accepting: Promise<void>[] = [];
+  /** The addresses at which others read datagrams when this worker drains. */
+  #readElsewhere: ReadonlySet<string> = new Set();
   /** Called when the last session has ended. */
   #onIdle: (() => void) | undefined;
   /** So far. */
@@ -67,6 +77,7 @@ export class Plane implements Watched {
     this.#engine = engine;
     this.#confine = confine;
     this.#tls = new TlsEnds(options, engine);
+    this.handover = new Handover({ later: (ms, call) => engine.later(ms, call), tell });
     this.#tools = {
       engine,
       clock: this.#clock,
@@ -120,10 +131,23 @@ export class Plane implements Watched {
     }
   }
 
-  /** Begins to accept. */
+  /** Begins to accept connections. Datagrams wait for {@linkcode takeOver}. */
   accept(): void {
     for (const { options, listener } of this.#listening.splice(0)) {
-      this.#accepting.push(this.#accept(options, listener));
+      if (options.flows !== undefined) this.#listening.push({ options, listener });
+      else this.#accepting.push(this.#accept(options, listener));
+    }
+  }
+
+  /**
+   * Begins to read datagrams. Call it after {@linkcode accept}.
+   *
+   * @param others The flows that other workers have.
+   */
+  takeOver(others: readonly FlowsAt[]): void {
+    this.handover.learn(others);
+    for (const { options, listener } of this.#listening.splice(0)) {
+      if (options.flows !== undefined) this.#accepting.push(this.#read(options, options.flows, listener));
     }
   }
 
@@ -131,12 +155,15 @@ export class Plane implements Watched {
    * Stops accepting and lets the sessions finish; tells `drained` when the last has ended.
    *
    * @param isReplaced Whether other workers listen at its addresses by now; what waits at its own sockets is accepted first.
+   * @param readElsewhere The addresses at which others read datagrams from now on.
    */
-  async drain(isReplaced = false): Promise<void> {
+  async drain(isReplaced = false, readElsewhere: readonly string[] = []): Promise<void> {
+    this.#readElsewhere = new Set(readElsewhere);
     if (!isReplaced) this.#halt.abort();
     this.#stop.abort();
     this.#closeListening();
     await Promise.all(this.#accepting);
+    this.handover.handOver(this.#readElsewhere);
     this.#tell({ type: "closed" });
     if (this.#sessions.size > 0) await new Promise<void>((resolve) => this.#onIdle = resolve);
     this.#clock.stop();
@@ -208,29 +235,68 @@ export class Plane implements Watched {
   }
 
   #accept(options: ListenerOptions, listener: Listener): Promise<void> {
-    const { row, sessionsRow, name, limits, keepalive, maxConnections } = options;
+    const context = this.#contextOf(options);
+    return listener.accept({
+      ...this.#acceptOptionsOf(options),
+      limiter: sharedLimiter({ ...this.#limitsOf(options), maxConnections: options.maxConnections }),
+      serve: (client, leave) =>
+        this.#serve(new Session(client, context, leave, this.#tools, ++this.#sessionCount)),
+    });
+  }
+
+  #read(options: ListenerOptions, flowOptions: FlowOptions, listener: Listener): Promise<void> {
+    const context = this.#contextOf(options);
+    const flows = new Flows({
+      ...this.#limitsOf(options),
+      ...flowOptions,
+      onHandedOverEnd: (client) => this.handover.over(options, client),
+    });
+    const tools: SessionTools = {
+      ...this.#tools,
+      onOver: (session) => {
+        if (session instanceof FlowSession) flows.over(session);
+        this.#onOver(session);
+      },
+    };
+    this.handover.read(options, { listener, flows });
+    return listener.accept({
+      ...this.#acceptOptionsOf(options),
+      limiter: flows.limiter,
+      serve: (client, leave) =>
+        this.#serve(new FlowSession(flows, client, context, leave, tools, ++this.#sessionCount)),
+      passOn: this.handover.passOnAt(options),
+      isReplaced: () => this.#readElsewhere.has(formatAddress(options.address)),
+    });
+  }
+
+  #contextOf(options: ListenerOptions): ListenerContext {
+    const { row, sessionsRow, name, limits, keepalive } = options;
     const poolAt = (at: PoolRow): Pool => this.#poolAt(at, name);
-    const context = {
+    return {
       ...{ row, sessionsRow, name, limits, keepalive },
       pool: options.pool === undefined ? undefined : poolAt(options.pool),
       greeting: options.greeting === undefined
         ? undefined
         : greetingPlan(options.greeting, row, this.#tls.ofListener(name), poolAt, this.#sources),
     };
-    return listener.accept({
-      limiter: sharedLimiter({
-        scoreboard: this.#scoreboard,
-        ledger: this.#ledger,
-        row,
-        maxConnections,
-        filesRow: this.#options.filesRow,
-        onFilesWanted: () => this.#report.wantFiles(),
-      }),
-      serve: (client, leave) => this.#serve(client, context, leave),
+  }
+
+  #acceptOptionsOf({ name }: ListenerOptions): Omit<AcceptOptions<ClientSocket>, "limiter" | "serve"> {
+    return {
       stop: this.#stop.signal,
       halt: this.#halt.signal,
       onTrouble: (event, fields) => this.#report.warn(event, { listener: name, ...fields }),
-    });
+    };
+  }
+
+  #limitsOf({ row }: ListenerOptions): Omit<LimiterOptions, "maxConnections"> {
+    return {
+      scoreboard: this.#scoreboard,
+      ledger: this.#ledger,
+      row,
+      filesRow: this.#options.filesRow,
+      onFilesWanted: () => this.#report.wantFiles(),
+    };
   }
 
   #poolAt(row: PoolRow, listener: string): Pool {
@@ -241,10 +307,9 @@ export class Plane implements Watched {
     return pool;
   }
 
-  #serve(client: ClientSocket, context: ListenerContext, leave: () => void): void {
-    const session = new Session(client, context, leave, this.#tools, ++this.#sessionCount);
+  #serve(session: Session): void {
     this.#sessions.add(session);
-    this.#ledger.take(context.sessionsRow, 0);
+    this.#ledger.take(session.listener.sessionsRow, 0);
     session.begin();
   }
 

@@ -2,11 +2,11 @@
 
 /** Why a session ended; always one. */
 export const END_REASONS = [
-  /** Both directions came to their end. */
+  /** Both directions came to their end. Of a flow: it was silent for `idle_timeout`, or had the answers that it was to have. */
   "done",
   /** The client reset the connection, or no longer took what the backend sent. */
   "client_reset",
-  /** The backend reset the connection, or no longer took what the client sent. */
+  /** The backend reset the connection, or no longer took what the client sent. Of a flow: nothing listens there. */
   "backend_reset",
   /** Every backend that was tried refused or did not answer in time. */
   "dial_failed",
@@ -34,9 +34,12 @@ export const END_REASONS = [
   "no_route",
   /** The client took too long for its PROXY header, its ClientHello or its TLS. */
   "handshake_timeout",
+  /** Of a flow: the answers that it was to have (`responses`) did not come. */
   "idle_timeout",
   "half_close_timeout",
   "max_duration",
+  /** There were as many flows as there may be (`max_flows`, or open files), and this one was idle for longest. */
+  "forgotten",
   /** The backend went down, and its sessions with it (`on_backend_down: close`). */
   "backend_down",
   /** The operator ended it. */

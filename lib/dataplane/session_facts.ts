@@ -29,7 +29,7 @@ export function recordOf(session: Session): SessionRecord {
     client: formatEndpoint(session.source),
     pool: session.pool?.name,
     backend: session.backend?.name,
-    local: local?.transport === "tcp" ? formatEndpoint(local) : undefined,
+    local: local === undefined || local.transport === "unix" ? undefined : formatEndpoint(local),
     bytes_in: session.activity.bytesIn,
     bytes_out: session.activity.bytesOut,
     queue_ms: session.queuedMs === undefined ? undefined : roundMs(session.queuedMs),

@@ -35,8 +35,16 @@ async function handle(message: ToWorker): Promise<void> {
       return await plane.start();
     case "accept":
       return plane?.accept();
+    case "take_over":
+      return plane?.takeOver(message.flows);
+    case "flows_over":
+      return plane?.handover.forget(message.flows);
+    case "passed_on":
+      return plane?.handover.passedOn(message.count);
+    case "deliver":
+      return plane?.handover.deliver(message.datagrams);
     case "drain":
-      await plane?.drain(message.isReplaced);
+      await plane?.drain(message.isReplaced, message.readElsewhere);
       return self.close();
     case "close":
       return plane?.closeSessions();

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { DataWorker } from "../../lib/control/data_worker.ts";
+import { FlowExchange } from "../../lib/control/flow_exchange.ts";
 import { NO_TLS_KEYS } from "../../lib/dataplane/messages.ts";
 import { Ledger } from "../../lib/pool/ledger.ts";
 import { Scoreboard } from "../../lib/pool/scoreboard.ts";
@@ -29,6 +30,7 @@ async function startWorker(): Promise<DataWorker> {
     permissions: { net: [], read: [], write: [] },
     ring: () => {},
     reclaim: () => {},
+    flows: new FlowExchange(),
     events: {
       onFailing: () => {},
       onTally: () => {},

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { NO_TLS_KEYS } from "../../lib/dataplane/messages.ts";
 import { makeEngineHost } from "../../lib/control/engine_host.ts";
+import { FlowExchange } from "../../lib/control/flow_exchange.ts";
 import { Generation, type GenerationDeps, type GenerationOptions } from "../../lib/control/generation.ts";
 import { Journal } from "../../lib/control/journal.ts";
 import { Names } from "../../lib/control/names.ts";
@@ -55,6 +56,7 @@ export class Workshop {
     sources: new SourceTable(),
     recordSessions: true,
     tallySessions: false,
+    flows: new FlowExchange(),
     events: {
       onFailing: () => {},
       onTally: () => {},

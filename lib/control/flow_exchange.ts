@@ -1,0 +1,82 @@
+/**
+ * The flows that workers keep although others read at their listeners by now: whose they are, and the way of their datagrams from the
+ * workers that receive them to the workers that have the flows. It goes on over any number of reloads, until a flow is over or its
+ * worker is no more.
+ */
+
+import { formatEndpoint } from "../core/endpoint.ts";
+import type { FlowsAt, PassedDatagram } from "../dataplane/messages.ts";
+
+/** A worker with listeners for datagrams. */
+export interface FlowWorker {
+  /** Begins to read, or goes on; others have these flows. */
+  takeOver(flows: readonly FlowsAt[]): void;
+  /** Others have these flows no more. */
+  flowsOver(flows: readonly FlowsAt[]): void;
+  /** Gives it datagrams for its flows. */
+  deliver(datagrams: readonly PassedDatagram[]): void;
+}
+
+export class FlowExchange {
+  /** Who has the flow of a client, by listener. */
+  readonly #keepers = new Map<string, Map<string, FlowWorker>>();
+  readonly #readers = new Set<FlowWorker>();
+
+  /** Lets a worker read datagrams. */
+  join(worker: FlowWorker): void {
+    this.#readers.add(worker);
+    worker.takeOver(
+      [...this.#keepers].map(([listener, keepers]) => ({ listener, clients: [...keepers.keys()] })),
+    );
+  }
+
+  /** A worker reads no more at these listeners, and keeps these flows. */
+  handedOver(worker: FlowWorker, flows: readonly FlowsAt[]): void {
+    this.#readers.delete(worker);
+    for (const { listener, clients } of flows) {
+      const keepers = this.#keepersAt(listener);
+      for (const client of clients) keepers.set(client, worker);
+    }
+    // Mostly there are none: they join when all that were before them have handed over, or hang.
+    for (const reader of this.#readers) reader.takeOver(flows);
+  }
+
+  /** A worker has these flows no more. */
+  over(worker: FlowWorker, flows: readonly FlowsAt[]): void {
+    for (const { listener, clients } of flows) {
+      const keepers = this.#keepersAt(listener);
+      for (const client of clients) if (keepers.get(client) === worker) keepers.delete(client);
+      if (keepers.size === 0) this.#keepers.delete(listener);
+    }
+    for (const reader of this.#readers) reader.flowsOver(flows);
+  }
+
+  /** A worker is no more. */
+  ended(worker: FlowWorker): void {
+    this.#readers.delete(worker);
+    const flows = [...this.#keepers].map(([listener, keepers]) => ({
+      listener,
+      clients: [...keepers].flatMap(([client, keeper]) => keeper === worker ? [client] : []),
+    })).filter(({ clients }) => clients.length > 0);
+    if (flows.length > 0) this.over(worker, flows);
+  }
+
+  /** Gives datagrams to the workers that have their flows. Those of flows that are over meanwhile are dropped. */
+  passOn(datagrams: readonly PassedDatagram[]): void {
+    const byKeeper = new Map<FlowWorker, PassedDatagram[]>();
+    for (const datagram of datagrams) {
+      const keeper = this.#keepers.get(datagram.listener)?.get(formatEndpoint(datagram.client));
+      if (keeper === undefined) continue;
+      const given = byKeeper.get(keeper);
+      if (given === undefined) byKeeper.set(keeper, [datagram]);
+      else given.push(datagram);
+    }
+    for (const [keeper, given] of byKeeper) keeper.deliver(given);
+  }
+
+  #keepersAt(listener: string): Map<string, FlowWorker> {
+    const keepers = this.#keepers.get(listener) ?? new Map();
+    this.#keepers.set(listener, keepers);
+    return keepers;
+  }
+}

@@ -1,0 +1,86 @@
+import type { Direction } from "../engine/contract.ts";
+import type { Backend } from "../pool/backend.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { Flow, Flows } from "./flows.ts";
+import type { EndReason } from "./record.ts";
+import { Session } from "./session.ts";
+
+/**
+ * A flow's life, which is that of a {@linkcode Session} but for this: datagrams have no end, so that silence, or the answers that were
+ * expected, are its regular end.
+ */
+export class FlowSession extends Session implements Flow {
+  longer: Flow | undefined;
+  shorter: Flow | undefined;
+  readonly #flows: Flows;
+  /** Datagrams that were passed on. */
+  #asked = 0;
+  #answered = 0;
+  /** Whether there was one since the last time that it was asked for. */
+  #hasMoved = false;
+
+  constructor(flows: Flows, ...session: ConstructorParameters<typeof Session>) {
+    super(...session);
+    this.#flows = flows;
+  }
+
+  /** Its client is let in. */
+  override route(pool: Pool): void {
+    if (this.#flows.admit(this)) super.route(pool);
+    else this.end("forgotten");
+  }
+
+  override moved(direction: Direction, bytes: number): void {
+    const { backend } = this;
+    this.#hasMoved = true;
+    this.activity.moved(direction, bytes);
+    if (direction === "in") {
+      this.#asked++;
+      return;
+    }
+    if (this.#answered++ === 0 && backend !== undefined) this.pool?.answered(backend);
+    if (this.#flows.responses > 0 && !this.#isAnswerDue) this.end("done");
+  }
+
+  takeMoved(): boolean {
+    const hasMoved = this.#hasMoved;
+    this.#hasMoved = false;
+    return hasMoved;
+  }
+
+  override onTick(nowMs: number): void {
+    super.onTick(nowMs);
+    if (this.phase !== "ended" && this.takeMoved()) this.#flows.moved(this);
+  }
+
+  /** Nothing listens there. What the client sends next begins another flow. */
+  override backendGone(): void {
+    if (this.phase === "ended") return;
+    this.#backendFailed();
+    this.end("backend_reset");
+  }
+
+  /** A descriptor or a port is missing, and the flow that is idle for longest has one of each. */
+  override shortOf(backend: Backend, what: string): void {
+    super.shortOf(backend, what);
+    this.#flows.makeRoom(this);
+  }
+
+  override end(reason: EndReason): void {
+    super.end(reason === "idle_timeout" ? this.#silenceEnds() : reason);
+  }
+
+  #silenceEnds(): EndReason {
+    if (this.#flows.responses === 0 || !this.#isAnswerDue) return "done";
+    if (this.phase === "relaying") this.#backendFailed();
+    return "idle_timeout";
+  }
+
+  #backendFailed(): void {
+    if (this.backend !== undefined) this.pool?.failed(this.backend);
+  }
+
+  get #isAnswerDue(): boolean {
+    return this.#answered < this.#asked * this.#flows.responses;
+  }
+}

@@ -1,0 +1,107 @@
+/** The flows of one listener in this worker: how many there may be, and which one makes room for another. */
+
+import { formatEndpoint } from "../core/endpoint.ts";
+import type { ClientSocket, Limiter } from "../engine/contract.ts";
+import { IdleOrder, type Linked } from "./idle_order.ts";
+import type { LimiterOptions } from "./limiter.ts";
+import type { FlowOptions } from "./messages.ts";
+import type { EndReason } from "./record.ts";
+
+/** A flow that was let in. */
+export interface Flow extends Linked<Flow> {
+  readonly client: Pick<ClientSocket, "peer">;
+  /** Whether a datagram has moved since it was asked the last time. */
+  takeMoved(): boolean;
+  end(reason: EndReason): void;
+}
+
+export interface FlowsOptions extends Omit<LimiterOptions, "maxConnections">, FlowOptions {
+  /** Told of each client whose flow is over, once its listener is read by another worker. */
+  readonly onHandedOverEnd: (client: string) => void;
+}
+
+export class Flows {
+  /** How many datagrams answer one; 0 where that is not known. */
+  readonly responses: number;
+  /**
+   * Counts alone: whether a client is let in is not known yet, and one that is not must not cost another its flow. So for the moment in
+   * which that is decided there is one more than there may be.
+   */
+  readonly limiter: Limiter;
+  readonly #options: FlowsOptions;
+  /** Those of clients that were let in. */
+  readonly #order = new IdleOrder<Flow>();
+  #isHandedOver = false;
+
+  constructor(options: FlowsOptions) {
+    const { scoreboard, ledger, row, filesRow, responses } = options;
+    this.#options = options;
+    this.responses = responses;
+    this.limiter = {
+      enter: () => {
+        ledger.take(row, 0);
+        ledger.take(filesRow, 0);
+        return true;
+      },
+      leave: () => {
+        ledger.giveBack(row);
+        const limit = scoreboard.limit(filesRow);
+        if (ledger.giveBack(filesRow) >= limit && limit > 0) scoreboard.tellLowered(filesRow);
+      },
+      freed: () => Promise.resolve(),
+    };
+  }
+
+  /** Lets one more in, which has taken its place already. False when there are too many, and none of them here that could make room. */
+  admit(flow: Flow): boolean {
+    if (this.#isOverfull() && !this.makeRoom(flow)) return false;
+    this.#order.add(flow);
+    return true;
+  }
+
+  /**
+   * Ends the flow that is idle for longest, exact to a tick of the clock. Each one that turns out to have moved since it was looked at
+   * last is passed over once: this costs a step for each datagram at most, however many flows there are.
+   *
+   * @param flow For which one, which is not ended itself.
+   */
+  makeRoom(flow: Flow): boolean {
+    for (;;) {
+      const { longest } = this.#order;
+      const candidate = longest === flow ? flow.shorter : longest;
+      if (candidate === undefined) return false;
+      if (!candidate.takeMoved()) {
+        candidate.end("forgotten");
+        return true;
+      }
+      this.moved(candidate);
+    }
+  }
+
+  /** One is not idle. */
+  moved(flow: Flow): void {
+    this.#order.remove(flow);
+    this.#order.add(flow);
+  }
+
+  /** One is over. */
+  over(flow: Flow): void {
+    this.#order.remove(flow);
+    if (this.#isHandedOver) this.#options.onHandedOverEnd(formatEndpoint(flow.client.peer));
+  }
+
+  /** Another worker reads at the address from now on. @return The clients whose flows are here. */
+  handOver(): string[] {
+    this.#isHandedOver = true;
+    return Array.from(this.#order.all(), (flow) => formatEndpoint(flow.client.peer));
+  }
+
+  #isOverfull(): boolean {
+    const { scoreboard, row, maxFlows, filesRow, onFilesWanted } = this.#options;
+    if (scoreboard.count(row) > maxFlows) return true;
+    const limit = scoreboard.limit(filesRow);
+    if (limit === 0 || scoreboard.count(filesRow) <= limit) return false;
+    onFilesWanted();
+    return true;
+  }
+}
