@@ -16,8 +16,6 @@ export class FlowSession extends Session implements Flow {
   /** Datagrams that were passed on. */
   #asked = 0;
   #answered = 0;
-  /** Whether there was one since the last time that it was asked for. */
-  #hasMoved = false;
 
   constructor(flows: Flows, ...session: ConstructorParameters<typeof Session>) {
     super(...session);
@@ -32,7 +30,7 @@ export class FlowSession extends Session implements Flow {
 
   override moved(direction: Direction, bytes: number): void {
     const { backend } = this;
-    this.#hasMoved = true;
+    this.#flows.moved(this);
     this.activity.moved(direction, bytes);
     if (direction === "in") {
       this.#asked++;
@@ -40,17 +38,6 @@ export class FlowSession extends Session implements Flow {
     }
     if (this.#answered++ === 0 && backend !== undefined) this.pool?.answered(backend);
     if (this.#flows.responses > 0 && !this.#isAnswerDue) this.end("done");
-  }
-
-  takeMoved(): boolean {
-    const hasMoved = this.#hasMoved;
-    this.#hasMoved = false;
-    return hasMoved;
-  }
-
-  override onTick(nowMs: number): void {
-    super.onTick(nowMs);
-    if (this.phase !== "ended" && this.takeMoved()) this.#flows.moved(this);
   }
 
   /** Nothing listens there. What the client sends next begins another flow. */

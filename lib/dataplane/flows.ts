@@ -10,8 +10,6 @@ import type { EndReason } from "./record.ts";
 /** A flow that was let in. */
 export interface Flow extends Linked<Flow> {
   readonly client: Pick<ClientSocket, "peer">;
-  /** Whether a datagram has moved since it was asked the last time. */
-  takeMoved(): boolean;
   end(reason: EndReason): void;
 }
 
@@ -60,26 +58,20 @@ export class Flows {
   }
 
   /**
-   * Ends the flow that is idle for longest, exact to a tick of the clock. Each one that turns out to have moved since it was looked at
-   * last is passed over once: this costs a step for each datagram at most, however many flows there are.
+   * Ends the flow that is idle for longest. False when there is none.
    *
    * @param flow For which one, which is not ended itself.
    */
   makeRoom(flow: Flow): boolean {
-    for (;;) {
-      const { longest } = this.#order;
-      const candidate = longest === flow ? flow.shorter : longest;
-      if (candidate === undefined) return false;
-      if (!candidate.takeMoved()) {
-        candidate.end("forgotten");
-        return true;
-      }
-      this.moved(candidate);
-    }
+    const { longest } = this.#order;
+    const forgotten = longest === flow ? flow.shorter : longest;
+    forgotten?.end("forgotten");
+    return forgotten !== undefined;
   }
 
-  /** One is not idle. */
+  /** A datagram of it has moved. Most come together, so that only the first of them changes the order. */
   moved(flow: Flow): void {
+    if (flow.shorter === undefined) return;
     this.#order.remove(flow);
     this.#order.add(flow);
   }
