@@ -50,13 +50,16 @@ export function oneOf<const Words extends readonly [string, ...string[]]>(
   metavar: string,
   words: Words,
 ): Value<Words[number]> {
-  return fromParser(metavar, (input) => {
+  const value = fromParser(metavar, (input) => {
     const word = words.find((it) => it === input);
     if (word !== undefined) return word;
     const near = meantBy(input, words);
     const hint = near === undefined ? `use ${words.join(", ")}` : `did you mean ${near}?`;
     throw new InputError(`${JSON.stringify(input)} is not known; ${hint}`);
-  }, (value) => value);
+  }, (word) => word);
+  // For the completions of shells, which are made of it.
+  const suggestions = words.map((text) => ({ kind: "literal", text } as const));
+  return { ...value, suggest: () => suggestions };
 }
 
 /** A name that stands in answers and logs. */
