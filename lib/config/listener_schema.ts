@@ -5,6 +5,7 @@ import { formatAddress } from "../core/address.ts";
 import { count, duration, ipRanges, listenAddress, name, refuse, section } from "./fields.ts";
 import { socketGroup, socketMode } from "./socket_file_schema.ts";
 import { keepalive } from "./keepalive_schema.ts";
+import { rateLimit } from "./rate_limit_schema.ts";
 import { listenerTls, protocols, proxyProtocol, serverNamePattern } from "./tls_schema.ts";
 
 /** Connections that wait to be accepted, where the configuration does not say. */
@@ -88,6 +89,7 @@ export const listener = section("a listener", {
     ).prefault(0),
   }).transform((it) => ({ perSecond: it.per_second, burst: it.burst }))
     .meta({ description: "How fast one source may open connections." }).prefault({}),
+  rate_limit: rateLimit,
   mode: socketMode.optional(),
   group: socketGroup.optional(),
   backlog: count(
@@ -130,6 +132,7 @@ export const listener = section("a listener", {
   maxConnections: it.max_connections,
   maxConnectionsPerSource: it.max_connections_per_source,
   connectionRate: it.connection_rate,
+  rateLimit: it.rate_limit,
   mode: it.mode,
   group: it.group,
   backlog: it.backlog,

@@ -1,6 +1,7 @@
 /** What a configuration may say but probably does not mean. */
 
 import { formatDuration } from "../core/duration.ts";
+import { formatSize } from "../core/size.ts";
 import type { PathFault } from "./findings.ts";
 import { loopNotes } from "./loops.ts";
 import type { PoolConfig } from "./pool_schema.ts";
@@ -22,10 +23,27 @@ export function notesOn(config: CheckedConfig, folder: string): PathFault[] {
   });
   return [
     ...onPools,
+    ...rateNotes(config.listeners),
     ...tlsNotes(config),
     ...loopNotes(config, folder),
     ...workerNotes(config.workers, navigator.hardwareConcurrency),
   ];
+}
+
+/** One session never moves more than all of them. */
+function rateNotes(listeners: CheckedConfig["listeners"]): PathFault[] {
+  return listeners.flatMap(({ rateLimit }, i) => {
+    const pairs = [["in", rateLimit.in, rateLimit.totalIn], [
+      "out",
+      rateLimit.out,
+      rateLimit.totalOut,
+    ]] as const;
+    return pairs.filter(([, own, total]) => total > 0 && own > total).map(([key, own, total]) => ({
+      path: ["listeners", i, "rate_limit", `total_${key}`],
+      message: `all sessions together may move ${formatSize(total)} a second, ` +
+        `so that ${key}: ${formatSize(own)} limits none of them`,
+    }));
+  });
 }
 
 /** Far more workers than cores start slowly and are no faster. */

@@ -8,6 +8,9 @@
 /** As {@linkcode parseDurationMs}. */
 export const DURATION_PATTERN = "^(?=\\d)(?:\\d+h)?(?:\\d+m(?!s))?(?:\\d+s)?(?:\\d+ms)?$";
 
+/** As {@linkcode parseSize}, which alone knows how much is too large. */
+export const SIZE_PATTERN = "^\\d{1,7}[KMG]iB$";
+
 /** Up to 65535, with zeros in front as long as there are five digits at most. */
 const PORT = "(?:\\d{1,4}|[0-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5])";
 

@@ -199,6 +199,7 @@ function layOut(
       backlog: listener.backlog,
       ...fileOf(listener, groups),
       keepalive: listener.keepalive,
+      ...rateLimitOf(listener),
       limits: {
         idleTimeoutMs: listener.idleTimeoutMs,
         halfCloseTimeoutMs: listener.halfCloseTimeoutMs,
@@ -225,6 +226,10 @@ function fileOf(
 ): Pick<ListenerOptions, "file"> {
   if (mode === undefined && group === undefined) return {};
   return { file: { mode, group: typeof group === "string" ? groups.get(group) : group } };
+}
+
+function rateLimitOf({ rateLimit }: Config["listeners"][number]): Pick<ListenerOptions, "rateLimit"> {
+  return Object.values(rateLimit).every((it) => it === 0) ? {} : { rateLimit };
 }
 
 /** Names have no spaces. */

@@ -6,11 +6,13 @@
 
 import { isName } from "../config/fields.ts";
 import type { ListenerConfig } from "../config/listener_schema.ts";
+import type { RateLimitConfig } from "../config/rate_limit_schema.ts";
 import type { PoolConfig } from "../config/pool_schema.ts";
 import type { Config } from "../config/schema.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import { formatDuration } from "../core/duration.ts";
 import { formatIPRange } from "../core/ip_range.ts";
+import { formatSize } from "../core/size.ts";
 import { formatSubnet } from "../core/subnet.ts";
 
 /** What `GET /api/config` answers. It holds no secret: tokens and private keys stand in files of their own, of which only the paths are shown. */
@@ -24,15 +26,23 @@ export function shownConfig({ notes: _, listeners, pools, ...config }: Config): 
   };
 }
 
-function shownListener({ proxyProtocol, allow, deny, mode, ...listener }: ListenerConfig): unknown {
+function shownListener(
+  { proxyProtocol, allow, deny, mode, rateLimit, ...listener }: ListenerConfig,
+): unknown {
   const from = proxyProtocol?.from.map((source) => source === "unix" ? source : formatIPRange(source));
   return {
     ...shown(listener) as Record<string, unknown>,
     allow: allow.map(formatIPRange),
     deny: deny.map(formatIPRange),
     mode: mode === undefined ? undefined : mode.toString(8).padStart(4, "0"),
+    rate_limit: shownRates(rateLimit),
     proxy_protocol: from === undefined ? undefined : { from },
   };
+}
+
+function shownRates({ totalIn, totalOut, ...own }: RateLimitConfig): unknown {
+  const rates = Object.entries({ ...own, total_in: totalIn, total_out: totalOut });
+  return Object.fromEntries(rates.map(([key, rate]) => [key, rate === 0 ? 0 : formatSize(rate)]));
 }
 
 function shownPool({ hashKey, healthCheck, within, sendProxyProtocol, ...pool }: PoolConfig): unknown {

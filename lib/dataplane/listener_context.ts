@@ -2,6 +2,7 @@ import type { Keepalive } from "../engine/contract.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { ListenerRow, SessionsRow } from "../pool/row.ts";
 import type { GreetingPlan } from "./greeting.ts";
+import type { SessionPaces } from "./pacing.ts";
 import type { SessionLimits } from "./timeouts.ts";
 
 /** What all sessions of a listener share. */
@@ -18,4 +19,6 @@ export interface ListenerContext {
   readonly greeting: GreetingPlan | undefined;
   readonly limits: SessionLimits;
   readonly keepalive: Keepalive;
+  /** Makes what a session moves bytes by; undefined where there is no limit. */
+  readonly pace?: (() => SessionPaces) | undefined;
 }

@@ -10,6 +10,7 @@ import type { TallyEntry } from "../pool/tally.ts";
 import type { Denials } from "./denials.ts";
 import type { GreetingOptions } from "./greeting_plan.ts";
 import type { ThreadShare } from "../engine/epoll/thread_share.ts";
+import type { RateLimit } from "./pacing.ts";
 import type { EndReason, RecordedSessions, SessionRecord } from "./record.ts";
 import type { SessionLimits } from "./timeouts.ts";
 
@@ -50,6 +51,8 @@ export interface ListenerOptions {
   /** For the connections to its clients, and of its sessions to backends. */
   readonly keepalive: Keepalive;
   readonly limits: SessionLimits;
+  /** How fast its sessions may move bytes; undefined where there is no limit. */
+  readonly rateLimit?: RateLimit;
 }
 
 /** Clients that have flows at a listener, which is known by its address, as it is written. */

@@ -5,7 +5,8 @@ import { CoarseClock, type Watched } from "../core/coarse_clock.ts";
 import type { AcceptOptions, ClientSocket, Engine, Listener } from "../engine/contract.ts";
 import { Ledger } from "../pool/ledger.ts";
 import { Pool, type PoolChange } from "../pool/pool.ts";
-import type { BackendRow, PoolRow } from "../pool/row.ts";
+import { SharedByteBuckets } from "../pool/byte_rate.ts";
+import type { BackendRow, ListenerRow, PoolRow } from "../pool/row.ts";
 import { SourceLedger } from "../pool/source_ledger.ts";
 import { SourceTable } from "../pool/source_table.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
@@ -27,12 +28,14 @@ import {
   type PlaneOptions,
   socketsOf,
 } from "./messages.ts";
+import { type RateLimit, SessionPaces } from "./pacing.ts";
 import type { EndReason } from "./record.ts";
 import { Report } from "./report.ts";
 import { Roster } from "./roster.ts";
 import { Session, type SessionTools } from "./session.ts";
 import { factsOf } from "./session_facts.ts";
 import { TlsEnds } from "./tls_ends.ts";
+import { Waits } from "./waits.ts";
 
 export class Plane implements Watched {
   readonly #options: PlaneOptions;
@@ -48,6 +51,7 @@ export class Plane implements Watched {
   readonly #tls: TlsEnds;
   /** What becomes of flows at a reload. */
   readonly handover: Handover;
+  readonly #waits: Waits;
   readonly #report: Report;
   readonly #tools: SessionTools;
   readonly #stop = new AbortController();
@@ -78,6 +82,7 @@ export class Plane implements Watched {
     this.#confine = confine;
     this.#tls = new TlsEnds(options, engine);
     this.handover = new Handover({ later: (ms, call) => engine.later(ms, call), tell });
+    this.#waits = new Waits((ms, call) => engine.later(ms, call));
     this.#tools = {
       engine,
       clock: this.#clock,
@@ -274,6 +279,7 @@ export class Plane implements Watched {
     const poolAt = (at: PoolRow): Pool => this.#poolAt(at, name);
     return {
       ...{ row, sessionsRow, name, limits, keepalive },
+      pace: options.rateLimit === undefined ? undefined : this.#paceBy(row, options.rateLimit),
       pool: options.pool === undefined ? undefined : poolAt(options.pool),
       greeting: options.greeting === undefined
         ? undefined
@@ -297,6 +303,12 @@ export class Plane implements Watched {
       filesRow: this.#options.filesRow,
       onFilesWanted: () => this.#report.wantFiles(),
     };
+  }
+
+  #paceBy(row: ListenerRow, limit: RateLimit): () => SessionPaces {
+    const buckets = new SharedByteBuckets(this.#scoreboard.rateCells(row));
+    const deps = { buckets, waits: this.#waits, now: () => performance.now() };
+    return () => new SessionPaces(limit, deps);
   }
 
   #poolAt(row: PoolRow, listener: string): Pool {

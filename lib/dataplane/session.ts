@@ -10,6 +10,7 @@ import type { Pool } from "../pool/pool.ts";
 import { Activity } from "./activity.ts";
 import { type Greeted, Greeting } from "./greeting.ts";
 import type { ListenerContext } from "./listener_context.ts";
+import type { SessionPaces } from "./pacing.ts";
 import type { Phase } from "./phase.ts";
 import { prefaceOf } from "./preface.ts";
 import type { DenialReason, EndReason } from "./record.ts";
@@ -61,6 +62,8 @@ export class Session implements Greeted, Seeker, RelayEvents {
 
   readonly #tools: SessionTools;
   #search: Search | undefined;
+  /** How fast it may move bytes; undefined where its listener does not say. */
+  #paces: SessionPaces | undefined;
   #endReason: EndReason | undefined;
   /** Whether its peers are asked for signs of life. */
   #hasKeepalive = false;
@@ -134,7 +137,8 @@ export class Session implements Greeted, Seeker, RelayEvents {
     // Its facts were passed on, and are up to 4 KiB.
     if (this.greeting !== undefined) this.greeting.tlvs = [];
     this.phase = "relaying";
-    this.#tools.engine.relay(this.client, socket, this);
+    this.#paces = this.listener.pace?.();
+    this.#tools.engine.relay(this.client, socket, this, this.#paces);
   }
 
   shortOf(backend: Backend, what: string): void {
@@ -194,6 +198,7 @@ export class Session implements Greeted, Seeker, RelayEvents {
   onTick(nowMs: number): void {
     try {
       this.activity.onTick(nowMs);
+      if (this.#paces?.isWaiting) this.activity.lastActiveMs = nowMs;
       if (nowMs >= this.activity.nextLookMs) {
         const left = (this.client.unacknowledged ?? 0) + (this.backendSocket?.unacknowledged ?? 0);
         this.activity.lookedAt(left, nowMs, this.listener.limits.idleTimeoutMs);
@@ -239,6 +244,7 @@ export class Session implements Greeted, Seeker, RelayEvents {
     if (isRelaying && this.#endReason !== "done") this.#cut();
     this.client.close();
     this.backendSocket?.close();
+    this.#paces?.release();
     // A relay has to come to its end first.
     if (isRelaying) return;
     this.#search?.abandon();

@@ -202,6 +202,24 @@ export interface RelayEvents {
   fault(fault: unknown): void;
 }
 
+/** How fast one direction of a relay may pass bytes on. */
+export interface Pace {
+  /** As much is received at once at most; what was read ahead may be more. */
+  readonly mostBytes: number;
+  /**
+   * Asks for bytes that were received and are to be passed on; nothing more is received before that.
+   *
+   * @return Whether they may pass now. Otherwise `resume` is called once, when they may, or when both sockets are closed.
+   */
+  ask(bytes: number, resume: () => void): boolean;
+}
+
+/** Those of a relay; undefined for a direction without a limit. */
+export interface Paces {
+  readonly in: Pace | undefined;
+  readonly out: Pace | undefined;
+}
+
 /** Who may come in. One place is taken for each connection, before it is accepted. */
 export interface Limiter {
   /** Takes a place; false when there is none. */
@@ -286,8 +304,10 @@ export interface Engine {
   /**
    * Relays until both directions have ended, or the client is gone, or both sockets were closed; an end of one direction is passed
    * on as that alone. A backend that is gone lets the client have what it had sent. Closes neither socket.
+   *
+   * @param paces Undefined where neither direction has a limit.
    */
-  relay(client: ClientSocket, backend: Socket, on: RelayEvents): void;
+  relay(client: ClientSocket, backend: Socket, on: RelayEvents, paces?: Paces): void;
   /**
    * Makes ready what connections to a listener open TLS with.
    *

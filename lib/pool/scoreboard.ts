@@ -8,7 +8,7 @@
  */
 
 import { type Woken, woken as wokenByOthers } from "../core/woken.ts";
-import type { BackendRow, FilesRow, PoolRow, QueueRow, Row } from "./row.ts";
+import type { BackendRow, FilesRow, ListenerRow, PoolRow, QueueRow, Row } from "./row.ts";
 
 /** A row is a cache line (16 × 4 bytes), so that threads that use different rows do not slow each other. */
 const ROW_CELLS = 16;
@@ -37,6 +37,10 @@ const WEIGHT = 5;
 const RAMP_PERCENT = 6;
 const MAX_CONNECTIONS = 7;
 const STATE_CHANGES = 8;
+
+/** Rows of listeners: what byte_rate.ts needs, cells of 64 bits. */
+const RATES = 8;
+const RATE_CELLS = 3;
 
 /** What the operator wants of a backend. */
 export const OPERATOR_STATES = ["enabled", "draining", "disabled"] as const;
@@ -203,6 +207,12 @@ export class Scoreboard {
   clearFailures(backend: BackendRow): void {
     const cell = backend * ROW_CELLS + FAILURES;
     if (Atomics.load(this.#cells, cell) !== 0) Atomics.store(this.#cells, cell, 0);
+  }
+
+  /** The cells of the buckets of a listener, for {@linkcode SharedByteBuckets}. */
+  rateCells(listener: ListenerRow): BigInt64Array<SharedArrayBuffer> {
+    const cell = listener * ROW_CELLS + RATES;
+    return new BigInt64Array(this.buffer, cell * Int32Array.BYTES_PER_ELEMENT, RATE_CELLS);
   }
 
   /** Makes a row as if new, for something else. */

@@ -20,6 +20,7 @@ Deno.test("a minimal file gives the documented defaults", () => {
       maxConnections: 0,
       maxConnectionsPerSource: 0,
       connectionRate: { perSecond: 0, burst: 0 },
+      rateLimit: { in: 0, out: 0, totalIn: 0, totalOut: 0 },
       mode: undefined,
       group: undefined,
       backlog: 4096,
@@ -72,7 +73,7 @@ Deno.test("a file that says everything otherwise gives what it says", () => {
   const config = parseConfig(
     `listeners:
   - { name: in, listen: "unix:/run/in.sock", pool: p, max_connections: 7, backlog: 8,
-      allow: [10.0.0.0/8, "2001:db8::/32"], deny: [10.0.0.7], mode: "0660", group: 7, max_connections_per_source: 3, connection_rate: { per_second: 20, burst: 100 }, idle_timeout: 9s,
+      allow: [10.0.0.0/8, "2001:db8::/32"], deny: [10.0.0.7], mode: "0660", group: 7, max_connections_per_source: 3, connection_rate: { per_second: 20, burst: 100 }, rate_limit: { in: 1MiB, out: 64KiB, total_in: 1GiB, total_out: 0 }, idle_timeout: 9s,
       keepalive: { idle: 0s, interval: 9h, count: 1 },
       half_close_timeout: 10ms, max_session_duration: 11h, handshake_timeout: 8s,
       proxy_protocol: { from: [unix] }, routes: [{ sni: a.example, alpn: [h2], pool: p }] }
@@ -120,6 +121,7 @@ reload_drain_timeout: 1m30s
       maxConnections: 7,
       maxConnectionsPerSource: 3,
       connectionRate: { perSecond: 20, burst: 100 },
+      rateLimit: { in: 1_048_576, out: 65_536, totalIn: 1_073_741_824, totalOut: 0 },
       mode: 0o660,
       group: 7,
       backlog: 8,
@@ -148,6 +150,7 @@ reload_drain_timeout: 1m30s
       maxConnections: 0,
       maxConnectionsPerSource: 0,
       connectionRate: { perSecond: 0, burst: 0 },
+      rateLimit: { in: 0, out: 0, totalIn: 0, totalOut: 0 },
       mode: undefined,
       group: undefined,
       backlog: 4096,

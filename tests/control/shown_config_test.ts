@@ -26,6 +26,7 @@ listeners:
     max_connections: 1000
     max_connections_per_source: 10
     connection_rate: { per_second: 20, burst: 100 }
+    rate_limit: { in: 1MiB, out: 1536KiB, total_in: 2GiB, total_out: 0 }
     backlog: 128
     keepalive: { idle: 30s, interval: 5s, count: 3 }
     handshake_timeout: 1s1ms

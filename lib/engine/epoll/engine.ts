@@ -2,7 +2,15 @@ import type { Address } from "../../core/address.ts";
 import type { NextSource } from "../../core/next_source.ts";
 import type { Every } from "../../core/every.ts";
 import { type Woken, woken } from "../../core/woken.ts";
-import type { AcceptOptions, ClientSocket, DialEvents, Engine, Listener, RelayEvents } from "../contract.ts";
+import type {
+  AcceptOptions,
+  ClientSocket,
+  DialEvents,
+  Engine,
+  Listener,
+  Paces,
+  RelayEvents,
+} from "../contract.ts";
 import type { Confinement, Reach } from "../confinement.ts";
 import { DescriptorShortage } from "../descriptor_shortage.ts";
 import { ring } from "./bell.ts";
@@ -123,9 +131,9 @@ export class EpollEngine implements Engine {
     return this.#tools.loop.timers.later(ms, call);
   }
 
-  relay(client: EpollClient | Flow, backend: EpollSocket | UdpSocket, on: RelayEvents): void {
+  relay(client: EpollClient | Flow, backend: EpollSocket | UdpSocket, on: RelayEvents, paces?: Paces): void {
     if (client instanceof Flow) relayFlow(client, backend as UdpSocket, on);
-    else relay(client, backend as EpollSocket, on);
+    else relay(client, backend as EpollSocket, on, paces);
   }
 
   tlsServer(): never {

@@ -6,7 +6,7 @@
  * passed on as that alone (half-close, RFC 9293, 3.6).
  */
 
-import type { Direction, RelayEvents } from "../contract.ts";
+import type { Direction, Pace, Paces, RelayEvents } from "../contract.ts";
 import { COPY_BYTES, RECEIVE_BYTES } from "./buffers.ts";
 import type { EpollClient } from "./client.ts";
 import { type EpollSocket, GONE, type SocketOwner } from "./socket.ts";
@@ -27,26 +27,31 @@ const BOTH_GONE = BACKEND_GONE | CLIENT_GONE;
 /** A direction has moved its share, and goes on in the next round. */
 const IN_POSTPONED = 32;
 const OUT_POSTPONED = 64;
+/** What a direction has received is held back until its pace lets it pass. */
+const IN_PACED = 128;
+const OUT_PACED = 256;
 
 const NOTHING = new Uint8Array(0);
 
 /** Relays as {@linkcode Engine.relay} says. */
-export function relay(client: EpollClient, backend: EpollSocket, on: RelayEvents): void {
-  new Relay(client, backend, on).begin();
+export function relay(client: EpollClient, backend: EpollSocket, on: RelayEvents, paces?: Paces): void {
+  new Relay(client, backend, on, paces).begin();
 }
 
 class Relay implements SocketOwner {
   readonly #client: EpollClient;
   readonly #backend: EpollSocket;
   readonly #on: RelayEvents;
+  readonly #paces: Paces | undefined;
   #state = 0;
   /** Of the bytes that the backend takes next, these are not the client's. */
   #uncounted = 0;
 
-  constructor(client: EpollClient, backend: EpollSocket, on: RelayEvents) {
+  constructor(client: EpollClient, backend: EpollSocket, on: RelayEvents, paces: Paces | undefined) {
     this.#client = client;
     this.#backend = backend;
     this.#on = on;
+    this.#paces = paces;
   }
 
   begin(): void {
@@ -66,14 +71,20 @@ class Relay implements SocketOwner {
     const isClient = socket === this.#client;
     const other = isClient ? this.#backend : this.#client;
     try {
-      if (isWritable && socket.held !== undefined) this.#flush(socket, other, isClient ? "out" : "in");
+      if (
+        isWritable && socket.held !== undefined && (this.#state & (isClient ? OUT_PACED : IN_PACED)) === 0
+      ) {
+        this.#flush(socket, other, isClient ? "out" : "in");
+      }
       this.#pass(socket, other, isClient ? "in" : "out");
     } catch (fault) {
       this.#on.fault(fault);
     }
   }
 
-  onClosed(): void {
+  onClosed(socket: EpollSocket): void {
+    // What has not passed yet is not delivered any more.
+    if ((this.#state & (socket === this.#client ? OUT_PACED : IN_PACED)) !== 0) socket.drop();
     if (this.#client.isClosed && this.#backend.isClosed) this.#finish();
   }
 
@@ -82,6 +93,7 @@ class Relay implements SocketOwner {
     const { buffers, loop } = source.tools;
     const postponed = direction === "in" ? IN_POSTPONED : OUT_POSTPONED;
     if ((this.#state & postponed) !== 0) return;
+    const pace = this.#paces?.[direction];
     let moved = 0;
     while (source.isReadable && sink.held === undefined && this.#goesOn(direction)) {
       if (moved >= FAIR_SHARE_BYTES) {
@@ -94,10 +106,13 @@ class Relay implements SocketOwner {
       // The other direction may keep a whole buffer. It holds up this one no more than by smaller steps.
       const isRoomShort = source.held !== undefined && source.held.length > COPY_BYTES;
       const { current } = buffers;
-      const got = source.receive(isRoomShort ? current.subarray(0, COPY_BYTES) : current);
+      const room = pace === undefined ? current : current.subarray(0, pace.mostBytes);
+      const got = source.receive(isRoomShort ? room.subarray(0, COPY_BYTES) : room);
       if (got > 0) {
         moved += got;
-        this.#send(sink, got, direction);
+        if (pace === undefined || this.#mayPass(sink, got, got, direction, pace)) {
+          this.#send(sink, got, direction);
+        }
       } else if (got === GONE) this.#gone(source);
     }
     // Of a side that takes nothing more, what is there by now is all.
@@ -112,6 +127,29 @@ class Relay implements SocketOwner {
     if (taken === GONE) return this.#gone(sink);
     if (sink.held !== undefined) this.#on.writesPending(1);
     this.#count(direction, taken);
+  }
+
+  /** Whether what was received just now may be sent; otherwise it is held back until it may. Of `length` bytes `bytes` count. */
+  #mayPass(sink: EpollSocket, length: number, bytes: number, direction: Direction, pace: Pace): boolean {
+    if (pace.ask(bytes, () => this.#resume(direction))) return true;
+    this.#state |= direction === "in" ? IN_PACED : OUT_PACED;
+    sink.held = sink.tools.buffers.hold(0, length);
+    this.#on.writesPending(1);
+    return false;
+  }
+
+  /** What a direction has held back may pass. */
+  #resume(direction: Direction): void {
+    this.#state &= ~(direction === "in" ? IN_PACED : OUT_PACED);
+    const isIn = direction === "in";
+    const [source, sink] = isIn ? [this.#client, this.#backend] : [this.#backend, this.#client];
+    // Its peer may have gone meanwhile.
+    if ((this.#state & OVER) !== 0 || sink.held === undefined) return;
+    try {
+      this.#flush(sink, source, direction);
+    } catch (fault) {
+      this.#on.fault(fault);
+    }
   }
 
   /** Sends what was held back, and goes on with the direction. */
@@ -133,7 +171,12 @@ class Relay implements SocketOwner {
     this.#uncounted = preface.length;
     current.set(preface);
     current.set(early, preface.length);
-    if (preface.length + early.length > 0) this.#send(this.#backend, preface.length + early.length, "in");
+    const length = preface.length + early.length;
+    if (length === 0) return;
+    const pace = early.length === 0 ? undefined : this.#paces?.in;
+    if (pace === undefined || this.#mayPass(this.#backend, length, early.length, "in", pace)) {
+      this.#send(this.#backend, length, "in");
+    }
   }
 
   #count(direction: Direction, taken: number): void {

@@ -2,7 +2,15 @@ import type { Address } from "../../core/address.ts";
 import { type Every, every } from "../../core/every.ts";
 import { type Woken, woken } from "../../core/woken.ts";
 import type { TlsClientOptions, TlsServerOptions } from "../../core/tls_options.ts";
-import type { AcceptOptions, DialEvents, Engine, Listener, RelayEvents, TlsKeys } from "../contract.ts";
+import type {
+  AcceptOptions,
+  DialEvents,
+  Engine,
+  Listener,
+  Paces,
+  RelayEvents,
+  TlsKeys,
+} from "../contract.ts";
 import { acceptConnections } from "./accept.ts";
 import { Buffers } from "./buffers.ts";
 import { DatagramBuffers } from "./datagrams/datagram_buffers.ts";
@@ -81,11 +89,12 @@ export class RuntimeEngine implements Engine {
     client: RuntimeClient | RuntimeFlow,
     backend: RuntimeSocket | RuntimeUpstream,
     on: RelayEvents,
+    paces?: Paces,
   ): void {
     if (client instanceof RuntimeFlow || backend instanceof RuntimeUpstream) {
       return relayOfFlow(client, backend, on, this.#datagramBuffers);
     }
-    relay(client, backend, on, { buffers: this.#buffers, turnBudget: this.turnBudget });
+    relay(client, backend, on, { buffers: this.#buffers, turnBudget: this.turnBudget }, paces);
   }
 
   tlsServer(options: TlsServerOptions, keys: TlsKeys): RuntimeTlsServer {

@@ -10,7 +10,7 @@
 
 import { setImmediate } from "node:timers";
 import { writeAll } from "../../core/connection.ts";
-import type { Direction, RelayEvents } from "../contract.ts";
+import type { Direction, Pace, Paces, RelayEvents } from "../contract.ts";
 import type { Buffers } from "./buffers.ts";
 import { releaseEarlyReads } from "./early_read.ts";
 import type { RuntimeConn } from "./runtime_conn.ts";
@@ -36,23 +36,17 @@ export function relay(
   backend: RuntimeSocket,
   on: RelayEvents,
   deps: RelayDeps,
+  paces?: Paces,
 ): void {
   const state: RelayState = { running: 2, hasEnded: false };
-  if (backend.sentFirst === undefined) pump(client, backend, "in", on, deps, state);
-  else pumpAfter(backend.sentFirst, client, backend, on, deps, state);
-  pump(client, backend, "out", on, deps, state);
+  const pumpIn = (): void => pump(client, backend, "in", on, deps, state, paces?.in);
+  if (backend.sentFirst === undefined) pumpIn();
+  else pumpAfter(backend.sentFirst, backend, pumpIn);
+  pump(client, backend, "out", on, deps, state, paces?.out);
 }
 
 /** Sends the preface to the backend before the client's bytes, the first of which are then the second write. */
-function pumpAfter(
-  preface: Uint8Array,
-  client: RuntimeClient,
-  backend: RuntimeSocket,
-  on: RelayEvents,
-  deps: RelayDeps,
-  state: RelayState,
-): void {
-  const pumpIn = (): void => pump(client, backend, "in", on, deps, state);
+function pumpAfter(preface: Uint8Array, backend: RuntimeSocket, pumpIn: () => void): void {
   sendAtOnce(backend.conn);
   // If this write fails, so does the first write of the pump, which reports it.
   writeAll(backend.conn, preface).then(pumpIn, pumpIn);
@@ -79,6 +73,7 @@ function pump(
   on: RelayEvents,
   { buffers, turnBudget }: RelayDeps,
   state: RelayState,
+  pace: Pace | undefined,
 ): void {
   const isIn = direction === "in";
   const source = isIn ? client.conn : backend.conn;
@@ -96,14 +91,18 @@ function pump(
 
   const read = (): void => {
     isReading = true;
-    (early?.filled ?? source.read(buffer)).then(onRead, onFailed);
+    (early?.filled ?? source.read(pace === undefined ? buffer : pacedPart(buffer, pace))).then(
+      onRead,
+      onFailed,
+    );
   };
 
   const onRead = (filled: number | null): void => {
     isReading = false;
     if (filled === null) return endSink();
     if (filled !== chunk.length) chunk = filled === buffer.length ? buffer : buffer.subarray(0, filled);
-    turnBudget.spend(write);
+    if (pace === undefined) return turnBudget.spend(write);
+    if (pace.ask(filled, () => turnBudget.spend(write))) turnBudget.spend(write);
   };
 
   const write = (): void => {
@@ -188,6 +187,11 @@ function pump(
   };
 
   read();
+}
+
+/** As much of a buffer as may be received at once. */
+function pacedPart(buffer: Uint8Array<ArrayBuffer>, { mostBytes }: Pace): Uint8Array {
+  return mostBytes < buffer.length ? buffer.subarray(0, mostBytes) : buffer;
 }
 
 /**
