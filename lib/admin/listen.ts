@@ -6,6 +6,7 @@ import { bindAll, listenTcp } from "../core/all_addresses.ts";
 import { RunError } from "../core/errors.ts";
 import { isAnswered, isInUse, removeFile, whyNotListening } from "../core/listening.ts";
 import { lookUpWithin, NameError } from "../core/lookup.ts";
+import { boundAt, setSocketFile, type SocketFile } from "../core/socket_file.ts";
 import { type Holder, overlappingHolder } from "../core/overlap.ts";
 import { ADMIN_BACKLOG, boundConnections } from "./connections.ts";
 import { type Answer, exchange } from "./http_exchange.ts";
@@ -33,6 +34,8 @@ export interface HttpOptions {
   readonly answer: Answer;
   /** Connections at once. */
   readonly maxConnections: number;
+  /** Who may connect to a Unix socket; undefined: as the umask has it. */
+  readonly file?: SocketFile | undefined;
   /** What else of this program listens; asked for when the address is in use. */
   readonly rivals?: () => readonly Holder[];
 }
@@ -51,7 +54,7 @@ export async function listenHttp(address: Address, options: HttpOptions): Promis
       if (place.transport === "tcp") checkPermitted(place);
       // deno-lint-ignore no-await-in-loop -- one after the other, so that a failure closes those before it
       await (place.transport === "unix"
-        ? listenUnix(server, place)
+        ? listenUnix(server, place, options.file)
         : listening(server, { host: place.host, port: place.port }));
     } catch (error) {
       // deno-lint-ignore no-await-in-loop -- runs once: the loop ends with the throw
@@ -137,7 +140,27 @@ function cannotListen(address: Address, reason: string, cause?: unknown): RunErr
   return new RunError(`the admin page cannot listen on ${formatAddress(address)}: ${reason}`, { cause });
 }
 
-async function listenUnix(server: Server, { path }: UnixAddress): Promise<void> {
+/** With a mode or a group it is made beside its path, so that no one can connect at the path before it has them. */
+async function listenUnix(server: Server, address: UnixAddress, file: SocketFile | undefined): Promise<void> {
+  if (file === undefined) return await listenAt(server, address.path);
+  const { path } = boundAt(address);
+  if (await isAnswered(address.path)) throw new InUse();
+  await listenAt(server, path);
+  try {
+    setSocketFile(path, file);
+    await Deno.rename(path, address.path);
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+}
+
+/** As the runtime says it. */
+class InUse extends Error {
+  readonly code = "EADDRINUSE";
+}
+
+async function listenAt(server: Server, path: string): Promise<void> {
   try {
     await listening(server, { path });
   } catch (error) {

@@ -3,6 +3,7 @@
 import type { Address } from "../core/address.ts";
 import { reasonOf } from "../core/errors.ts";
 import { removeSocketFile } from "../core/listening.ts";
+import type { SocketFile } from "../core/socket_file.ts";
 import type { Recorder } from "../core/log.ts";
 import { CHALLENGES, tokenCheck } from "./auth.ts";
 import { EventStreams } from "./event_streams.ts";
@@ -18,6 +19,8 @@ import { isWellEncoded, targetOf } from "./target.ts";
 export interface AdminOptions {
   /** Port 0 lets the system choose. */
   readonly listen: Address;
+  /** Who may connect to a Unix socket; undefined: as the umask has it. */
+  readonly file?: SocketFile | undefined;
   /** What everybody has to show, but at the health paths; undefined asks for nothing. */
   readonly token: string | undefined;
   readonly operations: Operations;
@@ -88,6 +91,7 @@ export async function startAdmin(options: AdminOptions): Promise<RunningAdmin> {
 
   const servers = await listenHttp(listen, {
     answer,
+    file: options.file,
     maxConnections: options.maxConnections ?? MAX_ADMIN_CONNECTIONS,
     rivals: () => rivalsOf(operations),
   });

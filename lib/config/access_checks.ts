@@ -21,22 +21,30 @@ const BY_ADDRESS: readonly (readonly [key: string, isSet: (value: unknown) => bo
 /** @param path Where the listener stands. */
 export function accessFaults(listener: Record<string, unknown>, path: Path): PathFault[] {
   const { allow, deny, listen, proxy_protocol, connection_rate } = listener;
-  const transport = parsedAddress(listen, parseListenAddress)?.transport;
-  const hasNoFile = transport !== undefined && transport !== "unix";
-  const fileFaults = ["mode", "group"].filter((key) => hasNoFile && key in listener).map((
-    key,
-  ): PathFault => ({
-    ...{ path: [...path, key], message: `only a Unix socket has a file; leave ${key} out`, atKey: true },
-  }));
-  const isNameless = transport === "unix" && proxy_protocol === undefined;
+  const isNameless = parsedAddress(listen, parseListenAddress)?.transport === "unix" &&
+    proxy_protocol === undefined;
   if (isNameless) return namelessFaults(listener, path);
   return [
-    ...fileFaults,
+    ...socketFileFaults(listener, path),
     ...repeatedFaults(allow, [...path, "allow"]),
     ...repeatedFaults(deny, [...path, "deny"]),
     ...contradictions(asList(allow), asList(deny), [...path, "allow"]),
     ...burstFaults(asMap(connection_rate), [...path, "connection_rate"]),
   ];
+}
+
+/**
+ * What only a Unix socket has.
+ *
+ * @param listener Or the admin side.
+ */
+export function socketFileFaults(listener: Record<string, unknown>, path: Path): PathFault[] {
+  const transport = parsedAddress(listener.listen, parseListenAddress)?.transport;
+  if (transport === undefined || transport === "unix") return [];
+  return ["mode", "group"].filter((key) => key in listener).map((key) => {
+    const message = `only a Unix socket has a file; leave ${key} out`;
+    return { path: [...path, key], message, atKey: true };
+  });
 }
 
 function namelessFaults(listener: Record<string, unknown>, path: Path): PathFault[] {

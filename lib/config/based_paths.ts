@@ -14,6 +14,7 @@ export function withPathsFrom(folder: string, config: Config): Config {
     listeners: config.listeners.map((listener) => listenerFrom(folder, listener)),
     pools: Object.fromEntries(pools),
     admin: admin === undefined ? undefined : {
+      ...admin,
       listen: addressFrom(folder, admin.listen),
       tokenFile: pathFrom(folder, admin.tokenFile),
     },

@@ -12,7 +12,7 @@ import {
   parseDialAddress,
   parseListenAddress,
 } from "../core/address.ts";
-import { accessFaults } from "./access_checks.ts";
+import { accessFaults, socketFileFaults } from "./access_checks.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Path } from "./document.ts";
 import type { PathFault } from "./findings.ts";
@@ -45,8 +45,13 @@ export function crossChecks(document: unknown, folder: string): PathFault[] {
     ...listeners.map((it, i) => useOf(it, "listen", ["listeners", i], parseListen)),
     useOf({ listen: admin.listen }, "listen", ["admin"], parseListen),
   ];
-  faults.push(...repeatedUses(listens), ...overlapFaults(listens), ...tokenFaults(admin));
-  faults.push(...udpFaults(listeners, pools));
+  faults.push(
+    ...repeatedUses(listens),
+    ...overlapFaults(listens),
+    ...tokenFaults(admin),
+    ...socketFileFaults(admin, ["admin"]),
+    ...udpFaults(listeners, pools),
+  );
   for (const [name, pool] of Object.entries(pools)) {
     const path = ["pools", name, "backends"];
     const backends = asList(asMap(pool).backends);

@@ -33,11 +33,15 @@ export async function fileFindings(
   file: string | undefined,
 ): Promise<Findings> {
   const { admin, log, listeners, pools } = asMap(document);
-  const { token_file: tokenFile, listen: adminListen } = asMap(admin);
+  const { token_file: tokenFile, listen: adminListen, mode, group } = asMap(admin);
   const checks: Promise<PathFault[]>[] = [
     checked(["admin", "token_file"], whyNoToken(tokenFile, folder)),
     checked(["log", "file"], whyNoLog(asMap(log).file, folder, { configuration: file, token: tokenFile })),
-    checked(["admin", "listen"], whyNoSocket(adminListen, folder, 0)),
+    checked(
+      ["admin", "listen"],
+      whyNoSocket(adminListen, folder, mode === undefined && group === undefined ? 0 : STEP_IN_BYTES),
+    ),
+    checked(["admin", "group"], whyNoGroup(group)),
     ...asList(listeners).map((listener, i) => {
       return checked(["listeners", i, "listen"], whyNoSocket(asMap(listener).listen, folder, STEP_IN_BYTES));
     }),

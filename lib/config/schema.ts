@@ -22,6 +22,7 @@ import {
 import { CONFINEMENTS, ENGINES } from "./engine_names.ts";
 import { listener } from "./listener_schema.ts";
 import { pool } from "./pool_schema.ts";
+import { socketGroup, socketMode } from "./socket_file_schema.ts";
 
 export { ALGORITHMS } from "./pool_schema.ts";
 
@@ -50,7 +51,14 @@ const admin = section("admin", {
   token_file: filePath(
     "A file whose only line is the token (at least 16 characters) that everything but /healthz and /readyz asks for; needed unless only this machine can reach the address.",
   ).optional(),
-}).transform((it) => ({ listen: it.listen, tokenFile: it.token_file }))
+  mode: socketMode.optional(),
+  group: socketGroup.optional(),
+}).transform(({ listen, token_file, mode, group }) => ({
+  listen,
+  tokenFile: token_file,
+  ...(mode === undefined ? {} : { mode }),
+  ...(group === undefined ? {} : { group }),
+}))
   .meta({ description: "The admin page, API and metrics; without it there are none." });
 
 const workersRefused = refuse("a number of workers", "write auto or 1 to 256");

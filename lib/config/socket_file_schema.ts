@@ -1,4 +1,4 @@
-/** What a listener says of the file of its Unix socket. */
+/** What a listener, or the admin side, says of the file of its Unix socket. */
 
 import { z } from "zod";
 import { InputError } from "../core/errors.ts";

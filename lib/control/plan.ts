@@ -22,7 +22,7 @@ import { resolveAddress } from "../core/resolve.ts";
 import type { PortHold } from "./port_hold.ts";
 import type { RowBook, RowKey } from "./rows.ts";
 import { greetingOf, introductionOf, opensTls, tlsToBackends } from "./greetings.ts";
-import { boundAt } from "./unix_sockets.ts";
+import { boundAt } from "../core/socket_file.ts";
 
 /** What a generation of workers runs. */
 export interface Plan {

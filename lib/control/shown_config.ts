@@ -16,25 +16,33 @@ import { formatSize } from "../core/size.ts";
 import { formatSubnet } from "../core/subnet.ts";
 
 /** What `GET /api/config` answers. It holds no secret: tokens and private keys stand in files of their own, of which only the paths are shown. */
-export function shownConfig({ notes: _, listeners, pools, ...config }: Config): unknown {
+export function shownConfig({ notes: _, listeners, pools, admin, ...config }: Config): unknown {
   // The names of pools are the user's own.
   const shownPools = Object.entries(pools).map(([name, pool]) => [name, shownPool(pool)]);
   return {
     listeners: listeners.map(shownListener),
     pools: Object.fromEntries(shownPools),
     ...shown(config) as Record<string, unknown>,
+    admin: admin === undefined
+      ? undefined
+      : { ...shown(admin) as Record<string, unknown>, ...shownMode(admin) },
   };
 }
 
+/** As a file says it, where YAML would read another number. */
+function shownMode({ mode }: { readonly mode?: number | undefined }): { readonly mode?: string } {
+  return mode === undefined ? {} : { mode: mode.toString(8).padStart(4, "0") };
+}
+
 function shownListener(
-  { proxyProtocol, allow, deny, mode, rateLimit, ...listener }: ListenerConfig,
+  { proxyProtocol, allow, deny, rateLimit, ...listener }: ListenerConfig,
 ): unknown {
   const from = proxyProtocol?.from.map((source) => source === "unix" ? source : formatIPRange(source));
   return {
     ...shown(listener) as Record<string, unknown>,
     allow: allow.map(formatIPRange),
     deny: deny.map(formatIPRange),
-    mode: mode === undefined ? undefined : mode.toString(8).padStart(4, "0"),
+    ...shownMode(listener),
     rate_limit: shownRates(rateLimit),
     proxy_protocol: from === undefined ? undefined : { from },
   };

@@ -6,13 +6,13 @@ import { type ListenerConfig, poolsOf, udpPools } from "../config/listener_schem
 import type { Config } from "../config/schema.ts";
 import { GROUP_FILE } from "../core/groups.ts";
 import { type Address, asUdp, formatAddress, hasName } from "../core/address.ts";
+import { boundAt } from "../core/socket_file.ts";
 import type { Subnet } from "../core/subnet.ts";
 import { standardStreamOf } from "../core/standard_stream.ts";
 import { PROBE_ADDRESS } from "../engine/runtime/listen.ts";
 import { whereChecked } from "../health/check.ts";
 import { type Clients, clientsOf } from "./clients.ts";
 import { opensTls } from "./greetings.ts";
-import { boundAt } from "./unix_sockets.ts";
 
 /** By the runtime, as it is written: names are not resolved, "all addresses" is no host. */
 export interface Touched {
@@ -62,6 +62,7 @@ export function touchedBy(
         return listen.transport === "unix" && isRuntimes(listener) ? [listen, boundAt(listen)] : [listen];
       }),
       ...(admin === undefined ? [] : [admin.listen]),
+      ...(admin?.mode === undefined && admin?.group === undefined ? [] : [boundAt(admin.listen)]),
     ],
     dials: unique(
       pools.flatMap(({ backends, healthCheck, isDialled, isUdp }) =>
@@ -81,7 +82,11 @@ export function touchedBy(
     // Whether the log ends in the middle of a line is looked at before it is written on.
     reads: [
       file,
-      ...(listeners.some(({ group }) => typeof group === "string") ? [GROUP_FILE] : []),
+      ...([...listeners, ...(admin === undefined ? [] : [admin])].some(({ group }) =>
+          typeof group === "string"
+        )
+        ? [GROUP_FILE]
+        : []),
       admin?.tokenFile,
       ...logFiles,
       ...keyFilesOf(listeners, Object.values(allPools)),

@@ -4,21 +4,13 @@
  * (accept.ts). Datagrams go to the worker whose socket was bound last (flow_listener.ts).
  */
 
-import { type Address, formatAddress, type UnixAddress } from "../core/address.ts";
+import { formatAddress, type UnixAddress } from "../core/address.ts";
 import { RunError } from "../core/errors.ts";
-import { setSocketFile, type SocketFile } from "../core/socket_file.ts";
+import { boundAt, setSocketFile, type SocketFile } from "../core/socket_file.ts";
 import { isAnswered, removeFile, removeSocketFile } from "../core/listening.ts";
 import type { ListenerOptions } from "../dataplane/messages.ts";
 import { describeListenError } from "../engine/listen_error.ts";
 import type { GenerationSockets } from "./generation_sockets.ts";
-
-/**
- * Where a listener is bound. A Unix socket is bound to a path of its own and then renamed: rename(2) is atomic, so every connect
- * finds a listener. Closing a listener removes the path it was bound to; after the rename, that no longer removes a newer socket.
- */
-export function boundAt<Place extends Address>(address: Place): Place {
-  return address.transport === "unix" ? { ...address, path: `${address.path}.new` } : address;
-}
 
 /** As the runtime says it. */
 const IN_USE = Object.assign(new Deno.errors.AddrInUse(), { code: "EADDRINUSE" });

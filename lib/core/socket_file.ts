@@ -1,5 +1,6 @@
 /** Who may connect to a Unix socket: the mode and the group of its file. To connect takes the permission to write (unix(7)). */
 
+import type { Address } from "./address.ts";
 import { errnoOf, reasonOf } from "./errors.ts";
 
 export interface SocketFile {
@@ -7,6 +8,14 @@ export interface SocketFile {
   readonly mode: number | undefined;
   /** The number of a group; undefined: that of the program. */
   readonly group: number | undefined;
+}
+
+/**
+ * Where a listener is bound. A Unix socket is bound to a path of its own and then renamed: rename(2) is atomic, so every connect
+ * finds a listener. Closing a listener removes the path it was bound to; after the rename, that no longer removes a newer socket.
+ */
+export function boundAt<Place extends Address>(address: Place): Place {
+  return address.transport === "unix" ? { ...address, path: `${address.path}.new` } : address;
 }
 
 /**

@@ -6,6 +6,8 @@ import type { Config } from "../config/schema.ts";
 import { readToken } from "../config/token_file.ts";
 import { isOneFile } from "../control/worker_entry.ts";
 import { type Address, formatAddress, type StreamAddress } from "../core/address.ts";
+import { groupNumber } from "../core/groups.ts";
+import { setSocketFile, type SocketFile } from "../core/socket_file.ts";
 import { reasonOf } from "../core/errors.ts";
 import type { Recorder } from "../core/log.ts";
 
@@ -14,17 +16,26 @@ export interface AdminPlan {
   readonly listen: StreamAddress;
   readonly tokenFile: string | undefined;
   readonly token: string | undefined;
+  /** Who may connect to its Unix socket; undefined: as the umask has it. */
+  readonly file: SocketFile | undefined;
+  /** What the configuration says of that. */
+  readonly guard: Pick<NonNullable<Config["admin"]>, "mode" | "group">;
 }
 
 /**
  * Reads what a configuration says about the admin side.
  *
- * @throws {RunError} when the token cannot be read, or is none.
+ * @throws {RunError} when the token cannot be read, or is none, or there is no such group.
  */
 export async function planAdmin(config: Config): Promise<AdminPlan | undefined> {
   if (config.admin === undefined) return undefined;
-  const { listen, tokenFile } = config.admin;
-  return { listen, tokenFile, token: tokenFile === undefined ? undefined : await readToken(tokenFile) };
+  const { listen, tokenFile, ...guard } = config.admin;
+  const { mode, group } = guard;
+  const file = mode === undefined && group === undefined
+    ? undefined
+    : { mode, group: typeof group === "string" ? await groupNumber(group) : group };
+  const token = tokenFile === undefined ? undefined : await readToken(tokenFile);
+  return { listen, tokenFile, token, file, guard };
 }
 
 export class AdminSide {
@@ -50,7 +61,7 @@ export class AdminSide {
   get inForce(): Config["admin"] {
     return this.#plan === undefined
       ? undefined
-      : { listen: this.#plan.listen, tokenFile: this.#plan.tokenFile };
+      : { listen: this.#plan.listen, tokenFile: this.#plan.tokenFile, ...this.#plan.guard };
   }
 
   /**
@@ -93,7 +104,7 @@ export class AdminSide {
     if (this.#running !== undefined && isSame(plan.listen, before?.listen)) {
       this.#running.setToken(plan.token);
       this.#plan = plan;
-      return {};
+      return guarded(plan);
     }
     if (before === undefined || !isSamePort(plan.listen, before.listen)) {
       return { note: await this.#move(plan, operations) };
@@ -147,6 +158,17 @@ interface Changed {
   readonly note?: string | undefined;
   /** What is left to be done, before the next change. */
   readonly rest?: () => Promise<void>;
+}
+
+/** Sets the mode and the group of its socket, which is there already. What is no longer said stays as it is. */
+function guarded({ listen, file }: AdminPlan): Changed {
+  if (listen.transport !== "unix" || file === undefined) return {};
+  try {
+    setSocketFile(listen.path, file);
+    return {};
+  } catch (error) {
+    return { note: reasonOf(error) };
+  }
 }
 
 /** Whether one of two addresses may have to be free before the other can be listened on. */

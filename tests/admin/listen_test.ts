@@ -114,6 +114,30 @@ Deno.test("on a Unix socket everything works, and the file is gone after the sto
   await Deno.remove(folder);
 });
 
+Deno.test("the file of its Unix socket has the mode and the group that are written, and nothing is left of a try", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/admin.sock`;
+  const listen = `unix:${path}`;
+  const group = Deno.uid() === 0 ? 1 : Deno.gid() ?? 0;
+  const admin = await startTestAdmin({ listen, file: { mode: 0o660, group } });
+  const { mode, gid } = await Deno.lstat(path);
+  assert.deepEqual([(mode ?? 0) & 0o777, gid], [0o660, group]);
+  assert.equal((await admin.ask(HEALTH)).status, 200);
+  await assert.rejects(startTestAdmin({ listen, file: { mode: 0o600, group: undefined } }), {
+    message: /the path is in use: another program listens there, or it is no socket$/,
+  });
+  assert.equal(((await Deno.lstat(path)).mode ?? 0) & 0o777, 0o660);
+  await admin.stop();
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(folder)), []);
+  await Deno.mkdir(path);
+  await assert.rejects(startTestAdmin({ listen, file: { mode: 0o600, group: undefined } }), {
+    message: /it is no socket$/,
+  });
+  await Deno.remove(path);
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(folder)), []);
+  await Deno.remove(folder);
+});
+
 Deno.test("a socket that a crashed program left behind is taken over, any other file is not", async () => {
   const folder = await Deno.makeTempDir();
   const path = `${folder}/admin.sock`;

@@ -1,6 +1,7 @@
 /** An admin side of the real kind on a free port, with a balancer behind it that only remembers. */
 
 import { parseListenAddress } from "../../lib/core/address.ts";
+import type { SocketFile } from "../../lib/core/socket_file.ts";
 import { startAdmin } from "../../lib/admin/server.ts";
 import { type MemoryLog, memoryLog } from "../support/memory_log.ts";
 import { FakeOperations } from "./fake_operations.ts";
@@ -17,6 +18,7 @@ export interface TestAdmin extends AsyncDisposable {
 
 export interface TestAdminOptions {
   readonly listen?: string;
+  readonly file?: SocketFile;
   readonly token?: string;
   readonly page?: (nonce: string) => string;
   readonly maxConnections?: number;
@@ -28,6 +30,7 @@ export async function startTestAdmin(options: TestAdminOptions = {}): Promise<Te
   const log = memoryLog();
   const { address, stop } = await startAdmin({
     listen: parseListenAddress(options.listen ?? "127.0.0.1:0"),
+    file: options.file,
     token: options.token,
     operations,
     page: options.page ?? ((nonce) => `<!doctype html><script nonce="${nonce}"></script>`),

@@ -95,6 +95,22 @@ Deno.test("mode and group belong to a Unix socket, and are told what to write", 
   assertFaults(withListener('mode: "0660", group: www-data', "unix:/a"));
 });
 
+Deno.test("the admin side has a mode and a group with the same faults", () => {
+  const withAdmin = (keys: string): string =>
+    `listeners: [{ listen: ":1", pool: web }]\npools: { web: { backends: [a:1] } }\nadmin: { ${keys} }\n`;
+  assertFaults(withAdmin('listen: "unix:/run/admin.sock", mode: "0660", group: www-data'));
+  assertFaults(
+    withAdmin('listen: 127.0.0.1:2, mode: "0660", group: 33'),
+    ["3:31 admin.mode", "only a Unix socket has a file; leave mode out"],
+    ["3:45 admin.group", "only a Unix socket has a file; leave group out"],
+  );
+  assertFaults(
+    withAdmin('listen: "unix:/run/admin.sock", mode: 0660, group: -1'),
+    ["3:48 admin.mode", '660 is not the mode of a file; write it in quotes, as "0660"'],
+    ["3:61 admin.group", "-1 is not a group; write its name, or its number"],
+  );
+});
+
 Deno.test("an abstract socket is a fault, for listeners and for backends", () => {
   const why = "an abstract socket has no file that says who may connect; write unix:/path/to.sock";
   assertFaults(

@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { plainJson } from "../../lib/admin/plain_json.ts";
+import { parseConfig } from "../../lib/config/parse.ts";
 import { readConfig } from "../../lib/config/read.ts";
 import { type Config, configJsonSchema } from "../../lib/config/schema.ts";
 import { configOf, sampleConfig } from "../../lib/config/sources.ts";
@@ -165,3 +166,19 @@ function keysOf(schema: unknown): string[] {
   const own = "properties" in schema ? Object.keys(schema.properties as object) : [];
   return [...own, ...Object.values(schema).flatMap(keysOf)];
 }
+
+Deno.test("an admin side on a Unix socket shows the mode of its file as it is written", () => {
+  const text = `listeners: [{ listen: ":1", pool: p }]
+pools: { p: { backends: ["127.0.0.1:1"] } }
+admin: { listen: "unix:/run/admin.sock", mode: "640", group: www-data }
+`;
+  const config = parseConfig(text, "/etc/b.yaml");
+  const { admin } = shownConfig(config) as { admin: unknown };
+  assert.deepEqual(admin, {
+    listen: "unix:/run/admin.sock",
+    token_file: undefined,
+    mode: "0640",
+    group: "www-data",
+  });
+  assert.deepEqual(parseConfig(plainJson(shownConfig(config)), "/etc/b.yaml").admin, config.admin);
+});

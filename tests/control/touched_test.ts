@@ -75,6 +75,15 @@ pools: { p: { backends: ["127.0.0.1:1"] } }
   assert.deepEqual(reads("5"), ["/etc/b.yaml"]);
 });
 
+Deno.test("an admin side with a mode or a group makes its Unix socket beside its path", () => {
+  const { listens, reads } = touched(`listeners: [{ listen: ":80", pool: p }]
+pools: { p: { backends: ["127.0.0.1:1"] } }
+admin: { listen: "unix:/run/a.sock", group: root }
+`);
+  assert.deepEqual(listens, [":80", "unix:/run/a.sock", "unix:/run/a.sock.new"]);
+  assert.deepEqual(reads, ["/etc/b.yaml", "/etc/group"]);
+});
+
 Deno.test("with the engine epoll, what has to do with TLS is the runtime's: its backends are dialled, its sockets made there", () => {
   const { listens, dials } = touched(
     `listeners:
