@@ -16,7 +16,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   talk: ["core", "wire", "engine"],
   load: ["core"],
   config: ["core"],
-  discovery: ["core"],
+  discovery: ["core", "wire"],
   health: ["core", "wire", "pool", "engine"],
   admin: ["core", "pool"],
   control: ["core", "config", "pool", "dataplane", "engine", "health", "discovery", "admin"],
