@@ -64,6 +64,8 @@ async function run(command: Command, terminal: Terminal): Promise<void> {
       return await (await import("./lib/roles/server.ts")).runServerRole(command.flags, terminal);
     case "client":
       return await (await import("./lib/roles/client.ts")).runClientRole(command.flags, terminal);
+    case "compare":
+      return await (await import("./lib/roles/compare.ts")).runCompare(command.flags, terminal);
     case "balancer":
       return await (await import("./lib/roles/balancer.ts")).runBalancerRole(command.flags, terminal);
     case "demo":
@@ -122,6 +124,8 @@ async function report(error: unknown, args: readonly string[]): Promise<ExitStat
   return error instanceof InputError ? 2 : 1;
 }
 
-// In a bundle the workers of the data plane start from this file too. Every role is loaded only when it is run.
-if ("WorkerGlobalScope" in globalThis) await import("./lib/dataplane/worker.ts");
-else if (import.meta.main) Deno.exit(await main(Deno.args));
+// In a bundle workers start from this file too, and are told apart by their names. Every role is loaded only when it is run.
+if ("WorkerGlobalScope" in globalThis) {
+  if (/^load-/.test(String(Reflect.get(globalThis, "name")))) await import("./lib/load/loader.ts");
+  else await import("./lib/dataplane/worker.ts");
+} else if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -14,7 +14,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   dataplane: ["core", "wire", "pool", "engine"],
   respond: ["core", "wire", "engine"],
   talk: ["core", "wire", "engine"],
-  load: ["core"],
+  // As talk: it drives connections.
+  load: ["core", "wire", "engine"],
   config: ["core"],
   discovery: ["core", "wire"],
   health: ["core", "wire", "pool", "engine"],

@@ -18,6 +18,7 @@ import {
   serverFlags,
 } from "./flags.ts";
 import { BRIEFS, EXAMPLES, OVERVIEW } from "./help.ts";
+import { checkLoad, type CompareFlags, compareFlags } from "./load_flags.ts";
 import { checkClientTls, checkServerTls } from "./tls_flags.ts";
 import { checkClientUdp, checkServerUdp } from "./udp_flags.ts";
 
@@ -25,11 +26,15 @@ import { checkClientUdp, checkServerUdp } from "./udp_flags.ts";
 export type Command =
   | { readonly run: "server"; readonly flags: ServerFlags }
   | { readonly run: "client"; readonly flags: ClientFlags }
+  | { readonly run: "compare"; readonly flags: CompareFlags }
   | { readonly run: "balancer"; readonly flags: BalancerFlags }
   | { readonly run: "demo"; readonly flags: DemoFlags }
   | { readonly run: "show"; readonly text: string };
 
 type Part = "demo" | typeof ROLES[number];
+
+/** What has flags of its own. */
+type Parsed = Part | "compare";
 
 const FLAGS = { server: serverFlags, client: clientFlags, balancer: balancerFlags, demo: demoFlags } as const;
 
@@ -41,7 +46,6 @@ const VALUED_FLAGS = new Set(namesOfAll("valued")).difference(
 /** What curl, openssl and others call flags of ours. */
 const OTHER_FLAG_NAMES: Readonly<Record<string, string>> = {
   "-k": "--insecure",
-  "--verify": "--insecure",
   "--cacert": "--ca",
   "--sni": "--server-name",
 };
@@ -81,10 +85,14 @@ export function parseCommandLine(args: readonly string[], version: string): Comm
       return command;
     }
     case "client": {
+      if (args.some((arg) => /^--compare(=|$)/.test(arg))) {
+        return parse("compare", compareFlags, args, version);
+      }
       const command = parse("client", clientFlags, args, version);
       if (command.run !== "client") return command;
       checkClientUdp(command.flags);
       checkClientTls(command.flags);
+      checkLoad(command.flags);
       return command;
     }
     case "balancer":
@@ -129,7 +137,7 @@ class Shown {
   constructor(readonly text: string) {}
 }
 
-function parse<Run extends Part, Flags>(
+function parse<Run extends Parsed, Flags>(
   run: Run,
   parser: Parser<"sync", Flags, unknown>,
   args: readonly string[],
@@ -155,7 +163,7 @@ function parse<Run extends Part, Flags>(
 }
 
 /** The library's message as one sentence in the style of all others. */
-function oneSentence(error: Message, run: Part): string {
+function oneSentence(error: Message, run: Parsed): string {
   const text = formatMessage(error, { quotes: false }).replace(/\s*\n\s*/g, " ").replace(/\.$/, "");
   const [, unknown, near] =
     /^Unexpected option or argument: (.*?)\.?(?: Did you mean (.*)\?)?$/s.exec(text) ?? [];
@@ -170,6 +178,8 @@ function oneSentence(error: Message, run: Part): string {
   const owner = ROLES.find((role) => flagNames(FLAGS[role].usage).includes(name));
   if (owner !== undefined) return `${name} is a flag of the ${owner}`;
   const other = OTHER_FLAG_NAMES[name] ?? "";
-  const meant = flagNames(FLAGS[run].usage).includes(other) ? other : near?.split(/ or |, /)[0];
+  const meant = flagNames((run === "compare" ? compareFlags : FLAGS[run]).usage).includes(other)
+    ? other
+    : near?.split(/ or |, /)[0];
   return `unknown flag ${name}${meant === undefined ? "" : `; did you mean ${meant}?`}`;
 }

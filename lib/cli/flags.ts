@@ -7,6 +7,7 @@ import type { InferValue } from "@optique/core/parser";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { LOG_FORMATS, LOG_LEVELS } from "../core/log.ts";
+import { ENGINE_NAMES, loadFlags } from "./load_flags.ts";
 import { clientTlsFlags, serverTlsFlags } from "./tls_flags.ts";
 import {
   connectAddress,
@@ -43,8 +44,7 @@ export const ALGORITHM_NAMES = [
   "maglev",
 ] as const;
 
-/** What `--engine` can name; a test holds it against the configuration. */
-export const ENGINE_NAMES = ["auto", "runtime", "epoll"] as const;
+export { ENGINE_NAMES } from "./load_flags.ts";
 
 const PROXY_PROTOCOL_VERSIONS = ["v1", "v2"] as const;
 
@@ -109,7 +109,7 @@ export const clientFlags = object({
   timeoutMs: withDefault(
     option("--timeout", duration(), {
       description:
-        message`Give up when nothing moved for so long; 0s is never, but for TLS to open and for answers by UDP, which have 10s (0s).`,
+        message`Give up when nothing moved for so long; 0s is never, but for TLS to open, answers by UDP, and a load, which have 10s (0s).`,
     }),
     0,
   ),
@@ -118,6 +118,7 @@ export const clientFlags = object({
   })),
   ...clientTlsFlags,
   ...logFlags,
+  load: loadFlags,
 });
 
 export const balancerFlags = object({

@@ -8,6 +8,8 @@ export const OVERVIEW = `sockbal: a socket server, client and load balancer in o
 Usage:
   sockbal --role server   [--listen ADDR] [--handler NAME] [--name NAME] …
   sockbal --role client   --connect ADDR [--message TEXT]…
+  sockbal --role client   --connect ADDR --duration TIME [--connections N] [--rate N] …
+  sockbal --role client   --compare A.json B.json
   sockbal --role balancer [--config FILE] | [--listen ADDR] [--backend ADDR]…
   sockbal --demo          the sample configuration, its backends and some traffic
 
@@ -27,11 +29,12 @@ Three servers behind one port, each command in a terminal of its own:
 `;
 
 /** What stands above the flags of each role. */
-export const BRIEFS: Record<"server" | "client" | "balancer" | "demo", Message> = {
+export const BRIEFS: Record<"server" | "client" | "compare" | "balancer" | "demo", Message> = {
   server:
     message`sockbal --role server [FLAGS]: accepts connections, or datagrams, and answers what it reads`,
   client:
-    message`sockbal --role client --connect ADDR [FLAGS]: sends messages, or stdin, and prints what comes back`,
+    message`sockbal --role client --connect ADDR [FLAGS]: sends messages, or stdin, and prints what comes back; or loads the peer, and reports`,
+  compare: message`sockbal --role client --compare A.json B.json: the reports of two loads beside each other`,
   balancer: message`sockbal --role balancer [FLAGS]: shares the connections of one port among many backends`,
   demo:
     message`sockbal --demo [FLAGS]: the sample configuration, its backends and some traffic, in one process`,
@@ -43,11 +46,12 @@ const DIAL = message`ADDR is host:port, [v6]:port or unix:/path.`;
 const TIME = message`TIME is 250ms, 30s, 1m30s or 2h.`;
 
 /** What stands below the flags of each role. */
-export const EXAMPLES: Record<"server" | "client" | "balancer" | "demo", Message> = {
+export const EXAMPLES: Record<"server" | "client" | "compare" | "balancer" | "demo", Message> = {
   server:
     message`${LISTEN} ${UDP} ${TIME}${lineBreak()}Example: sockbal --role server --listen :8001 --handler whoami --name one`,
   client:
-    message`${DIAL} ${UDP} ${TIME}${lineBreak()}Example: sockbal --role client --connect 127.0.0.1:5678 --message hi`,
+    message`${DIAL} ${UDP} ${TIME}${lineBreak()}Example: sockbal --role client --connect 127.0.0.1:5678 --message hi${lineBreak()}A load: sockbal --role client --connect 127.0.0.1:5678 --duration 10s --connections 50 --expect eof${lineBreak()}Two loads beside each other: sockbal --role client --compare A.json B.json`,
+  compare: message`Each is what a load with --json has written.`,
   balancer:
     message`${LISTEN}${lineBreak()}Example: sockbal --role balancer --listen :80 --backend 10.0.0.1:80 --backend 10.0.0.2:80`,
   demo: message`Stop it with Ctrl-C.`,

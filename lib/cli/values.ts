@@ -12,6 +12,7 @@ import {
 import { formatDuration, parseDurationMs } from "../core/duration.ts";
 import { InputError } from "../core/errors.ts";
 import { meantBy } from "../core/other_names.ts";
+import { formatSize, parseSizeBytes } from "../core/size.ts";
 import { canonicalPattern, whyNoServerNamePattern } from "../core/server_name.ts";
 
 type Value<T> = ValueParser<"sync", T>;
@@ -43,6 +44,35 @@ export function count(min: number, max: number): Value<number> {
     if (value >= min && value <= max) return value;
     throw new InputError(`${JSON.stringify(input)} is not a whole number from ${min} to ${max}`);
   }, String);
+}
+
+/** In bytes, within bounds. */
+export function size(min: number, max: number): Value<number> {
+  return fromParser("SIZE", (input) => {
+    const bytes = parseSizeBytes(input);
+    if (bytes >= min && bytes <= max) return bytes;
+    throw new InputError(
+      `${JSON.stringify(input)} is not a size from ${formatSize(min)} to ${formatSize(max)}`,
+    );
+  }, formatSize);
+}
+
+/** What ends a reply. */
+export type ReplyEnd =
+  | { readonly kind: "echo" | "eof" | "lines" | "http" }
+  | { readonly kind: "bytes"; readonly bytes: number };
+
+/** What ends a reply. */
+export function expectation(): Value<ReplyEnd> {
+  return fromParser("WHAT", (input): ReplyEnd => {
+    const kind = (["echo", "eof", "lines", "http"] as const).find((it) => it === input);
+    if (kind !== undefined) return { kind };
+    const bytes = /^bytes:(\d{1,12})$/.exec(input)?.[1];
+    if (bytes !== undefined) return { kind: "bytes", bytes: Number(bytes) };
+    throw new InputError(
+      `${JSON.stringify(input)} is not known; use echo, eof, lines, http or bytes:N, as bytes:512`,
+    );
+  }, (value) => value.kind === "bytes" ? `bytes:${value.bytes}` : value.kind);
 }
 
 /** One of some words. */

@@ -19,9 +19,15 @@ export function parseSize(text: string): number {
   return bytes;
 }
 
-/** The shortest text that {@linkcode parseSize} reads as so many bytes, which are whole KiB. */
+/** As {@linkcode parseSize}, and `512B` as well. */
+export function parseSizeBytes(text: string): number {
+  const bytes = /^(\d{1,12})B$/.exec(text)?.[1];
+  return bytes === undefined ? parseSize(text) : Number(bytes);
+}
+
+/** The shortest text that {@linkcode parseSizeBytes} reads as so many bytes. */
 export function formatSize(bytes: number): string {
-  const [unitBytes, unit] = UNITS.find(([it]) => bytes % it === 0 && bytes > 0) ?? [2 ** 10, "KiB"];
+  const [unitBytes, unit] = UNITS.find(([it]) => bytes % it === 0 && bytes > 0) ?? [1, "B"];
   return `${bytes / unitBytes}${unit}`;
 }
 

@@ -1,6 +1,7 @@
-/** The client role: one conversation, or one exchange of datagrams, from flags. */
+/** The client role: one conversation, one exchange of datagrams, or a load, from flags. */
 
 import type { ClientFlags } from "../cli/flags.ts";
+import { isLoad } from "../cli/load_flags.ts";
 import { log } from "../core/log.ts";
 import { converse } from "../talk/conversation.ts";
 import { exchangeDatagrams } from "../talk/datagram_exchange.ts";
@@ -9,8 +10,9 @@ import { startStderrLog, type Terminal } from "./terminal.ts";
 import { readTlsFiles } from "./tls_files.ts";
 import { giveUpForeignFunctions, giveUpWriting } from "./given_up.ts";
 
-/** Talks from stdin, or the messages of the flags, to stdout. */
+/** Talks from stdin, or the messages of the flags, to stdout; or loads the peer. */
 export async function runClientRole(flags: ClientFlags, terminal: Terminal): Promise<void> {
+  if (isLoad(flags.load)) return await (await import("./load.ts")).runLoadRole(flags, terminal);
   await giveUpForeignFunctions();
   await giveUpWriting({ dials: [flags.connect] });
   const running = startStderrLog(flags.logLevel, flags.logFormat);

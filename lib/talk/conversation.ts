@@ -5,11 +5,10 @@ import type { CoarseClock } from "../core/coarse_clock.ts";
 import { CHUNK_BYTES, chunks, type Connection, writeAll } from "../core/connection.ts";
 import { RunError } from "../core/errors.ts";
 import { formatDuration } from "../core/duration.ts";
-import type { StreamSocket } from "../engine/contract.ts";
 import { dialByName } from "../engine/runtime/dial.ts";
 import type { RuntimeSocket } from "../engine/runtime/socket.ts";
 import { OutputClosed, writeOut } from "../core/output.ts";
-import { writeProxyV1, writeProxyV2 } from "../wire/write_proxy_header.ts";
+import { writeClientHeader } from "../wire/write_proxy_header.ts";
 import { describeFault } from "./fault.ts";
 import { readInput } from "./input.ts";
 import { startTls, type TlsTalk } from "./start_tls.ts";
@@ -86,20 +85,11 @@ export async function converse(options: ConversationOptions): Promise<void> {
 
 /** By a header of the PROXY protocol, where that is wished for. */
 async function sayWhoSpeaks(conn: RuntimeSocket, { proxyProtocol }: ConversationOptions): Promise<void> {
-  if (proxyProtocol !== undefined) await writeAll(conn, prefaceOf(conn, proxyProtocol));
+  if (proxyProtocol !== undefined) await writeAll(conn, writeClientHeader(proxyProtocol, conn));
 }
 
 function hostOf(address: StreamAddress): string | undefined {
   return address.transport === "tcp" ? address.host : undefined;
-}
-
-/** Names this end and the peer. */
-function prefaceOf(
-  { local, peer }: Pick<StreamSocket, "local" | "peer">,
-  version: "v1" | "v2",
-): Uint8Array {
-  if (version === "v1") return writeProxyV1(local, peer);
-  return writeProxyV2({ command: "proxy", source: local, destination: peer });
 }
 
 /** Sends and receives at the same time: either alone could wait for a peer that waits for the other. */

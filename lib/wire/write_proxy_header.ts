@@ -78,6 +78,15 @@ export function writeProxyV2(said: ProxyV2): Uint8Array<ArrayBuffer> {
   return header;
 }
 
+/** The header with which a client itself says who speaks: this end of its connection, to the peer. */
+export function writeClientHeader(
+  version: "v1" | "v2",
+  { local, peer }: { readonly local: Endpoint; readonly peer: Endpoint },
+): Uint8Array<ArrayBuffer> {
+  if (version === "v1") return writeProxyV1(local, peer);
+  return writeProxyV2({ command: "proxy", source: local, destination: peer });
+}
+
 /** A header that names no client, for a connection that a proxy makes for itself, as a health check. */
 export function writeOwnHeader(version: 1 | 2, checksum: boolean): Uint8Array<ArrayBuffer> {
   return version === 1 ? encoder.encode(UNKNOWN_LINE) : writeProxyV2({ command: "local", checksum });

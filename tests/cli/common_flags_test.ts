@@ -56,7 +56,6 @@ Deno.test("a flag by its name in another program names the one that is meant, wh
   for (
     const [flag, meant] of [
       ["-k", "--insecure"],
-      ["--verify", "--insecure"],
       ["--cacert x.pem", "--ca"],
       ["--cacert=x.pem", "--ca"],
       ["--sni a.example", "--server-name"],
@@ -81,7 +80,7 @@ Deno.test("a flag of another role is refused", () => {
     ["--role server", "--timeout 5s"],
     ["--role client --connect a:1", "--listen :80"],
     ["--role client --connect a:1", "--handler http"],
-    ["--role client --connect a:1", "--workers 2"],
+    ["--role client --connect a:1", "--algorithm first"],
     ["--role balancer", "--handler http"],
     ["--role balancer", "--connect a:1"],
     ["--role balancer", "--name x"],

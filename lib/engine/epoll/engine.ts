@@ -15,6 +15,7 @@ import type { Confinement, Reach } from "../confinement.ts";
 import { DescriptorShortage } from "../descriptor_shortage.ts";
 import { ring } from "./bell.ts";
 import { Acceptor } from "./acceptor.ts";
+import { Alarm } from "./alarm.ts";
 import { Buffers } from "./buffers.ts";
 import type { EpollClient } from "./client.ts";
 import { confine } from "./confine/confine.ts";
@@ -129,6 +130,20 @@ export class EpollEngine implements Engine {
 
   later(ms: number, call: () => void): () => void {
     return this.#tools.loop.timers.later(ms, call);
+  }
+
+  /**
+   * A timer more exact than {@linkcode later}. The caller closes it.
+   *
+   * @throws {SystemError} when there is no descriptor left.
+   */
+  alarm(call: () => void): Alarm {
+    return new Alarm(this.#tools.loop, call);
+  }
+
+  /** Calls when what goes on now is over. */
+  soon(call: () => void): void {
+    this.#tools.loop.soon(call);
   }
 
   relay(client: EpollClient | Flow, backend: EpollSocket | UdpSocket, on: RelayEvents, paces?: Paces): void {

@@ -62,6 +62,10 @@ export const EVENT_DATA: number = EVENT_WORDS - 2;
 
 export const RLIMIT_NOFILE = 7;
 
+export const CLOCK_MONOTONIC = 1;
+export const TFD_CLOEXEC = SOCK_CLOEXEC;
+export const TFD_NONBLOCK = SOCK_NONBLOCK;
+
 /** Numbers of system calls (syscall(2)). */
 export const SYS_GETTID: number = Deno.build.arch === "x86_64" ? 186 : 178;
 export const SYS_TGKILL: number = Deno.build.arch === "x86_64" ? 234 : 131;

@@ -204,6 +204,15 @@ export class EpollSocket implements Socket, EventHandler {
     return taken;
   }
 
+  /**
+   * Sends bytes of the caller, who keeps what the system does not take. Nothing may be held back.
+   *
+   * @return As {@linkcode send}.
+   */
+  sendFrom(bytes: Uint8Array<ArrayBuffer>): number {
+    return this.#send(bytes, bytes.length);
+  }
+
   /** As {@linkcode send}, of what is held back. */
   flush(): number {
     const { held } = this;

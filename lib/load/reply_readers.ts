@@ -1,0 +1,142 @@
+/** How replies are read. Pure: bytes in, numbers out. */
+
+import { HttpReplies } from "./http_replies.ts";
+import { NameReader } from "./name_reader.ts";
+import type { LoadPlan } from "./plan.ts";
+import { CORRUPT, type Replies } from "./replies.ts";
+import { NEWLINE, type Requests } from "./request.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** What all connections of a thread read replies by. */
+export interface ReplyContext {
+  readonly plan: Pick<LoadPlan, "expect" | "verify">;
+  readonly requests: Requests;
+  /** Told whose replies these were, where they say so. */
+  readonly onName: (name: string) => void;
+}
+
+export function repliesOf(context: ReplyContext, connection: number): Replies {
+  const { plan: { expect, verify }, requests, onName } = context;
+  const check = verify ? new Comparison(requests, connection) : undefined;
+  switch (expect.kind) {
+    case "echo":
+      return new SizedReplies(requests.bytes, check);
+    case "bytes":
+      return new SizedReplies(expect.bytes, check);
+    case "lines":
+      return new LineReplies(requests.lines, check);
+    case "eof":
+      return new ReplyToEnd(check, new NameReader(onName));
+    case "http":
+      return new HttpReplies(onName);
+  }
+}
+
+/** Holds what comes against what was sent, byte by byte. */
+class Comparison {
+  readonly #requests: Requests;
+  readonly #connection: number;
+  #n = 0;
+  #at = 0;
+
+  constructor(requests: Requests, connection: number) {
+    this.#requests = requests;
+    this.#connection = connection;
+  }
+
+  agrees(bytes: Bytes, length: number): boolean {
+    for (let from = 0; from < length;) {
+      const expected = this.#requests.of(this.#connection, this.#n);
+      const end = Math.min(length, from + expected.length - this.#at);
+      for (let i = from, at = this.#at; i < end; i++, at++) if (bytes[i] !== expected[at]) return false;
+      this.#at += end - from;
+      from = end;
+      if (this.#at === expected.length) {
+        this.#at = 0;
+        this.#n++;
+      }
+    }
+    return true;
+  }
+
+  /** Whether what came so far is whole replies. */
+  get isWhole(): boolean {
+    return this.#at === 0 && this.#n > 0;
+  }
+}
+
+class SizedReplies implements Replies {
+  readonly isLast = false;
+  readonly #bytes: number;
+  readonly #check: Comparison | undefined;
+  #got = 0;
+  #whole = 0;
+
+  constructor(bytes: number, check: Comparison | undefined) {
+    this.#bytes = bytes;
+    this.#check = check;
+  }
+
+  read(bytes: Bytes, length: number, sent: number): number {
+    if (this.#check?.agrees(bytes, length) === false) return CORRUPT;
+    this.#got += length;
+    let ended = 0;
+    for (; this.#got >= this.#bytes && this.#bytes > 0; this.#got -= this.#bytes) ended++;
+    this.#whole += ended;
+    const isTooMuch = this.#whole > sent || (this.#whole === sent && this.#got > 0);
+    return isTooMuch ? CORRUPT : ended;
+  }
+
+  end(): boolean {
+    return false;
+  }
+}
+
+class LineReplies implements Replies {
+  readonly isLast = false;
+  readonly #lines: number;
+  readonly #check: Comparison | undefined;
+  #got = 0;
+  #whole = 0;
+
+  constructor(lines: number, check: Comparison | undefined) {
+    this.#lines = lines;
+    this.#check = check;
+  }
+
+  read(bytes: Bytes, length: number, sent: number): number {
+    if (this.#check?.agrees(bytes, length) === false) return CORRUPT;
+    for (let i = 0; i < length; i++) if (bytes[i] === NEWLINE) this.#got++;
+    const ended = Math.floor(this.#got / this.#lines);
+    this.#got -= ended * this.#lines;
+    this.#whole += ended;
+    const hasMore = this.#got > 0 || bytes[length - 1] !== NEWLINE;
+    return this.#whole > sent || (this.#whole === sent && hasMore) ? CORRUPT : ended;
+  }
+
+  end(): boolean {
+    return false;
+  }
+}
+
+class ReplyToEnd implements Replies {
+  readonly isLast = true;
+  readonly #check: Comparison | undefined;
+  readonly #name: NameReader;
+
+  constructor(check: Comparison | undefined, name: NameReader) {
+    this.#check = check;
+    this.#name = name;
+  }
+
+  read(bytes: Bytes, length: number): number {
+    this.#name.add(bytes, 0, length);
+    return this.#check?.agrees(bytes, length) === false ? CORRUPT : 0;
+  }
+
+  end(): boolean {
+    this.#name.end();
+    return this.#check?.isWhole ?? true;
+  }
+}

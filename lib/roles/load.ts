@@ -1,0 +1,173 @@
+/** The client role as a load: a run from flags, what is said meanwhile, and its report. */
+
+import type { ClientFlags } from "../cli/flags.ts";
+import { formatAddress } from "../core/address.ts";
+import { RunError } from "../core/errors.ts";
+import { log } from "../core/log.ts";
+import { resolveAll } from "../core/resolve.ts";
+import { engineFor, enginePermissions, whyNoEngine } from "../control/engine_host.ts";
+import {
+  missingFlag,
+  type Permissions,
+  socketPermissions,
+  workerPermissions,
+} from "../control/permissions.ts";
+import { checkWorkerModules, isOneFile, workerEntry } from "../control/worker_entry.ts";
+import { CSV_HEADER, csvRow } from "../load/csv.ts";
+import type { LoadPlan } from "../load/plan.ts";
+import { reportText } from "../load/report.ts";
+import { jsonReport } from "../load/result.ts";
+import { type LoadResult, runLoad } from "../load/run_load.ts";
+import { giveUpForeignFunctions, giveUpWriting } from "./given_up.ts";
+import { LoadProgress } from "./load_progress.ts";
+import { startStderrLog, type Terminal } from "./terminal.ts";
+import { readTlsFiles } from "./tls_files.ts";
+
+/** Without --timeout. */
+const TIMEOUT_MS = 10_000;
+
+/** What a request sends where nothing is said about it. */
+const PAYLOAD_BYTES = 64;
+
+/** Of a report that no terminal shows. */
+const WIDTH = 80;
+
+/**
+ * Loads the peer, and prints the report.
+ *
+ * @throws {RunError} when it cannot be done, or after the report when too many requests have failed.
+ */
+export async function runLoadRole(flags: ClientFlags, terminal: Terminal): Promise<void> {
+  const engine = chooseEngine(flags);
+  if (engine === "runtime") await giveUpForeignFunctions();
+  await giveUpWriting({ dials: [flags.connect] });
+  const running = startStderrLog(flags.logLevel, flags.logFormat);
+  try {
+    await checkWorkerModules();
+    const plan = await planOf(flags);
+    const result = await run(flags, plan, engine, terminal);
+    if (!flags.load.csv) await terminal.print(textOf(flags, plan, engine, result));
+    judge(flags, result);
+  } finally {
+    await running.close();
+  }
+}
+
+function chooseEngine({ tls, load: { engine = "auto" } }: ClientFlags): "runtime" | "epoll" {
+  // TLS is the runtime's.
+  if (tls) return "runtime";
+  const missing = whyNoEngine(engine);
+  if (missing !== undefined) throw new RunError(missing);
+  return engineFor(engine);
+}
+
+async function planOf(flags: ClientFlags): Promise<LoadPlan> {
+  const { connect, load, proxyProtocol, timeoutMs } = flags;
+  const [first = connect, ...others] = await resolveAll(connect);
+  const expect = load.expect ?? { kind: "echo" };
+  const newConnection = load.newConnection || expect.kind === "eof";
+  return {
+    addresses: [first, ...others],
+    host: connect.transport === "tcp" ? connect.host : undefined,
+    connections: load.connections ?? 1,
+    requests: load.requests ?? Infinity,
+    durationMs: load.durationMs ?? Infinity,
+    newConnection,
+    hold: load.hold,
+    request: requestOf(flags, newConnection),
+    pipeline: load.pipeline ?? 1,
+    rate: load.rate ?? 0,
+    rampMs: load.rampMs ?? 0,
+    expect,
+    verify: load.verify,
+    timeoutMs: timeoutMs === 0 ? TIMEOUT_MS : timeoutMs,
+    proxyProtocol,
+    tls: flags.tls ? await tlsOf(flags) : undefined,
+  };
+}
+
+function requestOf({ messages, connect, load }: ClientFlags, isLast: boolean): LoadPlan["request"] {
+  if (messages.length > 0) return { text: messages.map((message) => `${message}\n`).join("") };
+  if (load.expect?.kind !== "http") return { bytes: load.payloadBytes ?? PAYLOAD_BYTES };
+  const host = connect.transport === "tcp" ? formatAddress(connect) : "localhost";
+  const fields = ["GET / HTTP/1.1", `Host: ${host}`, ...(isLast ? ["Connection: close"] : [])];
+  return { text: `${fields.join("\r\n")}\r\n\r\n` };
+}
+
+async function tlsOf({ serverName, alpn, insecure, ...files }: ClientFlags): Promise<LoadPlan["tls"]> {
+  const { keys, notes } = await readTlsFiles("--", files);
+  for (const note of notes) log.warn("config_note", { note });
+  return { options: { serverName, alpn, verify: !insecure }, keys };
+}
+
+async function run(
+  { connect, load }: ClientFlags,
+  plan: LoadPlan,
+  engine: "runtime" | "epoll",
+  terminal: Terminal,
+): Promise<LoadResult> {
+  const progress = new LoadProgress(plan, load.csv);
+  const failed = new AbortController();
+  let printing = load.csv ? terminal.print(`${CSV_HEADER}\n`) : Promise.resolve();
+  // A reader that has gone ends the run.
+  const print = (text: string): void => {
+    printing = printing.then(() => terminal.print(text));
+    printing.catch(() => failed.abort());
+  };
+  printing.catch(() => failed.abort());
+  try {
+    const result = await runLoad({
+      plan,
+      engine,
+      workers: load.workers ?? 1,
+      entry: isOneFile ? workerEntry : import.meta.resolve("../load/loader.ts"),
+      permissions: workerPermissions(await permissionsOf(connect, plan, engine)),
+      stop: AbortSignal.any([terminal.stop, failed.signal]),
+      onSecond: (second) => {
+        if (load.csv) print(`${csvRow(second)}\n`);
+        progress.show(second);
+      },
+    });
+    await printing;
+    return result;
+  } finally {
+    await progress.close();
+  }
+}
+
+async function permissionsOf(
+  connect: ClientFlags["connect"],
+  { addresses }: LoadPlan,
+  engine: "runtime" | "epoll",
+): Promise<Permissions> {
+  // The sockets of epoll are reached by calls of the system, not of the runtime.
+  if (engine === "epoll") return { net: [], read: [], write: [], ...await enginePermissions(engine) };
+  const permissions = socketPermissions({ listens: [], dials: addresses, subnets: [] });
+  const missing = missingFlag(permissions);
+  if (missing === undefined) return permissions;
+  throw new RunError(
+    `${formatAddress(connect)}: sockbal was started without permission to connect there (${missing})`,
+  );
+}
+
+function textOf(
+  { connect, load }: ClientFlags,
+  plan: LoadPlan,
+  engine: "runtime" | "epoll",
+  result: LoadResult,
+): string {
+  if (load.json) return `${JSON.stringify(jsonReport(result), null, 2)}\n`;
+  const isTerminal = Deno.stdout.isTerminal();
+  return reportText(
+    { plan, engine, target: formatAddress(connect), workers: load.workers ?? 1 },
+    result,
+    { width: isTerminal ? Deno.consoleSize().columns : WIDTH, isColoured: isTerminal && !Deno.noColor },
+  );
+}
+
+function judge({ connect, load: { maxErrors = 0 } }: ClientFlags, { figures }: LoadResult): void {
+  const { errorCount } = figures;
+  if (errorCount <= maxErrors) return;
+  const allowed = maxErrors === 0 ? "none may" : `${maxErrors} may (--max-errors)`;
+  throw new RunError(`${formatAddress(connect)}: ${errorCount} requests have failed, and ${allowed}`);
+}
