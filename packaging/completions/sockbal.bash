@@ -22,6 +22,17 @@ _sockbal() {
     server:--tls-key) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     server:--log-level) mapfile -t COMPREPLY < <(compgen -W 'debug info warn error' -- "$word"); return ;;
     server:--log-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$word"); return ;;
+    client:--requests) return ;;
+    client:--duration) return ;;
+    client:--connections) return ;;
+    client:--payload-size) return ;;
+    client:--pipeline) return ;;
+    client:--rate) return ;;
+    client:--ramp) return ;;
+    client:--expect) return ;;
+    client:--engine) mapfile -t COMPREPLY < <(compgen -W 'auto runtime epoll' -- "$word"); return ;;
+    client:--workers) return ;;
+    client:--max-errors) return ;;
     client:--connect) return ;;
     client:--message) return ;;
     client:--timeout) return ;;
@@ -47,7 +58,7 @@ _sockbal() {
   esac
   case $role in
     server) mapfile -t COMPREPLY < <(compgen -W '--role --listen --handler --name --max-connections --idle-timeout --proxy-protocol --tls-cert --tls-key --log-level --log-format --help --version' -- "$word") ;;
-    client) mapfile -t COMPREPLY < <(compgen -W '--role --connect --message --timeout --proxy-protocol --tls --server-name --ca --cert --key --alpn --insecure --log-level --log-format --help --version' -- "$word") ;;
+    client) mapfile -t COMPREPLY < <(compgen -W '--requests --duration --hold --connections --new-connection --payload-size --pipeline --rate --ramp --expect --verify --engine --workers --max-errors --json --csv --role --connect --message --timeout --proxy-protocol --tls --server-name --ca --cert --key --alpn --insecure --log-level --log-format --help --version' -- "$word") ;;
     balancer) mapfile -t COMPREPLY < <(compgen -W '--role --config --listen --backend --algorithm --workers --engine --check --watch --status --json --admin --print-schema --print-permissions --log-level --log-format --help --version' -- "$word") ;;
     demo) mapfile -t COMPREPLY < <(compgen -W '--demo --log-level --log-format --help --version' -- "$word") ;;
     *) mapfile -t COMPREPLY < <(compgen -W '--role --demo --help --version' -- "$word") ;;
