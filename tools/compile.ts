@@ -5,7 +5,7 @@
  * can be had, the reason and the other ways are said in one sentence.
  */
 
-const PERMISSIONS = ["--no-prompt", "--allow-net", "--allow-read", "--allow-write"];
+const PERMISSIONS = ["--no-prompt", "--allow-net", "--allow-read", "--allow-write", "--allow-env"];
 
 /** Further permissions, which begin with `--`, and where to write it. */
 const further = Deno.args.filter((arg) => arg.startsWith("--"));

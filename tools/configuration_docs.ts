@@ -153,9 +153,9 @@ function linkTo(heading: string, headings: Map<string, number>): string {
   return before === 0 ? heading : `${heading}-${before}`;
 }
 
-/** The map with fixed keys that a value is, or that its items or its entries are. */
+/** The map with fixed keys that a value is, or that its items or its entries are. One that has a title is explained elsewhere. */
 function mapOf(schema: Schema): Schema | undefined {
-  if (schema.properties !== undefined) return schema;
+  if (schema.properties !== undefined) return schema.title === undefined ? schema : undefined;
   const { additionalProperties: entries, items, anyOf = [] } = schema;
   const inner = [...(typeof entries === "object" ? [entries] : []), ...(items ? [items] : []), ...anyOf];
   return inner.map(mapOf).find((it) => it !== undefined);

@@ -23,8 +23,15 @@ import { ALGORITHMS } from "./pool_schema.ts";
 import { listenerTlsFaults, poolTlsFaults } from "./tls_checks.ts";
 import { datagramCheckFaults, udpFaults } from "./udp_checks.ts";
 
-/** @param folder What relative paths are relative to. */
-export function crossChecks(document: unknown, folder: string): PathFault[] {
+/**
+ * @param folder What relative paths are relative to.
+ * @param inFile What a path is in its own file.
+ */
+export function crossChecks(
+  document: unknown,
+  folder: string,
+  inFile: (path: Path) => Path = (path) => path,
+): PathFault[] {
   const listeners = asList(asMap(document).listeners);
   const pools = asMap(asMap(document).pools);
   const faults: PathFault[] = [];
@@ -47,7 +54,7 @@ export function crossChecks(document: unknown, folder: string): PathFault[] {
   ];
   faults.push(
     ...repeatedUses(listens),
-    ...overlapFaults(listens),
+    ...overlapFaults(listens, inFile),
     ...tokenFaults(admin),
     ...socketFileFaults(admin, ["admin"]),
     ...udpFaults(listeners, pools),
@@ -98,7 +105,7 @@ function initialFaults({ initial, health_check }: Record<string, unknown>, path:
 }
 
 /** Two listeners that would take each other's connections, though their addresses are written differently. */
-function overlapFaults(uses: readonly Use[]): PathFault[] {
+function overlapFaults(uses: readonly Use[], inFile: (path: Path) => Path): PathFault[] {
   return uses.flatMap(({ parsed, address, addressPath }, i) => {
     const other = uses.slice(0, i).find((it) => {
       return parsed !== undefined && it.parsed !== undefined && it.address !== address &&
@@ -106,11 +113,11 @@ function overlapFaults(uses: readonly Use[]): PathFault[] {
     });
     if (other === undefined) return [];
     const message = `${JSON.stringify(address)} overlaps with ${JSON.stringify(other.address)} of ` +
-      `${describeOwner(other.addressPath)}: both would take the same ${
+      `${describeOwner(inFile(other.addressPath))}: both would take the same ${
         parsed?.transport === "udp" ? "datagrams" : "connections"
       }; ` +
       "use another port, or leave one of them out";
-    return [{ path: addressPath, message }];
+    return [{ path: addressPath, message, other: other.addressPath }];
   });
 }
 
@@ -181,21 +188,24 @@ function useOf(value: unknown, addressKey: string, path: Path, parse: (text: str
 
 /** The second and later uses of an address or a name; without a name of its own, an address is one fault, not two. */
 function repeatedUses(uses: readonly Use[]): PathFault[] {
-  const addresses = new Set<string>();
-  const names = new Set<string>();
+  const addresses = new Map<string, Path>();
+  const names = new Map<string, Path>();
   const faults: PathFault[] = [];
   for (const { address, addressPath, name, namePath } of uses) {
-    const isAddressRepeated = address !== undefined && addresses.has(address);
-    if (isAddressRepeated) faults.push(secondUse(addressPath, "address", address));
-    if (name !== undefined && names.has(name) && !(isAddressRepeated && namePath === addressPath)) {
-      faults.push(secondUse(namePath, "name", name));
+    const first = address === undefined ? undefined : addresses.get(address);
+    if (address !== undefined && first !== undefined) {
+      faults.push(secondUse(addressPath, "address", address, first));
+    } else if (address !== undefined) addresses.set(address, addressPath);
+    if (name === undefined) continue;
+    const firstName = names.get(name);
+    if (firstName === undefined) names.set(name, namePath);
+    else if (first === undefined || namePath !== addressPath) {
+      faults.push(secondUse(namePath, "name", name, firstName));
     }
-    if (address !== undefined) addresses.add(address);
-    if (name !== undefined) names.add(name);
   }
   return faults;
 }
 
-function secondUse(path: Path, what: string, text: string): PathFault {
-  return { path, message: `the ${what} ${JSON.stringify(text)} is used a second time` };
+function secondUse(path: Path, what: string, text: string, other: Path): PathFault {
+  return { path, message: `the ${what} ${JSON.stringify(text)} is used a second time`, other };
 }

@@ -17,6 +17,7 @@ import {
   type SequenceEvent,
   YAMLException,
 } from "js-yaml";
+import { type Environment, expand, NO_ENVIRONMENT, VARIABLE_FORMS, withPlainVariables } from "./variables.ts";
 
 /** Where something stands, counted from 1. */
 export interface Place {
@@ -36,25 +37,28 @@ export interface Fault extends Place {
 
 /** A document that was read, with its faults of form (there may still be faults of content). */
 export interface YamlDocument {
+  /** Undefined when it could not be read. */
   readonly value: unknown;
   readonly faults: readonly Fault[];
+  /** The names of its variables. */
+  readonly variables: ReadonlySet<string>;
+  /** The value at this path as it is written, if a part of it comes from the environment. */
+  fromEnvironment(path: Path): string | undefined;
   /** Where the value at this path stands; for one that is missing, where its parent stands. */
   placeOf(path: Path): Place;
   /** Where the key that ends this path stands. */
   placeOfKey(path: Path): Place;
 }
 
-/** What is said about `${NAME}`. */
-export const NO_VARIABLES = "variables as ${NAME} are not supported yet; write the value itself";
-
 /** Deeper nesting than this is no configuration. */
 const MAX_DEPTH = 32;
 
 /** Reads one YAML document. Never throws: what is wrong is in `faults`. */
-export function readDocument(text: string): YamlDocument {
+export function readDocument(text: string, environment: Environment = NO_ENVIRONMENT): YamlDocument {
   const lines = lineStarts(text);
   try {
-    return new Reader(text, parseEvents(text, { maxDepth: MAX_DEPTH }), lines).read();
+    const events = parseEvents(withPlainVariables(text), { maxDepth: MAX_DEPTH });
+    return new Reader(text, events, lines, environment).read();
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const place = { line: (error.mark?.line ?? 0) + 1, column: (error.mark?.column ?? 0) + 1 };
@@ -63,15 +67,23 @@ export function readDocument(text: string): YamlDocument {
   }
 }
 
-function unreadable(fault: Fault): YamlDocument {
+/** A document of which nothing is known but why. */
+export function unreadable(fault: Fault): YamlDocument {
   const start = { line: 1, column: 1 };
-  return { value: undefined, faults: [fault], placeOf: () => start, placeOfKey: () => start };
+  return {
+    value: undefined,
+    faults: [fault],
+    variables: new Set(),
+    fromEnvironment: () => undefined,
+    placeOf: () => start,
+    placeOfKey: () => start,
+  };
 }
 
 function describeSyntaxError(reason: string, line: string): string {
   const v6 = new RegExp(`(?:^|[\\s,])${UNQUOTED_V6.source}`, "i").exec(line)?.[1];
   if (v6 !== undefined) return describeUnquoted(v6);
-  if (/\$\{\w/.test(line)) return NO_VARIABLES;
+  if (line.includes("${")) return VARIABLE_FORMS;
   if (reason.includes("tab characters")) return "a tab cannot indent YAML; use spaces";
   if (reason === "deficient indentation" && line.trim() === "") {
     return "not valid YAML: a bracket, a brace or a quote that was opened above is not closed";
@@ -90,19 +102,24 @@ function describeUnquoted(v6: string): string {
 class Reader implements YamlDocument {
   value: unknown;
   readonly faults: Fault[] = [];
+  readonly variables = new Set<string>();
   readonly #text: string;
   readonly #events: readonly Event[];
   readonly #lines: readonly number[];
   readonly #offsets = new Map<string, number>();
   readonly #keyOffsets = new Map<string, number>();
+  readonly #environment: Environment;
+  /** By path. */
+  readonly #fromEnvironment = new Map<string, string>();
   #next = 0;
   /** How far the text has been read, for what has no place of its own. */
   #readUpTo = 0;
 
-  constructor(text: string, events: readonly Event[], lines: readonly number[]) {
+  constructor(text: string, events: readonly Event[], lines: readonly number[], environment: Environment) {
     this.#text = text;
     this.#events = events;
     this.#lines = lines;
+    this.#environment = environment;
   }
 
   read(): YamlDocument {
@@ -141,6 +158,10 @@ class Reader implements YamlDocument {
     return offset === undefined ? this.placeOf(path) : this.#placeAt(offset);
   }
 
+  fromEnvironment(path: Path): string | undefined {
+    return this.#fromEnvironment.get(pathKey(path));
+  }
+
   /** Reads the node at `#next`. `fallback` is where an empty value is said to stand: at its key, or its dash. */
   #node(path: Path, fallback: number): unknown {
     const event = this.#events[this.#next++];
@@ -148,7 +169,7 @@ class Reader implements YamlDocument {
       case EVENT_ID.SCALAR:
         this.#placed(path, event.valueStart < 0 ? fallback : scalarStart(event));
         this.#refuseTagAndAnchor(event, path);
-        return this.#scalar(event);
+        return this.#scalar(event, path);
       case EVENT_ID.SEQUENCE:
         this.#placed(path, event.start);
         this.#refuseTagAndAnchor(event, path);
@@ -173,10 +194,14 @@ class Reader implements YamlDocument {
     return "YAML aliases (*name) are not allowed; write the value out";
   }
 
-  #scalar(event: ScalarEvent): unknown {
+  #scalar(event: ScalarEvent, path: Path): unknown {
     if (event.valueStart < 0) return null;
     this.#readUpTo = event.valueEnd;
-    const text = getScalarValue(this.#text, event);
+    const written = getScalarValue(this.#text, event);
+    const { text, names, isFromEnvironment, faults } = expand(written, this.#environment);
+    for (const name of names) this.variables.add(name);
+    for (const message of faults) this.#fault(path, scalarStart(event), message);
+    if (isFromEnvironment) this.#fromEnvironment.set(pathKey(path), written);
     return event.style === SCALAR_STYLE.PLAIN ? plainValue(text) : text;
   }
 
@@ -296,4 +321,13 @@ function lineStarts(text: string): number[] {
 
 function pathKey(path: Path): string {
   return JSON.stringify(path);
+}
+
+/** `listeners[0].pool`. */
+export function formatPath(path: Path): string {
+  return path.reduce<string>((text, step) => {
+    if (typeof step === "number") return `${text}[${step}]`;
+    const shown = step === "" ? '""' : step;
+    return text === "" ? shown : `${text}.${shown}`;
+  }, "");
 }

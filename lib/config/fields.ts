@@ -85,7 +85,7 @@ export function section<Shape extends z.ZodRawShape>(
   example?: string,
 ): z.ZodObject<Shape, z.core.$strict> {
   const keys = Object.keys(shape);
-  for (const key of keys) OWNERS.set(key, [...OWNERS.get(key) ?? [], what]);
+  for (const key of keys) OWNERS.set(key, [...new Set([...OWNERS.get(key) ?? [], what])]);
   const form = example ?? `${what} is a map of ${keys.slice(0, 3).join(", ")}${keys.length > 3 ? ", …" : ""}`;
   return z.strictObject(shape, {
     error: (issue) => {

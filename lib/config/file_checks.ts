@@ -25,18 +25,18 @@ const STEP_IN_BYTES = 4;
  * The faults and notes of a document.
  *
  * @param folder What its relative paths are relative to.
- * @param file Its own path; undefined when it is no file.
+ * @param files The paths of its own files.
  */
 export async function fileFindings(
   document: unknown,
   folder: string,
-  file: string | undefined,
+  files: readonly string[],
 ): Promise<Findings> {
   const { admin, log, listeners, pools } = asMap(document);
   const { token_file: tokenFile, listen: adminListen, mode, group } = asMap(admin);
   const checks: Promise<PathFault[]>[] = [
     checked(["admin", "token_file"], whyNoToken(tokenFile, folder)),
-    checked(["log", "file"], whyNoLog(asMap(log).file, folder, { configuration: file, token: tokenFile })),
+    checked(["log", "file"], whyNoLog(asMap(log).file, folder, files, tokenFile)),
     checked(
       ["admin", "listen"],
       whyNoSocket(adminListen, folder, mode === undefined && group === undefined ? 0 : STEP_IN_BYTES),
@@ -122,7 +122,8 @@ async function whyNoToken(file: unknown, folder: string): Promise<string | undef
 async function whyNoLog(
   file: unknown,
   folder: string,
-  others: Readonly<Record<string, unknown>>,
+  configuration: readonly string[],
+  token: unknown,
 ): Promise<string | undefined> {
   if (!isPath(file)) return undefined;
   const stream = standardStreamOf(file);
@@ -130,9 +131,9 @@ async function whyNoLog(
   if (stream !== undefined) return undefined;
   if (file === "-") return 'for stdout write /dev/stdout (for a file of that name "./-")';
   const path = resolve(folder, file);
-  for (const [what, other] of Object.entries(others)) {
-    const isSame = isPath(other) && path === resolve(what === "configuration" ? "." : folder, other);
-    if (isSame) return `${path}: is the file of the ${what}; write to another one`;
+  const isToken = isPath(token) && path === resolve(folder, token);
+  if (isToken || configuration.some((it) => path === resolve(it))) {
+    return `${path}: is the file of the ${isToken ? "token" : "configuration"}; write to another one`;
   }
   const why = await whyNoLogFile(path);
   return why === undefined ? undefined : `${path}: ${why}`;

@@ -8,6 +8,8 @@ export interface PathFault {
   readonly message: string;
   /** True: the key is wrong where it is, whatever its value. */
   readonly atKey?: boolean;
+  /** What else has a part in it: its place is said as well if it is in another file. */
+  readonly other?: Path;
 }
 
 /** What is wrong, and what is allowed but probably not meant. */

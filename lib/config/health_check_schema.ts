@@ -91,7 +91,7 @@ export const EXPECT_FORMS = "write the text that the answer contains, or /regex/
 
 const httpKeys = {
   path: z.string(pathRefused).regex(/^\/[\x21-\x7e]*$/, pathRefused)
-    .meta({ title: "path", description: "Type http: what GET asks for." }).prefault("/"),
+    .meta({ title: "path of a URL", description: "Type http: what GET asks for." }).prefault("/"),
   host: z.string(hostRefused).regex(/^[\x21-\x7e]{1,255}$/, hostRefused)
     .meta({
       title: "host",

@@ -9,6 +9,7 @@
 import { z } from "zod";
 import { zoneOf } from "../core/zone.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../core/log.ts";
+import type { Path } from "./document.ts";
 import {
   choice,
   duration,
@@ -23,6 +24,7 @@ import { CONFINEMENTS, ENGINES } from "./engine_names.ts";
 import { listener } from "./listener_schema.ts";
 import { pool } from "./pool_schema.ts";
 import { socketGroup, socketMode } from "./socket_file_schema.ts";
+import { defaults, include } from "./short_schema.ts";
 
 export { ALGORITHMS } from "./pool_schema.ts";
 
@@ -61,22 +63,32 @@ const admin = section("admin", {
 }))
   .meta({ description: "The admin page, API and metrics; without it there are none." });
 
+/** What is said where there is no list, or no map. */
+export const LISTENERS_FORM = refuse("a list", "list the listeners, as - listen: 127.0.0.1:5678");
+export const POOLS_FORM = refuse("a map", "write the pools by name, as web: { backends: [ … ] }");
+
 const workersRefused = refuse("a number of workers", "write auto or 1 to 256");
 
 /** The whole configuration. */
 export const configSchema = section("the configuration", {
-  listeners: z.array(listener, refuse("a list", "list the listeners, as - listen: 127.0.0.1:5678"))
+  listeners: z.array(listener, LISTENERS_FORM)
     .min(1, { error: "empty; list at least one listener" })
     .meta({ description: "Where connections are accepted." }),
   pools: z.record(
     name("The name of a pool."),
     pool,
-    refuse("a map", "write the pools by name, as web: { backends: [ … ] }"),
+    POOLS_FORM,
   )
     .refine((pools) => Object.keys(pools).length > 0, { error: "empty; write at least one pool" })
     .meta({ description: "Groups of backends, by name." }),
   admin: admin.optional(),
   log: log.prefault({}),
+  defaults: defaults.meta({ description: "What listeners and pools have that do not say it themselves." })
+    .optional(),
+  include: include.meta({
+    description:
+      "Other files, with listeners, pools and include of their own: paths, or patterns as pools.d/*.yaml, whose files come in the order of their names.",
+  }).optional(),
   engine: choice(
     "engine",
     ENGINES,
@@ -120,10 +132,19 @@ export const configSchema = section("the configuration", {
 /** What the schema makes of a document. */
 export type CheckedConfig = z.output<typeof configSchema>;
 
+/** A text of a configuration that comes from the environment, and may be a secret. */
+export interface Hidden {
+  readonly path: Path;
+  /** As the file has it, with `${NAME}`. */
+  readonly written: string;
+}
+
 /** A configuration that was checked; durations are milliseconds, addresses are parsed, defaults are in. */
 export interface Config extends CheckedConfig {
   /** What is allowed but probably not meant, a whole line each, as faults are shown. */
   readonly notes: readonly string[];
+  /** What is shown only as it is written; left out when there is none. */
+  readonly hidden?: readonly Hidden[];
 }
 
 /** The JSON Schema (draft 2020-12) of balancer.yaml, for editors. */

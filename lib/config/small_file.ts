@@ -30,7 +30,8 @@ export async function readSmallFile(path: string, maxBytes: number): Promise<Sma
   }
 }
 
-function whyNotReadable(path: string, error: unknown): string {
+/** The end of a sentence. */
+export function whyNotReadable(path: string, error: unknown): string {
   if (error instanceof Deno.errors.NotCapable) {
     return `sockbal was started without permission to read it (--allow-read=${path})`;
   }

@@ -18,6 +18,8 @@ export interface Permissions {
   readonly write: readonly string[];
   /** Libraries with foreign functions, by their path; none where it is missing. */
   readonly ffi?: readonly string[] | "all";
+  /** Names of the environment. */
+  readonly env?: readonly string[];
 }
 
 /** What may be listened on and dialled. */
@@ -130,7 +132,7 @@ export function workerPermissions(permissions: Permissions): Deno.PermissionOpti
 
 /** As flags for the command line of Deno, quoted for a shell where that is needed. */
 export function permissionFlags(
-  { net, isNetInherited = false, read, write, ffi = [] }: Permissions,
+  { net, isNetInherited = false, read, write, ffi = [], env = [] }: Permissions,
 ): string[] {
   const flag = (name: string, list: readonly string[]): string[] => {
     // Deno reads two commas as one that is part of a path.
@@ -143,6 +145,7 @@ export function permissionFlags(
     ...flag("read", read),
     ...flag("write", write),
     ...(ffi === "all" ? ["--allow-ffi"] : flag("ffi", ffi)),
+    ...flag("env", env),
   ];
 }
 

@@ -19,8 +19,10 @@ export interface ReloaderOptions {
   readonly balancer: Pick<Balancer, "config" | "confinement" | "engine" | "journal" | "reload"> & {
     readonly generations: Pick<Generations, "started">;
   };
-  /** Undefined when the configuration did not come from a file. */
+  /** A file or folder; undefined when the configuration cannot be read again. */
   readonly file: string | undefined;
+  /** How messages call it. */
+  readonly name: string;
   /** What was read at the start. */
   readonly read: Config;
   readonly overrides: Overrides;
@@ -84,9 +86,9 @@ export class Reloader {
   }
 
   async #apply(): Promise<Reloaded> {
-    const { balancer, file, overrides, log } = this.#options;
+    const { balancer, file, name, overrides, log } = this.#options;
     if (file === undefined) {
-      throw new RunError("there is no configuration file to read again: this one came from elsewhere");
+      throw new RunError(`there is no configuration file to read again: this one came from ${name}`);
     }
     const { read, fileNotes, moveAdmin } = await this.#prepare(file);
     const { config, notes: unapplied } = applicable(

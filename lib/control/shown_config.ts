@@ -8,18 +8,22 @@ import { isName } from "../config/fields.ts";
 import type { ListenerConfig } from "../config/listener_schema.ts";
 import type { RateLimitConfig } from "../config/rate_limit_schema.ts";
 import type { PoolConfig } from "../config/pool_schema.ts";
-import type { Config } from "../config/schema.ts";
+import type { Config, Hidden } from "../config/schema.ts";
+import { escaped } from "../config/variables.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import { formatDuration } from "../core/duration.ts";
 import { formatIPRange } from "../core/ip_range.ts";
 import { formatSize } from "../core/size.ts";
 import { formatSubnet } from "../core/subnet.ts";
 
-/** What `GET /api/config` answers. It holds no secret: tokens and private keys stand in files of their own, of which only the paths are shown. */
-export function shownConfig({ notes: _, listeners, pools, admin, ...config }: Config): unknown {
+/**
+ * What `GET /api/config` answers, with all files and defaults in it. It holds no secret: tokens and private keys stand in files of
+ * their own, of which only the paths are shown; and a free text that comes from the environment is shown as `${NAME}`.
+ */
+export function shownConfig({ notes: _, hidden = [], listeners, pools, admin, ...config }: Config): unknown {
   // The names of pools are the user's own.
   const shownPools = Object.entries(pools).map(([name, pool]) => [name, shownPool(pool)]);
-  return {
+  const whole = {
     listeners: listeners.map(shownListener),
     pools: Object.fromEntries(shownPools),
     ...shown(config) as Record<string, unknown>,
@@ -27,6 +31,18 @@ export function shownConfig({ notes: _, listeners, pools, admin, ...config }: Co
       ? undefined
       : { ...shown(admin) as Record<string, unknown>, ...shownMode(admin) },
   };
+  for (const it of hidden) hide(whole, it);
+  return whole;
+}
+
+/** Puts what is written in the place of what it stands for, if that is shown at all. */
+function hide(whole: unknown, { path, written }: Hidden): void {
+  const key = path.at(-1);
+  const parent = path.slice(0, -1).reduce<unknown>((it, step) => {
+    return typeof it === "object" && it !== null ? (it as Record<string | number, unknown>)[step] : undefined;
+  }, whole);
+  if (key === undefined || typeof parent !== "object" || parent === null || !(key in parent)) return;
+  (parent as Record<string | number, unknown>)[key] = written;
 }
 
 /** As a file says it, where YAML would read another number. */
@@ -73,8 +89,9 @@ function shownPool({ hashKey, healthCheck, within, sendProxyProtocol, ...pool }:
 
 function shown(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shown);
+  if (typeof value === "string") return escaped(value);
   if (typeof value !== "object" || value === null) return value;
-  if ("transport" in value) return formatAddress(value as Address);
+  if ("transport" in value) return escaped(formatAddress(value as Address));
   return Object.fromEntries(Object.entries(value).map(([key, it]) => [snakeCase(key), shownMember(key, it)]));
 }
 

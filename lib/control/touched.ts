@@ -34,12 +34,12 @@ export interface Touched {
 }
 
 /**
- * @param file The configuration itself; undefined when it is no file.
+ * @param files The files and folders of the configuration itself.
  * @param engine With epoll, workers dial without the runtime, and what is left to it are the checks, and what has to do with TLS.
  */
 export function touchedBy(
   config: Config,
-  file?: string,
+  files: readonly string[] = [],
   engine: EngineName = "runtime",
 ): Touched {
   const { listeners, pools: allPools, admin, log } = config;
@@ -81,7 +81,7 @@ export function touchedBy(
     }),
     // Whether the log ends in the middle of a line is looked at before it is written on.
     reads: [
-      file,
+      ...files,
       ...([...listeners, ...(admin === undefined ? [] : [admin])].some(({ group }) =>
           typeof group === "string"
         )

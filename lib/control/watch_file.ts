@@ -36,18 +36,36 @@ export async function watchFile(
   file: string,
   changed: () => void,
   stop: AbortSignal,
+  options: WatchFileOptions = {},
+): Promise<void> {
+  const watched: Watched = {
+    look: () => look(file),
+    read: ({ marks }) => options.isSecret ? Promise.resolve(marks) : readText(file),
+  };
+  await watch(watched, changed, stop, options);
+}
+
+/** What is watched: one file, or several as one. Neither function rejects; undefined is what cannot be read at the moment. */
+export interface Watched {
+  look(): Promise<Look | undefined>;
+  /** What was seen then, to be compared. */
+  read(seen: Look): Promise<string | undefined>;
+}
+
+/** As {@linkcode watchFile}. */
+export async function watch(
+  { look, read }: Watched,
+  changed: () => void,
+  stop: AbortSignal,
   { lookEveryMs = LOOK_EVERY_MS, isSecret = false }: WatchFileOptions = {},
 ): Promise<void> {
-  const compared = async (seen: Look): Promise<string | undefined> => {
-    return isSecret ? seen.marks : await readText(file);
-  };
-  const begun = await look(file);
-  let text = begun === undefined ? undefined : await compared(begun);
+  const begun = await look();
+  let text = begun === undefined ? undefined : await read(begun);
   // What was seen of the file when it was last read, and by the last look.
   let [known, last] = [undefined, undefined] as (string | undefined)[];
   let goneLooks = 0;
   for (; !stop.aborted; await sleep(lookEveryMs, stop)) {
-    const seen = await look(file);
+    const seen = await look();
     goneLooks = seen === undefined ? goneLooks + 1 : 0;
     if (isSecret && text !== undefined && (goneLooks - 1) * lookEveryMs >= GONE_MS) {
       text = known = undefined;
@@ -56,7 +74,7 @@ export async function watchFile(
     const isSettled = seen !== undefined && seen.marks === last;
     last = seen?.marks;
     if (!isSettled || (seen.marks === known && !seen.isFresh)) continue;
-    const now = await compared(seen);
+    const now = await read(seen);
     if (now === undefined) continue;
     known = seen.marks;
     if (now === text) continue;
@@ -65,14 +83,15 @@ export async function watchFile(
   }
 }
 
-interface Look {
+/** What a look has seen. */
+export interface Look {
   /** Changes with the file, whatever was done to it. */
   readonly marks: string;
   readonly isFresh: boolean;
 }
 
 /** What the path stands for now, through all links; undefined when it is no file. */
-async function look(file: string): Promise<Look | undefined> {
+export async function look(file: string): Promise<Look | undefined> {
   try {
     const { isFile, dev, ino, mode, size, mtime, ctime } = await Deno.stat(file);
     // Reading a pipe would take away what is in it.

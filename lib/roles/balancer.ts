@@ -2,7 +2,8 @@
 
 import type { BalancerFlags } from "../cli/flags.ts";
 import { engineAsked, type EngineOf, needsEpoll } from "../config/engine_checks.ts";
-import { type Config, configJsonSchema } from "../config/schema.ts";
+import type { FileRead } from "../config/read.ts";
+import { configJsonSchema } from "../config/schema.ts";
 import { Balancer } from "../control/balancer.ts";
 import { engineFor, enginePermissions, whyNoEngine } from "../control/engine_host.ts";
 import { logNotes } from "../control/config_notes.ts";
@@ -12,7 +13,7 @@ import { permissionFlags, programPermissions } from "../control/permissions.ts";
 import { Reloader } from "../control/reload.ts";
 import { sourceNotes } from "../control/source_notes.ts";
 import { touchedBy } from "../control/touched.ts";
-import { watchFile } from "../control/watch_file.ts";
+import { watchConfig } from "../control/watch_config.ts";
 import { whyTooLarge } from "../control/size.ts";
 import { workerFlags } from "../control/worker_entry.ts";
 import { InputError, reasonOf } from "../core/errors.ts";
@@ -46,17 +47,16 @@ export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal):
     throw flags.engine === undefined ? faultAt(["engine"], noEngine, chosen) : new InputError(noEngine);
   }
   if (flags.check) {
-    const notes = notesOn(chosen).map((note) => `${note}\n`).join("");
-    return await terminal.print(`${notes}${chosen.name}: ok (${summary(config)})\n`);
+    return await terminal.print(checkReport(chosen));
   }
   if (flags.printPermissions) {
     // What auto stands for is decided by the permission itself: asked for or not.
     const engine = config.engine === "epoll" || (config.engine === "auto" && needsEpoll(config))
       ? "epoll"
       : "runtime";
-    const needed = await programPermissions(touchedBy(config, chosen.file, engine));
+    const needed = await programPermissions(touchedBy(config, chosen.reads, engine));
     await sayUnresolved(needed.unresolved);
-    const permissions = { ...needed, ...await enginePermissions(engine) };
+    const permissions = { ...needed, ...await enginePermissions(engine), env: chosen.variables ?? [] };
     return await terminal.print([...workerFlags, ...permissionFlags(permissions)].join(" ") + "\n");
   }
   await giveUpWriting(touchedBy(config));
@@ -103,6 +103,7 @@ async function run(
       reloads: new Reloader({
         balancer,
         file,
+        name,
         read,
         overrides,
         log: running,
@@ -116,7 +117,7 @@ async function run(
       if (file !== undefined) void keepAdminCode();
       // From the beginning, so that what is written while the balancer starts is not missed.
       if (flags.watch && file !== undefined) {
-        void watchFile(file, () => void operations.reload(), terminal.stop);
+        void watchConfig(file, () => void operations.reload(), terminal.stop);
       }
       // Listens before the data plane does, so that it can say that the balancer starts.
       await admin.start(await planAdmin(config), operations);
@@ -175,14 +176,27 @@ async function reopen(sessions: SessionLog | undefined): Promise<void> {
   }
 }
 
-function summary(config: Config): string {
+/** The notes, what of several files is in which, and that all is well. */
+function checkReport(chosen: ChosenConfig): string {
+  const { config, name, files = [] } = chosen;
   const pools = Object.values(config.pools);
-  const backends = pools.reduce((sum, pool) => sum + pool.backends.length, 0);
-  const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
+  const whole = summary({
+    listeners: config.listeners.length,
+    pools: pools.length,
+    backends: pools.reduce((sum, pool) => sum + pool.backends.length, 0),
+  });
+  const parts = files.length > 1 ? files : [];
+  const inFiles = parts.length > 0 ? `, in ${parts.length} files` : "";
   return [
-    counted(config.listeners.length, "listener"),
-    counted(pools.length, "pool"),
-    counted(backends, "backend"),
-  ]
-    .join(", ");
+    ...notesOn(chosen),
+    ...parts.map((file) => `${file.name}: ${summary(file) || "no listener, no pool"}`),
+    `${name}: ok (${whole}${inFiles})`,
+  ].map((line) => `${line}\n`).join("");
+}
+
+/** What there is none of is left out. */
+function summary({ listeners, pools, backends }: Omit<FileRead, "name">): string {
+  const counts = [[listeners, "listener"], [pools, "pool"], [backends, "backend"]] as const;
+  return counts.filter(([count]) => count > 0)
+    .map(([count, what]) => `${count} ${what}${count === 1 ? "" : "s"}`).join(", ");
 }

@@ -2,7 +2,8 @@
 
 import type { BalancerFlags } from "../cli/flags.ts";
 import type { EngineOf } from "../config/engine_checks.ts";
-import { type PlacedConfig, readPlacedConfig, readsStdin } from "../config/read.ts";
+import { readsStdin, STDIN } from "../config/config_file.ts";
+import { type FileRead, type PlacedConfig, readPlacedConfig } from "../config/read.ts";
 import type { Config } from "../config/schema.ts";
 import { configOf, sampleConfig } from "../config/sources.ts";
 import { InputError } from "../core/errors.ts";
@@ -14,8 +15,14 @@ export interface ChosenConfig {
   readonly config: Config;
   /** How messages call it. */
   readonly name: string;
-  /** Undefined when it did not come from a file that can be read again. */
+  /** A file or folder; undefined when it cannot be read again. */
   readonly file: string | undefined;
+  /** The files of which it consists. */
+  readonly files?: readonly FileRead[];
+  /** Files and folders that must be readable to read it again. */
+  readonly reads?: readonly string[];
+  /** Names of the environment that it takes values from. */
+  readonly variables?: readonly string[];
   /** `FILE:LINE:COLUMN PATH: MESSAGE`; undefined when there is no such place. */
   readonly describe?: PlacedConfig["describe"];
 }
@@ -56,8 +63,8 @@ async function choose(
   if (file === undefined) return { config: sampleConfig(), name: "the built-in sample", file };
   // What comes through a pipe has gone when it was read.
   const isRead = readsStdin(file) || await isPipe(file);
-  const { config, describe } = await readPlacedConfig(file, checksFiles, engineOf);
-  return { config, name: readsStdin(file) ? "stdin" : file, file: isRead ? undefined : file, describe };
+  const placed = await readPlacedConfig(file, checksFiles, engineOf);
+  return { ...placed, name: readsStdin(file) ? STDIN : file, file: isRead ? undefined : file };
 }
 
 async function isPipe(path: string): Promise<boolean> {

@@ -48,9 +48,25 @@ Deno.test("the sample shows every key that there is, some in a comment, and the 
   const known = new Set(keysOf(schema).map(([key]) => key));
   const used = new Set(keysIn(readDocument(text).value));
   assert.deepEqual([...used.difference(known)], []);
+  const ofOthers = [...known].filter((path) => /^defaults\.\w+\./.test(path));
   const comments = new Set([...text.matchAll(/# .*/g)].flatMap(([comment]) => comment.split(/\W+/)));
-  const others = [...known.difference(used)].map((path) => path.replace(/.*\./, ""));
+  const others = [...known.difference(used).difference(new Set(ofOthers))].map((path) =>
+    path.replace(/.*\./, "")
+  );
   assert.deepEqual(others.filter((key) => !comments.has(key)), []);
+});
+
+Deno.test("defaults have the keys of a listener and of a pool, but those that each has for itself", () => {
+  const keys = keysOf(schema).map(([key]) => key);
+  const below = (start: string): string[] => {
+    return keys.filter((key) => key.startsWith(start)).map((key) => key.slice(start.length));
+  };
+  assert.deepEqual(
+    [...below("defaults.listener."), "name", "listen"].toSorted(),
+    below("listeners[].").toSorted(),
+  );
+  const ofPools = below("pools.*.").filter((key) => !key.startsWith("backends"));
+  assert.deepEqual(below("defaults.pool."), ofPools);
 });
 
 Deno.test("every key has a description", () => {

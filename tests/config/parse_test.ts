@@ -54,6 +54,7 @@ Deno.test("a fault is said as file:line:column, path, and sentence", () => {
         `etc/balancer.yaml:8:16 pools.web.algorithm: ${sentence}`,
       );
       assert.deepEqual(error.faults, [{
+        file: "etc/balancer.yaml",
         path: ["pools", "web", "algorithm"],
         line: 8,
         column: 16,

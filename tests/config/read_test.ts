@@ -52,9 +52,13 @@ Deno.test("a file that does not exist is named", async () => {
   });
 });
 
-Deno.test("a directory is named as one", async () => {
+Deno.test("a directory without a file of a configuration is named as one", async () => {
   await withFile("", async (path) => {
-    assert.equal(await refusal(dirname(path)), `${dirname(path)}: is a directory; name the file in it`);
+    await Deno.rename(path, `${path}.old`);
+    assert.equal(
+      await refusal(dirname(path)),
+      `${dirname(path)}: is a directory with no file *.yaml; name a file, or put one there`,
+    );
   });
 });
 

@@ -181,15 +181,26 @@ Deno.test("an IPv6 address without quotes is told to have them, wherever it stan
   assertFaults(flow("[{ address: [::1]:80 }]"), ["2:42", quotes]);
 });
 
-Deno.test("a variable is told to be written out, and nothing else is said about its value", () => {
-  const said = "variables as ${NAME} are not supported yet; write the value itself";
-  assertFaults(withBackends("${HOST}:80"), ["7:9 pools.web.backends[0]", `"\${HOST}:80": ${said}`]);
-  assertFaults(withListenerLine("idle_timeout: ${T:-5s}"), ["4:19 listeners[0].idle_timeout", said]);
-  assertFaults(withRootLine("log: { file: '/var/${NAME}.log' }"), ["8:14 log.file", said]);
+Deno.test("a variable that is not set is said once, and nothing else about its value", () => {
+  const said = " is not set in the environment; set it, or write a default, as ${";
+  assertFaults(withBackends("${HOST}:80"), ["7:9 pools.web.backends[0]", `\${HOST}${said}HOST:-…}`]);
+  assertFaults(withRootLine("log: { file: '/var/${NAME}.log' }"), ["8:14 log.file", `\${NAME}${said}`]);
   assertFaults(withRootLine("workers: ${N}"), ["8:10 workers", said]);
-  assertFaults(withRootLine("log: { file: ${NAME} }"), ["8:15", said]);
-  const check = withPoolLine("health_check: { type: expect, send: 'a${b}', expect: '/a${b}|x/' }");
-  assert.equal(parseConfig(check, "f").pools.web?.healthCheck?.type, "expect");
+  assertFaults(withRootLine("log: { file: ${NAME} }"), ["8:14 log.file", said]);
+  const check = withPoolLine("health_check: { type: expect, send: 'a$${b}', expect: '/a$${b}|x/' }");
+  const { healthCheck } = parseConfig(check, "f").pools.web ?? {};
+  assert.equal(healthCheck?.type === "expect" && healthCheck.send, "a${b}");
+});
+
+Deno.test("what looks like a variable and is none is told how to be written", () => {
+  const forms = "write a variable as ${NAME} or ${NAME:-default}, and a plain ${ as $${";
+  assertFaults(withListenerLine("name: a${b c}"), [
+    "4:11 listeners[0].name",
+    `"\${b c}" is no variable; ${forms}`,
+  ]);
+  assertFaults(withListenerLine("name: a${b"), ["4:11 listeners[0].name", `"\${" is no variable; ${forms}`]);
+  assertFaults(withListenerLine("name: ${A-b}"), ["4:11 listeners[0].name", forms]);
+  assertFaults(withRootLine("log: { file: ${a b} }"), ["8:15", forms]);
 });
 
 Deno.test("a duration in another form is told its own", () => {

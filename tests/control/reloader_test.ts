@@ -58,6 +58,7 @@ async function setUp(options: Partial<ReloaderOptions> = {}): Promise<Setting> {
     reloader: new Reloader({
       balancer,
       file,
+      name: file,
       read,
       overrides: { workers: undefined, engine: undefined, logLevel: undefined, logFormat: undefined },
       log: { adjust: () => {} },
@@ -177,9 +178,12 @@ Deno.test("what of a file is not in force is said in the answer, in records and 
 });
 
 Deno.test("without a file there is nothing to read again, which is an answer", async () => {
-  await using it = await setUp({ file: undefined });
+  await using it = await setUp({ file: undefined, name: "stdin" });
   const refused = await it.reloader.request();
-  assert.match(refused.ok ? "" : refused.faults[0] ?? "", /^there is no configuration file to read again/);
+  assert.match(
+    refused.ok ? "" : refused.faults[0] ?? "",
+    /^there is no configuration file to read again: this one came from stdin$/,
+  );
   assert.deepEqual(it.balancer.weights, []);
   await until(() => it.balancer.log.events.length === 1, "it is logged");
 });

@@ -98,6 +98,8 @@ workers: 3
 shutdown_delay: 1s
 shutdown_timeout: 2s
 reload_drain_timeout: 3s
+defaults: { listener: { backlog: 77 }, pool: { retries: 5 } }
+include: [more/*.yaml]
 `;
 
 async function readBack(config: Config, folder: string): Promise<Config> {
@@ -140,6 +142,43 @@ Deno.test({
       }
     });
   },
+});
+
+Deno.test("a text from the environment is shown as it is written, and all else as it is in force", async () => {
+  const { get } = Deno.env;
+  const known: Record<string, string> = { PASSWORD: "hunter2", PORT: "82", IDLE: "5m", HOST: "::1" };
+  try {
+    Deno.env.get = (name) => known[name];
+    await inFolder(async (folder) => {
+      await Deno.mkdir(`${folder}/d`);
+      await Deno.writeTextFile(
+        `${folder}/balancer.yaml`,
+        `listeners: [{ name: a, listen: "127.0.0.1:1", pool: a, idle_timeout: \${IDLE} }]
+pools: { a: { backends: ["[\${HOST}]:\${PORT}"] } }
+defaults: { pool: { health_check: { type: expect, send: "AUTH \${PASSWORD}\\r\\n", expect: '\${OK:-OK}$\${', port: \${PORT} } } }
+include: [d/*.yaml]
+`,
+      );
+      await Deno.writeTextFile(
+        `${folder}/d/b.yaml`,
+        `pools: { b: { backends: ["unix:$\${b.sock"], health_check: { type: http, path: "/\${PASSWORD}" } } }\n`,
+      );
+      const config = await readConfig(`${folder}/balancer.yaml`);
+      const text = plainJson(shownConfig(config));
+      assert.doesNotMatch(text, /hunter2/);
+      const { listeners, pools } = JSON.parse(text);
+      assert.equal(listeners[0].idle_timeout, "5m");
+      assert.equal(pools.a.backends[0].address, "[::1]:82");
+      const { send, expect, port } = pools.a.health_check;
+      assert.deepEqual([send, expect, port], ["AUTH ${PASSWORD}\r\n", "OK$${", 82]);
+      assert.equal(pools.b.health_check.path, "/${PASSWORD}");
+      const { notes: _1, ...again } = await readBack(config, folder);
+      const { notes: _2, ...before } = config;
+      assert.deepEqual(again, before);
+    });
+  } finally {
+    Deno.env.get = get;
+  }
 });
 
 Deno.test("so do the sample, and what the command line says", async () => {

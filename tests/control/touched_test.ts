@@ -6,7 +6,7 @@ import { formatAddress } from "../../lib/core/address.ts";
 
 function touched(text: string, engine?: "epoll"): Record<string, readonly string[]> {
   const config = parseConfig(text, "/etc/b.yaml");
-  const { listens, dials, names, reads, writes } = touchedBy(config, "/etc/b.yaml", engine);
+  const { listens, dials, names, reads, writes } = touchedBy(config, ["/etc/b.yaml"], engine);
   return { listens: listens.map(formatAddress), dials: dials.map(formatAddress), names, reads, writes };
 }
 

@@ -16,6 +16,7 @@ export const SOCKBAL: readonly string[] = [
     "--allow-net",
     "--allow-read",
     "--allow-write",
+    "--allow-env",
   ],
   `${root}main.ts`,
 ];
@@ -31,6 +32,7 @@ export const SOCKBAL_EPOLL: readonly string[] = sockbalWith([
   "--allow-net",
   "--allow-read",
   "--allow-write",
+  "--allow-env",
   "--allow-ffi",
 ]);
 

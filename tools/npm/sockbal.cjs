@@ -19,7 +19,8 @@ function findDeno() {
 
 /**
  * Every role needs the network, and a Unix socket is a file. A balancer reads its configuration and its own modules;
- * it is started able to write only because a configuration may name a Unix socket, and gives that up if none does.
+ * it is started able to write only because a configuration may name a Unix socket, and gives that up if none does. Of
+ * the environment it reads what the configuration names.
  * The engine epoll calls the C library, which is permitted only where the command line asks for this engine.
  */
 function permissions(args) {
@@ -29,7 +30,8 @@ function permissions(args) {
   const hasEpoll = args.some((arg, i) => {
     return arg === "--engine=epoll" || (arg === "epoll" && args[i - 1] === "--engine");
   });
-  return ["--allow-net", ...files, ...(isBalancer && hasEpoll ? ["--allow-ffi"] : [])];
+  const env = isBalancer ? ["--allow-env"] : [];
+  return ["--allow-net", ...files, ...env, ...(isBalancer && hasEpoll ? ["--allow-ffi"] : [])];
 }
 
 const args = process.argv.slice(2);
