@@ -3,6 +3,7 @@
 /** The examples of the documents: each is run or read as it stands there. */
 
 import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
 import { parseCommandLine } from "../lib/cli/command_line.ts";
 import { parseConfig } from "../lib/config/parse.ts";
 import { ALGORITHMS } from "../lib/config/pool_schema.ts";
@@ -10,7 +11,7 @@ import { configJsonSchema } from "../lib/config/schema.ts";
 import { END_REASONS } from "../lib/dataplane/record.ts";
 import { withAlgorithmsTable } from "../tools/algorithms_table.ts";
 import { ask } from "./support/bytes.ts";
-import { runCommand, RunningCommand } from "./support/command.ts";
+import { runCommand, RunningCommand, SOCKBAL } from "./support/command.ts";
 
 const root = new URL("../", import.meta.url);
 const DOCUMENTS = [
@@ -21,10 +22,14 @@ const DOCUMENTS = [
   "docs/tls.md",
   "docs/access.md",
   "docs/configuration.md",
+  "docs/short-configurations.md",
   "docs/benchmarks.md",
   "docs/engines.md",
   "docs/udp.md",
 ];
+
+/** Its sections have files, whose first line is their name, a command, and what it says. */
+const SHORT = "docs/short-configurations.md";
 
 interface Block {
   readonly language: string;
@@ -32,7 +37,10 @@ interface Block {
 }
 
 async function blocks(document: string): Promise<Block[]> {
-  const markdown = await Deno.readTextFile(new URL(document, root));
+  return blocksOf(await Deno.readTextFile(new URL(document, root)));
+}
+
+function blocksOf(markdown: string): Block[] {
   const fences = markdown.matchAll(/^( *)```(\w*)\n([^]*?)^ *```$/gm);
   return [...fences].map(([, indent = "", language = "", text = ""]) => {
     return { language, text: text.replaceAll(new RegExp(`^${indent}`, "gm"), "") };
@@ -51,7 +59,7 @@ Deno.test("every command of the documents has flags that sockbal knows, or is a 
       for (const line of text.trim().split("\n")) {
         commands++;
         const task = /(?:deno|npx -y deno@2\.9\.6) task ([\w:]+)/.exec(line)?.[1];
-        const args = /^(?:sockbal|deno run .*dist\/sockbal\.js) (.*)$/.exec(line)?.[1];
+        const args = /^(?:[A-Z]+=\S+ )*(?:sockbal|deno run .*dist\/sockbal\.js) (.*)$/.exec(line)?.[1];
         if (task !== undefined) assert.ok(tasks.includes(task), line);
         else if (args !== undefined) {
           const [words = ""] = args.split(/ [<>] /);
@@ -115,13 +123,41 @@ Deno.test("the unit and the logrotate lines of the documents speak of the same f
 
 Deno.test("every configuration of the documents is accepted", async () => {
   let configurations = 0;
-  for (const document of DOCUMENTS) {
+  // The files of that one are read as the whole that they are, below.
+  for (const document of DOCUMENTS.filter((it) => it !== SHORT)) {
     for (const { text } of (await blocks(document)).filter((block) => block.language === "yaml")) {
       parseConfig(text, document);
       configurations++;
     }
   }
   assert.ok(configurations >= 1);
+});
+
+Deno.test("every example of short configurations does what the document says", async () => {
+  const sections = (await Deno.readTextFile(new URL(SHORT, root))).split(/^## /m).slice(1).map(blocksOf);
+  let files = 0;
+  for (const section of sections.filter((blocks) => blocks.some(({ language }) => language === "yaml"))) {
+    const folder = await Deno.makeTempDir();
+    for (const { text } of section.filter(({ language }) => language === "yaml")) {
+      const [, name = ""] = /^# (\S+\.yaml)\n/.exec(text) ?? [];
+      await Deno.mkdir(dirname(join(folder, name)), { recursive: true });
+      await Deno.writeTextFile(join(folder, name), text);
+      files++;
+    }
+    const { text: command = "sockbal --role balancer --config balancer.yaml --check" } =
+      section.find(({ language }) => language === "sh") ?? {};
+    const [, variables = "", args = ""] = /^((?:[A-Z]+=\S+ )*)sockbal (.*)/.exec(command) ?? [];
+    const env = Object.fromEntries(variables.trim().split(" ").filter(Boolean).map((it) => it.split("=")));
+    const { status, stdout, stderr } = await runCommand([...SOCKBAL, ...args.split(" ")], {
+      cwd: folder,
+      env,
+    });
+    assert.deepEqual([status, stderr], [0, ""]);
+    const said = section.find(({ text }) => text.includes(": ok ("));
+    if (said !== undefined) assert.equal(stdout, said.text);
+    await Deno.remove(folder, { recursive: true });
+  }
+  assert.equal(files, 8);
 });
 
 Deno.test("every end reason is explained, and none that does not exist", async () => {

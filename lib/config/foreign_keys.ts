@@ -242,8 +242,8 @@ const NOT_HERE: readonly (readonly [why: string, ...keys: string[]])[] = [
     ...["ciphers", "ssl_ciphers", "cipher_suites", "ssl_prefer_server_ciphers", "ssl_default_bind_ciphers"],
   ],
   [
-    "there are no values for several listeners or pools at once; write them at each",
-    ...["defaults", "global", "default", "events", "stream"],
+    "what all listeners or pools have stands in defaults: { listener: { … }, pool: { … } }",
+    ...["global", "default", "events", "stream"],
   ],
 ];
 

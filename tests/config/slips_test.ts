@@ -122,7 +122,7 @@ Deno.test("a key of another program names the one that is meant", () => {
       ["upstream", "did you mean pools?"],
       ["nbthread", "did you mean workers?"],
       ["stats", "did you mean admin?"],
-      ["global", "there are no values for several listeners or pools at once; write them at each"],
+      ["global", "what all listeners or pools have stands in defaults: { listener: { … }, pool: { … } }"],
     ] as const
   ) {
     assertFaults(withRootLine(`${key}: 1`), [`8:1 ${key}`, `unknown key ${JSON.stringify(key)}; ${hint}`]);
