@@ -5,7 +5,7 @@ import type { CountedTimes } from "./latencies.ts";
 const NS_PER_MS = 1e6;
 
 /** More rows do not make a drawing clearer. */
-const MAX_CLASSES = 14;
+const MAX_CLASSES = 12;
 
 /** Bounds in a power of ten: the finest that gives few enough classes is taken. */
 const STEPS: readonly (readonly number[])[] = [

@@ -78,6 +78,7 @@ export class Generator implements LoadOfSlots {
 
   /** Ends at once: what is under way is given up, and not counted. */
   stop(): void {
+    this.#countDue(this.now());
     for (const slot of this.#slots) slot.giveUp();
     this.#finish();
   }
@@ -93,7 +94,7 @@ export class Generator implements LoadOfSlots {
       this.#begun++;
       return nowMs;
     }
-    return this.#begun < this.#due ? this.#beginsAt(this.#begun++) : NONE;
+    return this.#state === "running" && this.#begun < this.#due ? this.#beginsAt(this.#begun++) : NONE;
   }
 
   isOver(nowMs: number): boolean {
@@ -130,7 +131,10 @@ export class Generator implements LoadOfSlots {
     this.#armedMs = Infinity;
     const nowMs = this.now();
     for (; this.#secondEnds <= nowMs; this.#seconds++) this.#options.onSecond(this.#seconds);
-    if (nowMs >= this.#endMs) return this.#end();
+    if (nowMs >= this.#endMs) {
+      this.#countDue(nowMs);
+      return this.#end();
+    }
     this.#openSlots(nowMs);
     this.#retrySlots(nowMs);
     const nextBeginningMs = this.#beginDue(nowMs);
@@ -163,7 +167,7 @@ export class Generator implements LoadOfSlots {
   /** @return When the next request of an open loop is due. */
   #beginDue(nowMs: number): number {
     if (this.plan.rate === 0) return Infinity;
-    while (this.#due < this.#requests && this.#beginsAt(this.#due) <= nowMs) this.#due++;
+    this.#countDue(nowMs);
     const free = this.#parked;
     let used = 0;
     while (used < free.length && this.#begun < this.#due) free[used++]?.resume();
@@ -172,6 +176,14 @@ export class Generator implements LoadOfSlots {
     if (this.#due < this.#requests) return this.#beginsAt(this.#due);
     if (this.#begun === this.#requests) this.#end();
     return Infinity;
+  }
+
+  #countDue(nowMs: number): void {
+    if (this.plan.rate === 0) return;
+    for (; this.#due < this.#requests; this.#due++) {
+      const beginsMs = this.#beginsAt(this.#due);
+      if (beginsMs > nowMs || beginsMs >= this.#endMs) return;
+    }
   }
 
   #arm(atMs: number): void {
