@@ -28,6 +28,8 @@ export class EpollHost {
   readonly #places = new Set<number>();
   readonly #libc: Libc;
   readonly #openFiles: OpenFileCount;
+  /** Sockets for datagrams that are open. */
+  readonly #datagrams = new Set<number>();
   #isClosed = false;
   #closingMs = Infinity;
   readonly #reclaiming = new Set<Promise<void>>();
@@ -75,7 +77,9 @@ export class EpollHost {
    * @throws {SystemError}
    */
   openDatagrams(address: UdpAddress, isFirst: boolean): number {
-    return openDatagrams(this.#libc, address, isFirst);
+    const fd = openDatagrams(this.#libc, address, isFirst);
+    this.#datagrams.add(fd);
+    return fd;
   }
 
   /** For those who are accepted from now on. */
@@ -84,13 +88,14 @@ export class EpollHost {
   }
 
   /**
-   * Connections are refused from now on. A thread that was given up may still watch the socket, and use its number: it is closed when
-   * all of those have really ended.
+   * Connections are refused from now on; a thread that has flows answers them by a descriptor of its own. A thread that was given up may
+   * still watch the socket, and use its number: it is closed when all of those have really ended.
    */
   closeListening(fd: number): void {
     if (this.#isClosed) return;
+    const hasDatagrams = this.#datagrams.delete(fd);
     if (this.#reclaiming.size === 0) return void this.#libc.close(fd);
-    this.#libc.shutdown(fd, SHUT_RDWR);
+    if (!hasDatagrams) this.#libc.shutdown(fd, SHUT_RDWR);
     this.#afterwards(Promise.all(this.#reclaiming).then(() => void this.#libc.close(fd)));
   }
 

@@ -8,7 +8,7 @@ import type { Arrivals } from "./arrivals.ts";
 import { familyOf, isNamed, type Keyed } from "./flow_table.ts";
 
 /** What waits in a flow for its backend; more is dropped. */
-const MAX_WAITING = 16;
+const MAX_WAITING = 64;
 const MAX_WAITING_BYTES = 64 * 1024;
 
 const NOTHING: readonly Uint8Array<ArrayBuffer>[] = [];
