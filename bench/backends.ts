@@ -1,8 +1,8 @@
 /** What stands behind the programs under measurement. */
 
-import { type Running, start, untilAccepting } from "./processes.ts";
+import { type Running, start, untilAccepting, untilAnswering } from "./processes.ts";
 import type { Program } from "./programs.ts";
-import { type Backends, DENO_RUN } from "./proxies.ts";
+import { type Backends, benchProgram, DENO_RUN } from "./proxies.ts";
 
 export interface BackendTools {
   /** Where they are. */
@@ -12,8 +12,8 @@ export interface BackendTools {
 }
 
 /**
- * Three HTTP servers of each kind in one process of HAProxy, which spends less on a request than any proxy does, iperf3, and a server
- * that sends without end.
+ * Three HTTP servers of each kind in one process of HAProxy, which spends less on a request than any proxy does, iperf3, a server
+ * that sends without end, and one that sends datagrams back.
  *
  * @param pem A certificate with its key.
  */
@@ -25,7 +25,7 @@ export async function startBackends(
   const threePorts = (): number[] => [port(), port(), port()];
   const backends = {
     ...{ requests: threePorts(), introduced: threePorts(), tls: threePorts() },
-    ...{ bulk: port(), chargen: port() },
+    ...{ bulk: port(), chargen: port(), datagrams: port() },
   };
   const bind = (ports: readonly number[], options = ""): string =>
     ports.map((it) => `  bind 127.0.0.1:${it} backlog 4096 ${options}`).join("\n");
@@ -52,7 +52,11 @@ ${binds}
   const iperf3 = programs.get("iperf3");
   if (iperf3 !== undefined) start([iperf3, "-s", "-B", "127.0.0.1", "-p", String(backends.bulk)]);
   startServer(backends.chargen, "chargen");
-  await Promise.all([...backends.requests, backends.chargen].map(untilAccepting));
+  start(benchProgram("udp_echo.ts", backends.datagrams));
+  await Promise.all([
+    ...[...backends.requests, backends.chargen].map(untilAccepting),
+    untilAnswering(backends.datagrams),
+  ]);
   return backends;
 }
 

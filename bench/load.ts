@@ -1,6 +1,7 @@
 /** Load from programs that were made for it, and what they report. */
 
 import { run } from "./processes.ts";
+import { benchProgram } from "./proxies.ts";
 
 export interface RequestFigures {
   readonly perSecond: number;
@@ -100,4 +101,24 @@ export async function bulkOfTls(port: number, seconds: number): Promise<BulkFigu
   const [bytes = 0, bytesPerSecond = 0] = report.split(" ").map(Number);
   if (bytes === 0) throw new Error(`Cannot measure: no bulk data came through port ${port}`);
   return { bytes, bytesPerSecond };
+}
+
+export interface DatagramFigures {
+  readonly answers: number;
+  readonly perSecond: number;
+  /** The part that was not answered. */
+  readonly lost: number;
+}
+
+/** Datagrams that are answered, so many of each flow on their way at once; from a program of the bench. */
+export async function datagrams(
+  port: number,
+  { flows, window, seconds }: { readonly flows: number; readonly window: number; readonly seconds: number },
+): Promise<DatagramFigures> {
+  const report = await run(benchProgram("udp_load.ts", port, flows, window, seconds));
+  const { answers, lost, seconds: taken } = JSON.parse(report) as Record<
+    "answers" | "lost" | "seconds",
+    number
+  >;
+  return { answers, perSecond: answers / taken, lost: lost / (answers + lost) };
 }

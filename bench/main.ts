@@ -4,7 +4,8 @@
  * sockbal beside its peers, on one machine, in one run: `deno task bench`.
  *
  * Every measure is taken of every proxy in turn, round after round, so that the machine's drift meets all alike; the
- * table shows medians, and the median of the ratios to HAProxy, round by round. A row without any proxy is the ceiling.
+ * table shows medians, and the median of the ratios to HAProxy, round by round; to nginx for datagrams, which HAProxy does not
+ * balance. A row without any proxy is the ceiling.
  *
  *   --rounds N      how often each measure is taken (5)
  *   --seconds N     how long a load lasts (4)
@@ -17,7 +18,7 @@ import { parseArgs } from "node:util";
 import { startBackends, startServer } from "./backends.ts";
 import { makeCertificate } from "./certificate.ts";
 import { openIdleSessions } from "./idle.ts";
-import { bulk, type BulkFigures, bulkOfTls, type RequestLoad, requests } from "./load.ts";
+import { bulk, type BulkFigures, bulkOfTls, datagrams, type RequestLoad, requests } from "./load.ts";
 import { findAll, run, type Running, start, stopAll, untilAccepting, usage } from "./processes.ts";
 import { type Needing, possibleWith, type Program } from "./programs.ts";
 import { type Backends, type Ports, PROXIES, type Proxy, SERVER_NAME } from "./proxies.ts";
@@ -48,6 +49,8 @@ interface Target {
   readonly pids: readonly number[];
   /** Whether it serves the ports for what is looked into. */
   readonly looksInside: boolean;
+  /** Whether it serves the port for datagrams. */
+  readonly hasDatagrams: boolean;
 }
 
 const IDLE_SESSIONS = 9_000;
@@ -140,6 +143,22 @@ function plainBulkFigures(target: Target, streams: number): Promise<Record<strin
   return bulkFigures(`bulk ${streams}`, target, () => bulk(target.ports.bulk, { streams, seconds }));
 }
 
+/** Datagrams of one flow, many of them on their way, and of many flows, one of each. */
+async function datagramFigures(target: Target): Promise<Record<string, number>> {
+  if (!target.hasDatagrams) return {};
+  const figures: Record<string, number> = {};
+  for (const [flows, window] of [[1, 32], [1_000, 1]] as const) {
+    const before = await cpuSeconds(target);
+    const { answers, perSecond, lost } = await datagrams(target.ports.datagrams, { flows, window, seconds });
+    const usedSeconds = await cpuSeconds(target) - before;
+    const label = `UDP, flows ${flows}`;
+    figures[`${label}: answers/s`] = perSecond;
+    figures[`${label}: lost %`] = 100 * lost;
+    figures[`${label}: cpu µs/answer`] = target.pids.length === 0 ? NaN : usedSeconds / answers * 1e6;
+  }
+  return figures;
+}
+
 /** Small requests while one session moves bulk data as fast as it can: nobody is to starve. */
 async function fairnessFigures(target: Target): Promise<Record<string, number>> {
   const load = { connections: 64, seconds, keepAlive: true };
@@ -164,6 +183,7 @@ const MEASURES: readonly Measure[] = [
   { name: "termination", needs: [...REQUESTS, "openssl", "curl"], take: terminationFigures },
   { name: "bulk1", needs: BULK, take: (target) => plainBulkFigures(target, 1) },
   { name: "bulk8", needs: BULK, take: (target) => plainBulkFigures(target, 8) },
+  { name: "udp", needs: ["haproxy"], take: datagramFigures },
   { name: "fairness", needs: ["haproxy", "wrk", "iperf3"], take: fairnessFigures },
 ];
 
@@ -208,19 +228,20 @@ async function startProxy(
 ): Promise<{ target: Target; running: Running[]; readyMs: number } | undefined> {
   const ports = {
     ...{ requests: port(), bulk: port(), introduced: port(), named: port(), tls: port() },
-    ...{ ended: port(), endedBulk: port() },
+    ...{ ended: port(), endedBulk: port(), datagrams: port() },
   };
   const commands = await proxy.command({ ports, backends, threads, folder, pem });
   if (commands === undefined) return undefined;
   const running = commands.map((command) => start(command));
-  const { ended, endedBulk, ...others } = ports;
+  const { ended, endedBulk, datagrams: _, ...others } = ports;
   const all = [...Object.values(others), ...(pem === undefined ? [] : [ended, endedBulk])];
   const accepting = proxy.looksInside ? all : [ports.requests, ports.bulk];
   const waits = await Promise.all(accepting.map(untilAccepting));
   const readyMs = Math.max(...waits);
   await new Promise((resolve) => setTimeout(resolve, 300));
-  const { name, looksInside } = proxy;
-  return { target: { name, looksInside, ports, pids: running.map((it) => it.pid) }, running, readyMs };
+  const { name, looksInside, hasDatagrams } = proxy;
+  const pids = running.map((it) => it.pid);
+  return { target: { name, looksInside, hasDatagrams, ports, pids }, running, readyMs };
 }
 
 /** How long it takes from the start of the process until it is ready: it accepts on all of its ports. */
@@ -244,7 +265,8 @@ async function memoryFigures(proxy: Proxy, folder: string): Promise<Record<strin
   const started = await startProxy(
     proxy,
     {
-      ...{ requests: echo, introduced: echo, tls: echo, bulk: echo[0] ?? 0, chargen: echo[0] ?? 0 },
+      ...{ requests: echo, introduced: echo, tls: echo },
+      ...{ bulk: echo[0] ?? 0, chargen: echo[0] ?? 0, datagrams: echo[0] ?? 0 },
     },
     folder,
     undefined,
@@ -305,9 +327,11 @@ async function measureAll(folder: string): Promise<void> {
         tls: backends.tls[0] ?? 0,
         ended: backends.tls[0] ?? 0,
         endedBulk: backends.chargen,
+        datagrams: backends.datagrams,
       },
       pids: [],
       looksInside: true,
+      hasDatagrams: true,
     },
   ];
   const installed: Proxy[] = [];
@@ -326,7 +350,7 @@ async function measureAll(folder: string): Promise<void> {
   const machineLines = await machine();
   for (const line of machineLines) console.log(line);
   console.log(
-    `${rounds} rounds of ${seconds} s, ${threads} threads a proxy; in parentheses the ratio to haproxy\n`,
+    `${rounds} rounds of ${seconds} s, ${threads} threads a proxy; in parentheses the ratio to haproxy, of UDP to nginx\n`,
   );
   for (const measure of MEASURES.filter(({ name }) => chosen(name))) {
     for (let round = 0; round < rounds; round++) {

@@ -112,3 +112,23 @@ export async function untilAccepting(port: number): Promise<number> {
   }
   throw new Error(`Cannot reach port ${port}: nothing accepted there within 10 s`);
 }
+
+/** Resolves when a datagram to the port has been answered. */
+export async function untilAnswering(port: number): Promise<void> {
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const ask = (): void => {
+    // Refused while nothing listens there.
+    socket.send(new Uint8Array(1), { transport: "udp", hostname: "127.0.0.1", port }).catch(() => {});
+  };
+  const asking = setInterval(ask, 20);
+  const giveUp = setTimeout(() => socket.close(), 10_000);
+  try {
+    await socket.receive();
+    socket.close();
+  } catch {
+    throw new Error(`Cannot reach UDP port ${port}: nothing answered there within 10 s`);
+  } finally {
+    clearInterval(asking);
+    clearTimeout(giveUp);
+  }
+}

@@ -16,6 +16,8 @@ export interface Ports {
   readonly ended: number;
   /** The same before bulk data. */
   readonly endedBulk: number;
+  /** Datagrams, over UDP. */
+  readonly datagrams: number;
 }
 
 export interface Backends {
@@ -26,6 +28,8 @@ export interface Backends {
   readonly tls: readonly number[];
   /** Sends without end to each client. */
   readonly chargen: number;
+  /** Sends each datagram back. */
+  readonly datagrams: number;
 }
 
 /** What TLS asks for that goes by its name. */
@@ -47,6 +51,8 @@ export interface Proxy {
   readonly packages: string;
   /** Whether it also serves the ports that are not for plain requests and bulk data. */
   readonly looksInside: boolean;
+  /** Whether it serves the port for datagrams. */
+  readonly hasDatagrams: boolean;
   /** Commands to start it with; undefined when it is not installed. More than one where it serves one port a process. */
   command(plan: ProxyPlan): Promise<readonly (readonly string[])[] | undefined>;
 }
@@ -58,6 +64,14 @@ export const DENO_RUN: readonly string[] = [
 
 const root = new URL("../", import.meta.url).pathname;
 
+/** A program of the bench itself, with its arguments. */
+export function benchProgram(file: string, ...args: readonly (string | number)[]): readonly string[] {
+  return ["deno", "run", "--no-prompt", "--allow-ffi", `${root}bench/${file}`, ...args.map(String)];
+}
+
+/** Flows that rest for so long end, so that a proxy that is stopped does not wait for them. */
+const FLOW_IDLE = "5s";
+
 /** Sessions at once; twice as many descriptors must fit into the usual limit of 20,000. */
 const MAX_SESSIONS = 9_500;
 
@@ -67,6 +81,7 @@ function sockbal(engine: "epoll" | "runtime"): Proxy {
     name: engine,
     packages: "",
     looksInside: true,
+    hasDatagrams: true,
     command: async ({ ports, backends, threads, folder, pem }) => {
       const file = `${folder}/${engine}.yaml`;
       const ending = (port: number, pool: string): string =>
@@ -81,15 +96,17 @@ function sockbal(engine: "epoll" | "runtime"): Proxy {
   - { listen: 127.0.0.1:${ports.bulk}, pool: bulk }
   - { listen: 127.0.0.1:${ports.introduced}, pool: introduced, proxy_protocol: { from: [127.0.0.1] } }
   - { listen: 127.0.0.1:${ports.named}, routes: [{ sni: ${SERVER_NAME}, pool: tls }] }
-  - { listen: 127.0.0.1:${ports.tls}, pool: tls }${ending(ports.ended, "requests")}${
-          ending(ports.endedBulk, "chargen")
-        }
+  - { listen: 127.0.0.1:${ports.tls}, pool: tls }
+  - { listen: "udp:127.0.0.1:${ports.datagrams}", pool: datagrams, idle_timeout: ${FLOW_IDLE} }${
+          ending(ports.ended, "requests")
+        }${ending(ports.endedBulk, "chargen")}
 pools:
   requests: { backends: [${list(backends.requests)}] }
   bulk: { backends: [${list([backends.bulk])}] }
   introduced: { backends: [${list(backends.introduced)}], send_proxy_protocol: v2 }
   tls: { backends: [${list(backends.tls)}] }
   chargen: { backends: [${list([backends.chargen])}] }
+  datagrams: { backends: [${list([backends.datagrams])}] }
 log: { sessions: false }
 engine: ${engine}
 workers: ${threads}
@@ -106,6 +123,7 @@ const bare: Proxy = {
   name: "bare",
   packages: "",
   looksInside: false,
+  hasDatagrams: false,
   command: ({ ports, backends, threads }) => {
     const services = [
       `${ports.requests}=1024=${backends.requests}`,
@@ -119,6 +137,7 @@ const haproxy: Proxy = {
   name: "haproxy",
   packages: "haproxy",
   looksInside: true,
+  hasDatagrams: false,
   command: async ({ ports, backends, threads, folder, pem }) => {
     const program = await find("haproxy");
     if (program === undefined) return undefined;
@@ -176,6 +195,7 @@ const nginx: Proxy = {
   name: "nginx",
   packages: "nginx libnginx-mod-stream",
   looksInside: false,
+  hasDatagrams: true,
   command: async ({ ports, backends, threads, folder }) => {
     const program = await find("nginx");
     const module = "/usr/lib/nginx/modules/ngx_stream_module.so";
@@ -194,6 +214,11 @@ stream {
   upstream bulk { server 127.0.0.1:${backends.bulk}; }
   server { listen 127.0.0.1:${ports.requests} backlog=4096; proxy_pass requests; }
   server { listen 127.0.0.1:${ports.bulk}; proxy_pass bulk; }
+  server {
+    listen 127.0.0.1:${ports.datagrams} udp reuseport rcvbuf=1m;
+    proxy_timeout ${FLOW_IDLE};
+    proxy_pass 127.0.0.1:${backends.datagrams};
+  }
 }
 `,
     );
@@ -205,6 +230,7 @@ const pen: Proxy = {
   name: "pen",
   packages: "pen",
   looksInside: false,
+  hasDatagrams: false,
   command: async ({ ports, backends }) => {
     const program = await find("pen");
     if (program === undefined) return undefined;

@@ -1,14 +1,14 @@
 // deno-lint-ignore-file no-console -- the table is the product
 
-/** All figures of a run as one table: medians, and the ratios to HAProxy, round by round. */
+/** All figures of a run as one table: medians, and the ratios to HAProxy (of UDP to nginx), round by round. */
 
 import { median, pairedRatio, short } from "./stats.ts";
 
 /** Figures by what was measured and of whom, one a round. */
 export type Figures = Map<string, Map<string, number[]>>;
 
-/** Whose figures the others are divided by. */
-const BASE = "haproxy";
+/** Whose figures the others are divided by: the first that has any. */
+const BASES = ["haproxy", "nginx"];
 
 /** The column of the backends without any proxy. */
 export const DIRECT = "direct";
@@ -33,7 +33,9 @@ export function printTable(figures: Figures, targets: readonly string[]): void {
   row("", targets);
   for (const [name, byTarget] of figures) {
     const star = bound.has(loadOf(name)) ? " *" : "";
-    row(name + star, targets.map((target) => cell(byTarget.get(target), byTarget.get(BASE) ?? [], target)));
+    const base = BASES.find((it) => byTarget.has(it));
+    const values = byTarget.get(base ?? "") ?? [];
+    row(name + star, targets.map((target) => cell(byTarget.get(target), target === base ? [] : values)));
   }
   if (bound.size > 0) {
     console.log(
@@ -42,10 +44,10 @@ export function printTable(figures: Figures, targets: readonly string[]): void {
   }
 }
 
-function cell(values: readonly number[] | undefined, base: readonly number[], target: string): string {
+function cell(values: readonly number[] | undefined, base: readonly number[]): string {
   if (values === undefined) return "-";
-  const ratio = target === BASE ? NaN : pairedRatio(values, base);
-  return short(median(values)) + (Number.isNaN(ratio) ? "" : ` (${ratio.toFixed(2)})`);
+  const ratio = pairedRatio(values, base);
+  return short(median(values)) + (!Number.isFinite(ratio) ? "" : ` (${ratio.toFixed(2)})`);
 }
 
 /** Several figures come from one load, and begin with its name: `keep-alive 64: p99 ms`. */

@@ -1,0 +1,135 @@
+// deno-lint-ignore-file no-console -- its report is the product
+
+/**
+ * Sends datagrams that are answered, from many flows, each with so many on their way: the next one goes when an answer comes. Prints what
+ * came of it as JSON.
+ *
+ *   deno run --allow-ffi bench/udp_load.ts PORT FLOWS WINDOW SECONDS
+ */
+
+import { BATCH, makeBuffers, Messages } from "../lib/engine/epoll/datagrams/messages.ts";
+import { SystemError } from "../lib/engine/epoll/errno.ts";
+import { openLibc } from "../lib/engine/epoll/libc.ts";
+import {
+  AF_INET,
+  EPOLL_CTL_ADD,
+  EPOLLIN,
+  EVENT_DATA,
+  EVENT_WORDS,
+  SO_RCVBUF,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOL_SOCKET,
+  SYS_RECVMMSG,
+  SYS_SENDMMSG,
+} from "../lib/engine/epoll/linux.ts";
+import { setOption } from "../lib/engine/epoll/options.ts";
+import { encodeAddress } from "../lib/engine/epoll/sockaddr.ts";
+
+/** Of each datagram, as of a question for a name. */
+const DATAGRAM_BYTES = 100;
+
+/** A flow that had no answer for so long has lost what was on its way. */
+const SILENCE_MS = 1_000;
+
+const MAX_EVENTS = 256;
+
+const [port = 0, flowCount = 1, windowSize = 1, seconds = 1] = Deno.args.map(Number);
+
+interface Flow {
+  readonly fd: number;
+  /** Numbers of the next datagram, and of the next answer. */
+  next: number;
+  expected: number;
+  /** When the last answer came. */
+  answeredMs: number;
+}
+
+const libc = openLibc();
+const { bytes: address } = encodeAddress({ transport: "udp", host: "127.0.0.1", port });
+const epoll = checked(libc.epoll_create1(0));
+const change = new Int32Array(new ArrayBuffer(EVENT_WORDS * 4));
+const events = new Int32Array(new ArrayBuffer(MAX_EVENTS * EVENT_WORDS * 4));
+
+const buffers = makeBuffers();
+/** The first word of each is its number. */
+const numbers = buffers.map((buffer) => new Uint32Array(buffer.buffer, buffer.byteOffset, 1));
+const received = new Messages(libc, buffers, false);
+const sent = new Messages(libc, buffers, false);
+for (let i = 0; i < BATCH; i++) sent.setLength(i, DATAGRAM_BYTES);
+
+let answers = 0;
+let lost = 0;
+
+function checked(result: number): number {
+  if (result < 0) throw new SystemError(libc.errno());
+  return result;
+}
+
+function openFlow(): Flow {
+  const fd = checked(libc.socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0));
+  setOption(libc, fd, SOL_SOCKET, SO_RCVBUF, 1024 * 1024);
+  checked(libc.connect(fd, address, address.length));
+  change[0] = EPOLLIN;
+  change[EVENT_DATA] = fd;
+  checked(libc.epoll_ctl(epoll, EPOLL_CTL_ADD, fd, change));
+  return { fd, next: 0, expected: 0, answeredMs: performance.now() };
+}
+
+/** Sends as many as there is room for in its window. */
+function fill(flow: Flow): void {
+  for (let room = windowSize - (flow.next - flow.expected); room > 0;) {
+    const count = Math.min(room, BATCH);
+    for (let i = 0; i < count; i++) (numbers[i] as Uint32Array)[0] = flow.next + i;
+    const taken = libc.sendmmsg(SYS_SENDMMSG, flow.fd, sent.from[0] as Uint8Array<ArrayBuffer>, count, 0);
+    if (taken <= 0) return;
+    flow.next += taken;
+    room -= taken;
+  }
+}
+
+function receive(flow: Flow, nowMs: number): void {
+  const count = libc.recvmmsg(
+    SYS_RECVMMSG,
+    flow.fd,
+    received.from[0] as Uint8Array<ArrayBuffer>,
+    BATCH,
+    0,
+    null,
+  );
+  for (let i = 0; i < count; i++) {
+    const number = (numbers[i] as Uint32Array)[0] as number;
+    // What comes after it was counted as lost is late, and does not count.
+    if (number < flow.expected) continue;
+    lost += number - flow.expected;
+    flow.expected = number + 1;
+    answers++;
+  }
+  if (count > 0) flow.answeredMs = nowMs;
+  fill(flow);
+}
+
+const flows = Array.from({ length: flowCount }, openFlow);
+const byDescriptor: Flow[] = [];
+for (const flow of flows) byDescriptor[flow.fd] = flow;
+for (const flow of flows) fill(flow);
+
+const startedMs = performance.now();
+const untilMs = startedMs + seconds * 1_000;
+let nowMs = startedMs;
+for (let lookMs = nowMs; nowMs < untilMs; nowMs = performance.now()) {
+  const count = libc.epoll_wait(epoll, events, MAX_EVENTS, 10);
+  for (let i = 0; i < count; i++) {
+    receive(byDescriptor[events[i * EVENT_WORDS + EVENT_DATA] as number] as Flow, nowMs);
+  }
+  if (nowMs < lookMs) continue;
+  lookMs = nowMs + SILENCE_MS / 4;
+  for (const flow of flows) {
+    if (nowMs - flow.answeredMs < SILENCE_MS) continue;
+    lost += flow.next - flow.expected;
+    flow.expected = flow.next;
+    flow.answeredMs = nowMs;
+    fill(flow);
+  }
+}
+console.log(JSON.stringify({ seconds: (nowMs - startedMs) / 1_000, answers, lost }));
