@@ -138,6 +138,7 @@ export class DataWorker implements FlowWorker {
    * @param readElsewhere Where others read datagrams from now on.
    */
   drain(isReplaced = false, readElsewhere: readonly string[] = []): void {
+    this.#flows.leave(this);
     this.#tell({ type: "drain", isReplaced, readElsewhere });
   }
 
@@ -215,7 +216,7 @@ export class DataWorker implements FlowWorker {
         return this.#flows.over(this, message.flows);
       case "pass_on":
         this.#tell({ type: "passed_on", count: message.datagrams.length });
-        return this.#flows.passOn(message.datagrams);
+        return this.#flows.passOn(this, message.datagrams);
       case "closed":
         return this.#closed.resolve();
       case "sessions":

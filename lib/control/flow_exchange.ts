@@ -20,39 +20,48 @@ export interface FlowWorker {
 export class FlowExchange {
   /** Who has the flow of a client, by listener. */
   readonly #keepers = new Map<string, Map<string, FlowWorker>>();
+  /** Those that have begun to read, until they are no more. */
+  readonly #workers = new Set<FlowWorker>();
+  /** Of these, those that have not been told to leave that to others. */
   readonly #readers = new Set<FlowWorker>();
 
   /** Lets a worker read datagrams. */
   join(worker: FlowWorker): void {
+    this.#workers.add(worker);
     this.#readers.add(worker);
     worker.takeOver(
       [...this.#keepers].map(([listener, keepers]) => ({ listener, clients: [...keepers.keys()] })),
     );
   }
 
+  /** A worker is told to drain. */
+  leave(worker: FlowWorker): void {
+    this.#readers.delete(worker);
+  }
+
   /** A worker reads no more at these listeners, and keeps these flows. */
   handedOver(worker: FlowWorker, flows: readonly FlowsAt[]): void {
-    this.#readers.delete(worker);
     for (const { listener, clients } of flows) {
       const keepers = this.#keepersAt(listener);
       for (const client of clients) keepers.set(client, worker);
     }
-    // Mostly there are none: they join when all that were before them have handed over, or hang.
+    // There are some when this one comes late: they join when all that were before them have handed over, or hang.
     for (const reader of this.#readers) reader.takeOver(flows);
   }
 
   /** A worker has these flows no more. */
   over(worker: FlowWorker, flows: readonly FlowsAt[]): void {
     for (const { listener, clients } of flows) {
-      const keepers = this.#keepersAt(listener);
-      for (const client of clients) if (keepers.get(client) === worker) keepers.delete(client);
-      if (keepers.size === 0) this.#keepers.delete(listener);
+      const keepers = this.#keepers.get(listener);
+      for (const client of clients) keepers?.delete(client);
+      if (keepers?.size === 0) this.#keepers.delete(listener);
     }
-    for (const reader of this.#readers) reader.flowsOver(flows);
+    for (const other of this.#workers) if (other !== worker) other.flowsOver(flows);
   }
 
   /** A worker is no more. */
   ended(worker: FlowWorker): void {
+    this.#workers.delete(worker);
     this.#readers.delete(worker);
     const flows = [...this.#keepers].map(([listener, keepers]) => ({
       listener,
@@ -61,12 +70,14 @@ export class FlowExchange {
     if (flows.length > 0) this.over(worker, flows);
   }
 
-  /** Gives datagrams to the workers that have their flows. Those of flows that are over meanwhile are dropped. */
-  passOn(datagrams: readonly PassedDatagram[]): void {
+  /**
+   * Gives datagrams to the workers that have their flows. Where a flow is over by now, the worker that has passed its datagram on gets it
+   * back: it was told so before, and begins another one.
+   */
+  passOn(worker: FlowWorker, datagrams: readonly PassedDatagram[]): void {
     const byKeeper = new Map<FlowWorker, PassedDatagram[]>();
     for (const datagram of datagrams) {
-      const keeper = this.#keepers.get(datagram.listener)?.get(formatEndpoint(datagram.client));
-      if (keeper === undefined) continue;
+      const keeper = this.#keepers.get(datagram.listener)?.get(formatEndpoint(datagram.client)) ?? worker;
       const given = byKeeper.get(keeper);
       if (given === undefined) byKeeper.set(keeper, [datagram]);
       else given.push(datagram);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { NO_TLS_KEYS } from "../../lib/dataplane/messages.ts";
-import { makeEngineHost } from "../../lib/control/engine_host.ts";
+import { type EngineHost, makeEngineHost } from "../../lib/control/engine_host.ts";
 import { FlowExchange } from "../../lib/control/flow_exchange.ts";
 import { Generation, type GenerationDeps, type GenerationOptions } from "../../lib/control/generation.ts";
 import { Journal } from "../../lib/control/journal.ts";
@@ -35,39 +35,40 @@ export class Workshop {
   /** The module of the next worker. */
   entry: string;
 
-  constructor(worker?: TestWorker) {
+  readonly engine: EngineHost;
+  readonly deps: GenerationDeps;
+
+  constructor(worker?: TestWorker, engine: EngineHost = makeEngineHost("runtime")) {
     this.entry = worker === undefined ? workerEntry : testWorker(worker);
+    this.engine = engine;
+    this.deps = {
+      workerEntry: () => this.entry,
+      numbers: this.numbers,
+      openFiles: new OpenFiles(
+        this.scoreboard,
+        this.rows.use({ kind: "open files", name: "" }),
+        this.log.log,
+        this.engine,
+      ),
+      engine: this.engine,
+      isConfinementRequired: false,
+      scoreboard: this.scoreboard,
+      sources: new SourceTable(),
+      recordSessions: true,
+      tallySessions: false,
+      flows: new FlowExchange(),
+      events: {
+        onFailing: () => {},
+        onTally: () => {},
+        onDenials: () => {},
+        onWarning: () => {},
+        onFilesWanted: () => {},
+      },
+      log: this.log.log,
+      journal: new Journal(this.log.log),
+      patience: { listenMs: 20_000, closeMs: 500, hangMs: 1_000 },
+    };
   }
-
-  readonly engine = makeEngineHost("runtime");
-
-  readonly deps: GenerationDeps = {
-    workerEntry: () => this.entry,
-    numbers: this.numbers,
-    openFiles: new OpenFiles(
-      this.scoreboard,
-      this.rows.use({ kind: "open files", name: "" }),
-      this.log.log,
-      this.engine,
-    ),
-    engine: this.engine,
-    isConfinementRequired: false,
-    scoreboard: this.scoreboard,
-    sources: new SourceTable(),
-    recordSessions: true,
-    tallySessions: false,
-    flows: new FlowExchange(),
-    events: {
-      onFailing: () => {},
-      onTally: () => {},
-      onDenials: () => {},
-      onWarning: () => {},
-      onFilesWanted: () => {},
-    },
-    log: this.log.log,
-    journal: new Journal(this.log.log),
-    patience: { listenMs: 20_000, closeMs: 500, hangMs: 1_000 },
-  };
 
   planOf(options: TestBalancerOptions, names: Names = new Names()): Promise<Plan> {
     return makePlan(testConfig(options), this.rows, names);

@@ -2,9 +2,17 @@ import type { UdpAddress } from "../../../core/address.ts";
 import type { Endpoint } from "../../../core/endpoint.ts";
 import type { ClientSocket } from "../../contract.ts";
 
-/** What a flow holds for its backend while it is not taken: so many, or so many bytes and one more. Others are dropped. */
-const MAX_WAITING_DATAGRAMS = 16;
-const MAX_WAITING_BYTES = 64 * 1024;
+/** So many bytes, and one datagram more, a flow holds at most; others are dropped. */
+interface Room {
+  readonly datagrams: number;
+  readonly bytes: number;
+}
+
+/** While there is no backend. */
+const ROOM_WAITING: Room = { datagrams: 16, bytes: 64 * 1024 };
+
+/** While there is one: many come at once when they were passed on by another worker. */
+const ROOM_RELAYING: Room = { datagrams: 1_024, bytes: 1024 * 1024 };
 
 export interface FlowOptions {
   /** The socket of the listener, through which it is answered. */
@@ -45,7 +53,8 @@ export class RuntimeFlow implements ClientSocket {
 
   /** A datagram has come. The bytes are copied. */
   take(datagram: Uint8Array): void {
-    if (this.#waiting.length >= MAX_WAITING_DATAGRAMS || this.#waitingBytes >= MAX_WAITING_BYTES) return;
+    const room = this.onDatagram === undefined ? ROOM_WAITING : ROOM_RELAYING;
+    if (this.#waiting.length >= room.datagrams || this.#waitingBytes >= room.bytes) return;
     this.#waiting.push(datagram.slice());
     this.#waitingBytes += datagram.length;
     this.onDatagram?.();

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { FlowExchange, type FlowWorker } from "../../lib/control/flow_exchange.ts";
+import type { PassedDatagram } from "../../lib/dataplane/messages.ts";
+
+const DNS = "udp:192.0.2.1:53";
+
+/** Notes what it is told, in a few words. */
+class NotedWorker implements FlowWorker {
+  told: string[] = [];
+
+  takeOver(flows: Parameters<FlowWorker["takeOver"]>[0]): void {
+    this.told.push(`take over ${flows.flatMap(({ clients }) => clients).join(" ")}`.trim());
+  }
+
+  flowsOver(flows: Parameters<FlowWorker["flowsOver"]>[0]): void {
+    this.told.push(`over ${flows.flatMap(({ clients }) => clients).join(" ")}`);
+  }
+
+  deliver(datagrams: readonly PassedDatagram[]): void {
+    this.told.push(`deliver ${datagrams.map(({ bytes }) => bytes.join()).join(" ")}`);
+  }
+}
+
+function from(port: number, ...content: number[]): PassedDatagram {
+  const client = { transport: "udp", host: "198.51.100.7", port } as const;
+  return { listener: DNS, client, bytes: new Uint8Array(content) };
+}
+
+function at(...ports: number[]): { listener: string; clients: string[] }[] {
+  return [{ listener: DNS, clients: ports.map((port) => `198.51.100.7:${port}`) }];
+}
+
+Deno.test("datagrams find the worker that has their flow, over any number of reloads", () => {
+  const exchange = new FlowExchange();
+  const [first, second, third] = [new NotedWorker(), new NotedWorker(), new NotedWorker()];
+  exchange.join(first);
+  exchange.leave(first);
+  exchange.handedOver(first, at(1, 2));
+  exchange.join(second);
+  exchange.leave(second);
+  exchange.handedOver(second, at(3));
+  exchange.join(third);
+  exchange.passOn(third, [from(1, 10), from(3, 30), from(2, 20), from(1, 11)]);
+  assert.deepEqual(first.told, ["take over", "deliver 10 20 11"]);
+  assert.deepEqual(second.told.slice(1), ["deliver 30"]);
+  assert.deepEqual(third.told, ["take over 198.51.100.7:1 198.51.100.7:2 198.51.100.7:3"]);
+});
+
+Deno.test("when a flow is over, those who read are told, and what they had passed on comes back to them", () => {
+  const exchange = new FlowExchange();
+  const [old, reader] = [new NotedWorker(), new NotedWorker()];
+  exchange.join(old);
+  exchange.leave(old);
+  exchange.handedOver(old, at(1, 2));
+  exchange.join(reader);
+  exchange.over(old, at(1));
+  exchange.passOn(reader, [from(1, 1), from(2, 2)]);
+  exchange.ended(old);
+  exchange.passOn(reader, [from(2, 3)]);
+  assert.deepEqual(old.told, ["take over", "deliver 2"]);
+  assert.deepEqual(reader.told.slice(1), [
+    "over 198.51.100.7:1",
+    "deliver 1",
+    "over 198.51.100.7:2",
+    "deliver 3",
+  ]);
+});
+
+Deno.test("flows that are handed over late are told to those who read by then", () => {
+  const exchange = new FlowExchange();
+  const [late, reader] = [new NotedWorker(), new NotedWorker()];
+  exchange.join(late);
+  exchange.leave(late);
+  exchange.join(reader);
+  exchange.handedOver(late, at(1));
+  assert.deepEqual([late.told, reader.told], [["take over"], ["take over", "take over 198.51.100.7:1"]]);
+});
