@@ -21,6 +21,9 @@ export function parseSize(text: string): number {
 
 /** As {@linkcode parseSize}, and `512B` as well. */
 export function parseSizeBytes(text: string): number {
+  if (/^\d+$/.test(text)) {
+    throw new InputError(`${JSON.stringify(text)} is not a size; add the unit, as ${text}B or ${text}KiB`);
+  }
   const bytes = /^(\d{1,12})B$/.exec(text)?.[1];
   return bytes === undefined ? parseSize(text) : Number(bytes);
 }

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { InputError } from "../../lib/core/errors.ts";
-import { formatSize, parseSize } from "../../lib/core/size.ts";
+import { formatSize, parseSize, parseSizeBytes } from "../../lib/core/size.ts";
 
 Deno.test("sizes are read, and written in the shortest way", () => {
   for (
-    const [text, bytes] of [["0KiB", 0], ["1KiB", 1_024], ["1536KiB", 1_572_864], ["10MiB", 10_485_760], [
+    const [text, bytes] of [["1KiB", 1_024], ["1536KiB", 1_572_864], ["10MiB", 10_485_760], [
       "1024GiB",
       2 ** 40,
     ]] as const
@@ -13,6 +13,10 @@ Deno.test("sizes are read, and written in the shortest way", () => {
     assert.equal(formatSize(bytes), text);
   }
   assert.equal(formatSize(parseSize("2048KiB")), "2MiB");
+  assert.equal(parseSize("0KiB"), 0);
+  assert.equal(formatSize(1_025), "1025B");
+  assert.equal(parseSizeBytes("1025B"), 1_025);
+  assert.equal(parseSizeBytes("64KiB"), 65_536);
 });
 
 Deno.test("what is no size is told what to write", () => {
