@@ -57,8 +57,8 @@ ${sample}\`\`\`
 
 - **Durations** are \`250ms\`, \`30s\`, \`1m30s\` or \`2h\`, at most \`596h\`; a number without a unit is a fault.
 - **Addresses** are \`127.0.0.1:8001\`, \`example.com:80\`, \`"[::1]:80"\` (in quotes, because of the brackets) or
-  \`unix:/run/web.sock\`. A listener may leave the host out: \`:80\` is all addresses. The relative path of a socket or
-  of a file is relative to the configuration.
+  \`unix:/run/web.sock\`. A listener may leave the host out: \`:80\` is all addresses; and it takes datagrams at
+  \`udp:127.0.0.1:53\`. The relative path of a socket or of a file is relative to the configuration.
 - **Ranges of IP addresses** are \`10.0.0.0/8\`, \`"2001:db8::/32"\` or one address.
 - **Server names** are \`www.example.com\`, in any case; where a pattern may stand, \`"*.example.com"\` (in quotes, because of the
   star) are all with one label in its place.

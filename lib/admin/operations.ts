@@ -86,6 +86,8 @@ export interface ListenerStatus {
   readonly active: number;
   /** 0 is no limit. */
   readonly max_connections: number;
+  /** Of a listener on UDP, whose sessions are flows; 0 where it accepts connections. */
+  readonly max_flows: number;
   /** Whether it is gone from the configuration and is shown until its last session has ended. */
   readonly leaving: boolean;
   /** In the order of the configuration. */

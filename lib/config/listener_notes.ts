@@ -1,5 +1,6 @@
 /** What a listener may say but probably does not get. */
 
+import { canonicalHost } from "../core/overlap.ts";
 import type { PathFault } from "./findings.ts";
 import type { EngineName } from "./engine_names.ts";
 import { DEFAULT_BACKLOG } from "./listener_schema.ts";
@@ -10,6 +11,9 @@ const USUAL_SOMAXCONN = 4096;
 
 /** What the runtime gives a Unix socket; it has no option for it. */
 const UNIX_BACKLOG = 1024;
+
+/** All addresses of this machine. */
+const ALL_HOSTS: readonly string[] = ["::", "0.0.0.0"];
 
 /**
  * Notes on listeners that were checked.
@@ -24,6 +28,14 @@ export function notesOnListeners(
   engine: EngineName | undefined,
 ): PathFault[] {
   return listeners.flatMap(({ backlog, listen }, i) => {
+    if (
+      engine === "runtime" && listen.transport === "udp" && ALL_HOSTS.includes(canonicalHost(listen.host))
+    ) {
+      const message =
+        "with the engine runtime the system chooses the address that answers come from, which a client " +
+        "may not expect where this machine has several; listen on one of them, or use engine: epoll";
+      return [{ path: ["listeners", i, "listen"], message }];
+    }
     const path = ["listeners", i, "backlog"];
     if (listen.transport === "unix" && engine !== "epoll" && backlog !== DEFAULT_BACKLOG) {
       return [{ path, message: `a Unix socket has a backlog of ${UNIX_BACKLOG}, whatever this says` }];

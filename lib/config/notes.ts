@@ -3,6 +3,7 @@
 import { formatDuration } from "../core/duration.ts";
 import { formatSize } from "../core/size.ts";
 import type { PathFault } from "./findings.ts";
+import { udpPools } from "./listener_schema.ts";
 import { loopNotes } from "./loops.ts";
 import type { PoolConfig } from "./pool_schema.ts";
 import type { CheckedConfig } from "./schema.ts";
@@ -17,9 +18,12 @@ const WORKER_MIB = 20;
 
 /** Notes on a configuration that was checked; each stands at its key, or at the map that the key is missing from. */
 export function notesOn(config: CheckedConfig, folder: string): PathFault[] {
+  const overUdp = udpPools(config.listeners);
   const onPools = Object.entries(config.pools).flatMap(([name, pool]) => {
     const base = ["pools", name];
-    return notesOnPool(pool).map(({ path, message }) => ({ path: [...base, ...path], message }));
+    return [...notesOnPool(pool), ...(overUdp.has(name) ? notesOnUdpPool(pool) : [])].map((
+      { path, message },
+    ) => ({ path: [...base, ...path], message }));
   });
   return [
     ...onPools,
@@ -53,6 +57,15 @@ export function workerNotes(workers: CheckedConfig["workers"], cores: number): P
     `this machine has ${cores} core${cores === 1 ? "" : "s"}; more workers than cores are no faster, ` +
     `and ${workers} of them take some ${workers * WORKER_MIB} MiB before the first session`;
   return [{ path: ["workers"], message }];
+}
+
+/** What has datagrams alone refuses every connection. */
+function notesOnUdpPool({ healthCheck }: PoolConfig): PathFault[] {
+  if (healthCheck === undefined || healthCheck.type === "udp" || healthCheck.port !== undefined) return [];
+  const message =
+    `type ${healthCheck.type} asks over TCP, at the port that has the datagrams of this pool; ` +
+    "where nothing listens there over TCP, all backends are down; write the port that it is to ask, or type: udp";
+  return [{ path: ["health_check", "type"], message }];
 }
 
 function notesOnPool(pool: PoolConfig): PathFault[] {

@@ -22,7 +22,7 @@ export interface ShortConfig {
 /**
  * One listener in front of one pool.
  *
- * @throws {InputError} when a backend is named twice.
+ * @throws {InputError} when a backend is named twice, or cannot have what the listener takes.
  */
 export function configOf(short: ShortConfig): Config {
   const backends = short.backends.length > 0
@@ -31,6 +31,11 @@ export function configOf(short: ShortConfig): Config {
   const repeated = backends.find((backend, i) => backends.indexOf(backend) < i);
   if (repeated !== undefined) {
     throw new InputError(`--backend: the address "${repeated}" is used a second time`);
+  }
+  if (short.listen?.transport === "udp" && short.backends.some(({ transport }) => transport === "unix")) {
+    throw new InputError(
+      "--backend: a Unix socket takes connections, and --listen takes datagrams; write host:port",
+    );
   }
   const listen = short.listen === undefined ? "127.0.0.1:5678" : formatAddress(short.listen);
   const config = configSchema.parse({

@@ -32,6 +32,9 @@ const OF_CONNECTIONS: readonly (readonly [key: string, why: string])[] = [
   ["backlog", "no datagram waits to be accepted; leave backlog out"],
 ];
 
+/** Keys that a listener on UDP may not have. */
+export const KEYS_OF_CONNECTIONS: readonly string[] = OF_CONNECTIONS.map(([key]) => key);
+
 const OF_FLOWS = ["max_flows", "responses"];
 
 /** Who uses a pool. */

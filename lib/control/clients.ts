@@ -5,7 +5,7 @@
 
 import type { EngineName } from "../config/engine_names.ts";
 import type { ListenerConfig } from "../config/listener_schema.ts";
-import { type Address, formatAddress, isIPv6Address, isLocal } from "../core/address.ts";
+import { type Address, formatAddress, hasName, isIPv6Address, isLocal } from "../core/address.ts";
 import { RunError } from "../core/errors.ts";
 import { formatIPRange, type IPRange } from "../core/ip_range.ts";
 import { type ListenerOptions, socketsOf } from "../dataplane/messages.ts";
@@ -35,6 +35,8 @@ function clientsAt(addresses: readonly Address[], allow: readonly IPRange[]): Cl
   if (addresses.every(({ transport }) => transport !== "udp")) return NONE;
   if (allow.length > 0) return allow;
   if (!addresses.every(isLocal)) return "anyone";
+  // What localhost stands for is not known before it is looked up.
+  if (addresses.some(hasName)) return [LOOPBACK, LOOPBACK_V6];
   return addresses.map((address) => isIPv6Address(address) ? LOOPBACK_V6 : LOOPBACK);
 }
 

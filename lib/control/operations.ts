@@ -191,6 +191,7 @@ export class BalancerOperations implements Operations {
         pools,
         active: scoreboard.count(listener.sessionsRow),
         max_connections: listener.maxConnections,
+        max_flows: listener.flows?.maxFlows ?? 0,
         leaving: isLeaving,
         certificates: isLeaving ? [] : this.#certificates("listener", listener.name),
         sessions_total: total(own, "sessions"),

@@ -116,7 +116,7 @@ export function missingFlag({ net, read, write }: Permissions): string | undefin
 }
 
 /** The permissions of a worker, in the runtime's own form: everything that is not listed is forbidden. */
-export function workerPermissions(permissions: Permissions): Deno.PermissionOptions {
+export function workerPermissions(permissions: Permissions): Deno.PermissionOptionsObject {
   const net = permissions.net.length === 0 ? false : [...permissions.net];
   return {
     net: permissions.isNetInherited === true ? "inherit" : net,

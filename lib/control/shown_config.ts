@@ -7,6 +7,7 @@
 import { isName } from "../config/fields.ts";
 import type { ListenerConfig } from "../config/listener_schema.ts";
 import type { RateLimitConfig } from "../config/rate_limit_schema.ts";
+import { KEYS_OF_CONNECTIONS } from "../config/udp_checks.ts";
 import type { PoolConfig } from "../config/pool_schema.ts";
 import type { Config, Hidden } from "../config/schema.ts";
 import { escaped } from "../config/variables.ts";
@@ -51,11 +52,13 @@ function shownMode({ mode }: { readonly mode?: number | undefined }): { readonly
 }
 
 function shownListener(
-  { proxyProtocol, allow, deny, rateLimit, ...listener }: ListenerConfig,
+  { proxyProtocol, allow, deny, rateLimit, flows, ...listener }: ListenerConfig,
 ): unknown {
   const from = proxyProtocol?.from.map((source) => source === "unix" ? source : formatIPRange(source));
+  const all = Object.entries(shown({ ...listener, ...flows }) as Record<string, unknown>);
   return {
-    ...shown(listener) as Record<string, unknown>,
+    // Those have a value here as well, but a file may not say it.
+    ...Object.fromEntries(all.filter(([key]) => flows === undefined || !KEYS_OF_CONNECTIONS.includes(key))),
     allow: allow.map(formatIPRange),
     deny: deny.map(formatIPRange),
     ...shownMode(listener),

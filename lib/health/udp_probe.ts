@@ -63,6 +63,7 @@ async function ask(
 ): Promise<CheckResult | string | undefined> {
   let failed: unknown;
   for (const address of addresses) {
+    if (deadline.signal.aborted) break;
     const socket = openSocket(address);
     if (typeof socket === "string") return socket;
     const close = (): void => socket.close();
@@ -74,14 +75,14 @@ async function ask(
       // deno-lint-ignore no-await-in-loop -- as above
       return judge(await answerFrom(address, socket));
     } catch (error) {
-      if (deadline.isTimeUp) return { ok: false, saw: `no answer ${within(deadline.timeoutMs)}` };
-      if (deadline.signal.aborted) return undefined;
       failed = error;
     } finally {
       deadline.signal.removeEventListener("abort", close);
       if (!deadline.signal.aborted) socket.close();
     }
   }
+  if (deadline.isTimeUp) return { ok: false, saw: `no answer ${within(deadline.timeoutMs)}` };
+  if (deadline.signal.aborted) return undefined;
   const isWithoutIPv6 = isAddressMissing(failed) && addresses.every(isIPv6Address) && !hasIPv6();
   if (isWithoutIPv6) return { ok: false, saw: "this machine has no IPv6" };
   if (failed instanceof Deno.errors.NotCapable) return "sockbal was started without permission to dial it";

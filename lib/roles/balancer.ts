@@ -184,7 +184,7 @@ function checkReport(chosen: ChosenConfig): string {
     listeners: config.listeners.length,
     pools: pools.length,
     backends: pools.reduce((sum, pool) => sum + pool.backends.length, 0),
-  });
+  }, config.listeners.filter(({ flows }) => flows !== undefined).length);
   const parts = files.length > 1 ? files : [];
   const inFiles = parts.length > 0 ? `, in ${parts.length} files` : "";
   return [
@@ -194,9 +194,12 @@ function checkReport(chosen: ChosenConfig): string {
   ].map((line) => `${line}\n`).join("");
 }
 
-/** What there is none of is left out. */
-function summary({ listeners, pools, backends }: Omit<FileRead, "name">): string {
-  const counts = [[listeners, "listener"], [pools, "pool"], [backends, "backend"]] as const;
+/** As `2 listeners (1 on UDP), 2 pools, 3 backends`; what there is none of is left out. */
+function summary({ listeners, pools, backends }: Omit<FileRead, "name">, onUdp = 0): string {
+  const counts = [[listeners, "listener", onUdp], [pools, "pool", 0], [backends, "backend", 0]] as const;
   return counts.filter(([count]) => count > 0)
-    .map(([count, what]) => `${count} ${what}${count === 1 ? "" : "s"}`).join(", ");
+    .map(([count, what, udp]) =>
+      `${count} ${what}${count === 1 ? "" : "s"}${udp > 0 ? ` (${udp} on UDP)` : ""}`
+    )
+    .join(", ");
 }

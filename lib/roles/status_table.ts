@@ -124,7 +124,8 @@ function listenerRow(it: ListenerStatus): Row {
     it.address,
     // An older balancer has one pool for each.
     it.pools?.join(", ") ?? "",
-    limited(it.active, it.max_connections),
+    // An older balancer has no flows.
+    limited(it.active, it.max_connections || (it.max_flows ?? 0)),
     count(it.sessions_total),
     count(it.refused_total),
     bytes(it.bytes_in),

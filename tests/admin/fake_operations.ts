@@ -175,7 +175,8 @@ export function fakePool(name: string, facts: Partial<PoolStatus> = {}): PoolSta
 
 export function fakeListener(name: string, pool: string): Status["listeners"][number] {
   return {
-    ...{ name, address: "127.0.0.1:5678", pools: [pool], active: 3, max_connections: 0, leaving: false },
+    ...{ name, address: "127.0.0.1:5678", pools: [pool], leaving: false },
+    ...{ active: 3, max_connections: 0, max_flows: 0 },
     certificates: [],
     ...{ sessions_total: 9, refused_total: 2, refused_by: { no_backend: 2 }, bytes_in: 5, bytes_out: 6 },
   };

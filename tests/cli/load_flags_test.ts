@@ -52,7 +52,7 @@ Deno.test("a value of a load that is wrong is refused with what to write", () =>
     ["--requests 0", '--requests: "0" is not a whole number from 1 to 999999999'],
     ["--connections x", '--connections: "x" is not a whole number from 1 to 100000'],
     ["--payload-size 64", '--payload-size: "64" is not a size; add the unit, as 64B or 64KiB'],
-    ["--payload-size 64k", '--payload-size: "64k" is not a size; write 64KiB'],
+    ["--payload-size 64k", '--payload-size: "64k" is not a size; write it as 64KiB'],
     ["--payload-size 0B", '--payload-size: "0B" is not a size from 1B to 1GiB'],
     ["--expect all", '--expect: "all" is not known; use echo, eof, lines, http or bytes:N, as bytes:512'],
     ["--expect bytes", '--expect: "bytes" is not known; use echo, eof, lines, http or bytes:N, as bytes:512'],

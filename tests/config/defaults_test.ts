@@ -318,3 +318,22 @@ pools:
   assert.equal(config.pools.vpn?.healthCheck, undefined);
   assert.deepEqual(config.notes, []);
 });
+
+Deno.test("the command line may name a listener on UDP, whose backends are no Unix sockets", () => {
+  const listen = { transport: "udp", host: "", port: 53 } as const;
+  const config = configOf({
+    listen,
+    backends: [{ transport: "tcp", host: "a", port: 1 }],
+    algorithm: undefined,
+  });
+  assert.deepEqual(config.listeners.map((it) => [it.name, it.flows?.maxFlows, it.idleTimeoutMs]), [[
+    "udp::53",
+    16_384,
+    30_000,
+  ]]);
+  assert.equal(config.pools.backends?.healthCheck, undefined);
+  assert.throws(
+    () => configOf({ listen, backends: [{ transport: "unix", path: "/run/b.sock" }], algorithm: undefined }),
+    /--backend: a Unix socket takes connections, and --listen takes datagrams; write host:port/,
+  );
+});

@@ -199,3 +199,41 @@ pools: { p: { backends: [${backends}], source: ["10.0.0.5", "2001:db8::5"]${more
   assertNotes(pool('10.1.0.1:8080, "[2001:db8::1]:8080"'));
   assertNotes(pool("db.internal:80"));
 });
+
+/** A listener on UDP, and its pool with a line on line 3. */
+function onUdp(listen: string, line = ""): string {
+  return `listeners: [{ listen: "${listen}", pool: dns }]\npools: { dns: { backends: ["10.0.0.1:53"]${line} } }\n`;
+}
+
+Deno.test("with the engine runtime, a listener on UDP and all addresses is noted: it does not choose where answers come from", () => {
+  const why =
+    "with the engine runtime the system chooses the address that answers come from, which a client may not " +
+    "expect where this machine has several; listen on one of them, or use engine: epoll";
+  for (const listen of ["udp::53", "udp:[::]:53", "udp:0.0.0.0:53"]) {
+    assertNotes(`${onUdp(listen)}engine: runtime\n`, `1:23 listeners[0].listen: note: ${why}`);
+    for (const engine of ["auto", "epoll"]) assertNotes(`${onUdp(listen)}engine: ${engine}\n`);
+  }
+  assertNotes(`${onUdp("udp:127.0.0.1:53")}engine: runtime\n`);
+});
+
+Deno.test("a check over TCP at a port of UDP is noted, unless it says the port", () => {
+  assertNotes(
+    onUdp("udp::53", ", health_check: { type: tcp }"),
+    "2:66 pools.dns.health_check.type: note: type tcp asks over TCP, at the port that has the datagrams of this pool; " +
+      "where nothing listens there over TCP, all backends are down; write the port that it is to ask, or type: udp",
+  );
+  assertNotes(onUdp("udp::53", ", health_check: { type: tcp, port: 53 }"));
+  assertNotes(onUdp("udp::53", ", health_check: { type: udp, send: a }"));
+});
+
+Deno.test("a backend on UDP is a listener of this balancer on UDP alone", () => {
+  const pools = 'pools: { a: { backends: ["127.0.0.1:53"] } }\n';
+  assertNotes(
+    `listeners: [{ listen: "udp:127.0.0.1:53", pool: a }]\n${pools}`,
+    "2:26 pools.a.backends[0]: note: this backend is the listener udp:127.0.0.1:53 itself; " +
+      "each of its sessions would come back, without end",
+  );
+  assertNotes(`listeners: [{ listen: "127.0.0.1:53", pool: b }, { listen: "udp:127.0.0.1:54", pool: a }]
+pools: { a: { backends: ["127.0.0.1:53"] }, b: { backends: ["127.0.0.1:54"] } }
+`);
+});

@@ -22,18 +22,25 @@ interface Change extends Partial<TestBalancerOptions> {
   readonly admin?: Config["admin"];
 }
 
+/** The same with a listener that takes datagrams. */
+const ON_UDP: TestBalancerOptions = {
+  backends: ["127.0.0.1:1", "127.0.0.1:2"],
+  listener: { listen: `udp:127.0.0.1:${PORT}` },
+  pool: { within: ["10.0.0.0/8:80"] },
+};
+
 /** Plans of two configurations, with rows of one book, and whether workers of the first can follow the second. */
-async function follow(change: Change): Promise<{ plans: [Plan, Plan]; can: boolean }> {
+async function follow(change: Change, base = BASE): Promise<{ plans: [Plan, Plan]; can: boolean }> {
   const rows = new RowBook(new Scoreboard());
   const { admin, ...options } = change;
   const configs = [
-    testConfig(BASE),
+    testConfig(base),
     {
       ...testConfig({
-        ...BASE,
+        ...base,
         ...options,
-        listener: { ...BASE.listener, ...options.listener },
-        pool: { ...BASE.pool, ...options.pool },
+        listener: { ...base.listener, ...options.listener },
+        pool: { ...base.pool, ...options.pool },
       }),
       admin,
     },
@@ -82,6 +89,24 @@ Deno.test("workers cannot follow another structure, nor members elsewhere", asyn
     { backends: ["unix:/run/b.sock"] },
   ];
   for (const change of changes) assert.ok(!(await follow(change)).can, JSON.stringify(change));
+});
+
+Deno.test("workers of a listener on UDP follow members and rules, and nothing else", async () => {
+  const followed: Change[] = [
+    { backends: ["127.0.0.1:2"] },
+    { backends: ["127.0.0.1:1", "10.200.0.1:80"] },
+    { pool: { health_check: { type: "udp", send: "x" }, retries: 7 } },
+  ];
+  for (const change of followed) assert.ok((await follow(change, ON_UDP)).can, JSON.stringify(change));
+  const others: Change[] = [
+    { listener: { max_flows: 5 } },
+    { listener: { responses: 1 } },
+    { listener: { idle_timeout: "1s" } },
+    { listener: { allow: ["10.0.0.0/8"] } },
+    { listener: { listen: `127.0.0.1:${PORT}` } },
+    { backends: ["127.0.0.1:3"] },
+  ];
+  for (const change of others) assert.ok(!(await follow(change, ON_UDP)).can, JSON.stringify(change));
 });
 
 Deno.test("workers are told of the pools that changed, and of no other", async () => {

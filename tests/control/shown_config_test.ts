@@ -46,6 +46,8 @@ listeners:
   - { listen: "unix:run/in.sock", pool: web, proxy_protocol: { from: [unix] } }
   - { listen: "unix:run/with space.sock", pool: web, mode: "0660", group: root }
   - { listen: "unix:run/number.sock", pool: web, mode: "600", group: 7 }
+  - { listen: "udp::53", pool: dns }
+  - { name: vpn, listen: "udp:[::1]:500", pool: dns, allow: [10.0.0.0/8], idle_timeout: 5m, max_flows: 10, responses: 3 }
 pools:
   web:
     algorithm: maglev
@@ -90,6 +92,9 @@ pools:
     hash_key: sni
     tls: { verify: false }
     health_check: { type: tcp }
+  dns:
+    backends: [127.0.0.1:3]
+    health_check: { type: udp, send: "\\x00\\xff", expect: "/^\\xff/", port: 5 }
 admin: { listen: "127.0.0.1:9901", token_file: admin.token }
 log: { level: warn, format: json, sessions: served, file: "sessions #1.log" }
 engine: epoll

@@ -144,6 +144,10 @@ Deno.test("for datagrams the program needs the addresses that sockets are bound 
     `--allow-net=127.0.0.1:53,${backends},127.0.0.0/8,${probe}`,
   );
   assert.equal(await netFlag(udp("udp:[::1]:53")), `--allow-net=[::1]:53,${backends},[::1],${probe}`);
+  assert.match(
+    await netFlag(udp("udp:localhost:53")) ?? "",
+    /,127\.0\.0\.0\/8,\[::1\],localhost,127\.0\.0\.1:0$/,
+  );
   // There is no way to say a range of IPv6, or everyone, in a list.
   assert.equal(await netFlag(allowed('"2001:db8::/32"')), "--allow-net");
   assert.equal(await netFlag(udp("udp::53")), "--allow-net");

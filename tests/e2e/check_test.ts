@@ -270,3 +270,23 @@ Deno.test("a reload to an admin address that is taken leaves the admin side wher
     return isGone;
   }, "the old address is given up");
 });
+
+Deno.test("--check counts the listeners on UDP, and says what the engine runtime leaves to the system", async () => {
+  const input = new TextEncoder().encode(
+    `listeners: [{ listen: ":0", pool: p }, { listen: "udp::0", pool: q }]
+pools: { p: { backends: ["127.0.0.1:1"] }, q: { backends: ["127.0.0.1:1"] } }
+engine: runtime
+`,
+  );
+  const { status, stdout } = await runCommand(
+    [...SOCKBAL, "--role", "balancer", "--config", "-", "--check"],
+    {
+      input,
+    },
+  );
+  assert.equal(status, 0);
+  assert.match(
+    stdout,
+    /^stdin:1:50 listeners\[1\]\.listen: note: with the engine runtime the system .*\nstdin: ok \(2 listeners \(1 on UDP\), 2 pools, 2 backends\)\n$/,
+  );
+});

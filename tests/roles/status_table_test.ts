@@ -70,6 +70,7 @@ Deno.test("whatever the names and numbers are, no line is wider than 80 columns"
           address: b,
           pools: [reason, a],
           ...traffic,
+          max_flows: 0,
           refused_total: n,
           refused_by: {},
           leaving: backup,
@@ -93,6 +94,19 @@ Deno.test("backends that need a look come first in their pool, the others stay i
   const names = statusTable(withPools(pool({ backends }))).split("\n")
     .map((line) => /^(u1|u2|dr|dn|ej|di) /.exec(line)?.[1]).filter((name) => name !== undefined);
   assert.deepEqual(names, ["dn", "ej", "di", "dr", "u1", "u2"]);
+});
+
+Deno.test("a listener on UDP has its address and its flows, of how many there may be", () => {
+  const listener = {
+    ...fakeListener("dns", "dns"),
+    address: "udp:127.0.0.1:53",
+    active: 7,
+    max_flows: 16_384,
+  };
+  assert.match(
+    statusTable({ ...withPools(pool({})), listeners: [listener] }),
+    /\ndns +udp:127\.0\.0\.1:53 +dns +7\/16\.4k /,
+  );
 });
 
 Deno.test("why and for how long stands below a backend that is not up", () => {

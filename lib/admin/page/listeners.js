@@ -50,7 +50,8 @@ function updateRow(row, listener, rates) {
   row.put("address", listener.address === listener.name ? "" : listener.address);
   row.put("pool", listener.leaving ? "gone from the configuration" : listener.pools.join(", "));
   row.putFigure("active", formatCount(listener.active), listener.active);
-  row.put("limit", listener.max_connections === 0 ? "" : ` / ${formatCount(listener.max_connections)}`);
+  const limit = listener.max_connections || listener.max_flows;
+  row.put("limit", limit === 0 ? "" : ` / ${formatCount(limit)}`);
   row.putFigure("refused", formatCount(listener.refused_total), listener.refused_total);
   row.put("refused-by", refusedWords(listener.refused_by));
   showTraffic(row, listener, rates);
