@@ -115,7 +115,7 @@ export class Handover {
     if (this.#underway >= MAX_UNDERWAY) return;
     this.#underway++;
     this.#passed.push({ listener, client: { transport, host, port }, bytes: datagram.slice() });
-    if (this.#passed.length >= MAX_BATCH) this.#flush();
+    if (this.#passed.length >= MAX_BATCH) this.flush();
     else this.#flushSoon();
   }
 
@@ -124,11 +124,12 @@ export class Handover {
     this.#isFlushing = true;
     this.#options.later(0, () => {
       this.#isFlushing = false;
-      this.#flush();
+      this.flush();
     });
   }
 
-  #flush(): void {
+  /** Sends all that there is to send. */
+  flush(): void {
     const [datagrams, over] = [this.#passed, this.#over];
     if (datagrams.length > 0) {
       this.#passed = [];

@@ -172,6 +172,7 @@ export class Plane implements Watched {
     this.#tell({ type: "closed" });
     if (this.#sessions.size > 0) await new Promise<void>((resolve) => this.#onIdle = resolve);
     this.#clock.stop();
+    this.handover.flush();
     this.#report.flush();
     await this.#engine.close();
     this.#tell({ type: "drained", closedSessions: this.#closedSessions });
