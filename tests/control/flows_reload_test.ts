@@ -18,7 +18,7 @@ onEachDatagramEngine(
     await using it = new FlowGenerations(engine);
     const ports = freePorts(1);
     const [port = assert.fail()] = ports;
-    await it.run({ backend: a, ports, idleTimeoutMs: 1_000 });
+    await it.run({ backend: a, ports });
     using old = new UdpClient(udpAt(port));
     assert.equal(await old.ask("1"), "a:1");
     await it.run({ backend: b, ports });
@@ -31,9 +31,12 @@ onEachDatagramEngine(
     assert.equal(await last.ask("1"), "c:1");
     assert.equal(new Set(a.received.map(({ from }) => from)).size, 1, "one flow, from one port");
     assert.deepEqual(it.drained, []);
+    const client = `127.0.0.1:${old.port}`;
+    const [flow = assert.fail()] = await it.generations.sessions(1, { client });
+    assert.ok(await it.generations.endSession(flow.id, "killed"));
     await it.waitForDrained(1);
-    const [record] = it.records();
-    assert.equal(record?.end, "done");
+    const [record = assert.fail()] = it.records();
+    assert.deepEqual([record.client, record.end], [client, "killed"]);
     assert.ok(record.local?.endsWith(`:${a.received[0]?.from}`), `${record.local}`);
     assert.deepEqual([await old.ask("4"), await young.ask("3")], ["c:4", "b:3"]);
   },

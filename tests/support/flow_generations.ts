@@ -16,7 +16,6 @@ export interface FlowSetting {
   readonly backend: UdpBackend;
   /** The ports at which datagrams are listened for. */
   readonly ports: readonly number[];
-  readonly idleTimeoutMs?: number;
 }
 
 export class FlowGenerations implements AsyncDisposable {
@@ -90,14 +89,14 @@ function hostOf(engine: EngineName): EngineHost {
   return permitted;
 }
 
-function overUdp(plan: Plan, { ports, idleTimeoutMs = 30_000 }: FlowSetting): Plan {
+function overUdp(plan: Plan, { ports }: FlowSetting): Plan {
   return {
     ...plan,
     listeners: plan.listeners.map((listener, i) => ({
       ...listener,
       address: { transport: "udp", host: "127.0.0.1", port: ports[i] ?? 0 },
       flows: { maxFlows: 100, responses: 0 },
-      limits: { ...listener.limits, idleTimeoutMs },
+      limits: { ...listener.limits, idleTimeoutMs: 60_000 },
     })),
     pools: plan.pools.map((pool) => ({
       ...pool,
