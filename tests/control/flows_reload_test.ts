@@ -3,7 +3,6 @@
 /** Flows through reloads, the deaths of workers, and the end of the program. */
 
 import assert from "node:assert/strict";
-import { until } from "../support/balancer.ts";
 import { text } from "../support/bytes.ts";
 import { onEachDatagramEngine } from "../support/engines.ts";
 import { FlowGenerations, freePorts } from "../support/flow_generations.ts";
@@ -103,16 +102,14 @@ onEachDatagramEngine(
     await using it = new FlowGenerations(engine, "mortal");
     const ports = freePorts(1);
     const [port = assert.fail()] = ports;
-    await it.run({ backend: a, ports });
+    await it.run({ backend: a, ports, workers: 1 });
     using client = new UdpClient(udpAt(port));
     assert.equal(await client.ask("1"), "a:1");
     const [old = assert.fail()] = it.generations.all;
-    await it.run({ backend: b, ports });
+    await it.run({ backend: b, ports, workers: 1 });
     assert.equal(await client.ask("2"), "a:2");
     it.kill(it.generations.current ?? assert.fail());
-    const restarted = (): number =>
-      it.shop.log.events.filter(({ event }) => event === "worker_restarted").length;
-    await until(() => restarted() === 2, "its workers were restarted");
+    await it.shop.log.waitFor("worker_restarted");
     assert.equal(await client.ask("3"), "a:3");
     it.kill(old);
     await it.waitForDrained(1);

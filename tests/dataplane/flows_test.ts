@@ -7,7 +7,7 @@ import { until } from "../support/balancer.ts";
 import { pattern, text } from "../support/bytes.ts";
 import { onEachDatagramEngine } from "../support/engines.ts";
 import { startFlowPlane } from "../support/flow_plane.ts";
-import { startNamedUdpBackend, startUdpBackend, udpAt, UdpClient } from "../support/udp.ts";
+import { freeUdpPort, startNamedUdpBackend, startUdpBackend, udpAt, UdpClient } from "../support/udp.ts";
 
 onEachDatagramEngine(
   "a flow stays with the backend that was picked for it, from one port, and leaves a record",
@@ -178,3 +178,23 @@ onEachDatagramEngine("a flow is listed, and ended by its id or with its backend"
   const records = await rig.waitForRecords(2);
   assert.deepEqual(records.map(({ end }) => end), ["killed", "backend_down"]);
 });
+
+onEachDatagramEngine(
+  "where nothing listens the flow ends, if the engine is told, and the next one is the other backend's",
+  async (engine) => {
+    using b = startNamedUdpBackend("b");
+    const gone = { port: freeUdpPort() };
+    await using rig = await startFlowPlane(engine, { backends: [gone, b], consecutiveFailures: 1 });
+    using client = new UdpClient(rig.address);
+    await client.send("1");
+    if (engine === "runtime") {
+      assert.equal(await client.receiveWithin(100), undefined);
+      assert.deepEqual([rig.flows(), rig.of("failing").length], [1, 0]);
+      return;
+    }
+    const [record] = await rig.waitForRecords(1);
+    assert.deepEqual([record?.end, record?.backend, rig.flows()], ["backend_reset", "a", 0]);
+    assert.equal(rig.of("failing").length, 1);
+    assert.equal(await client.ask("2"), "b:2");
+  },
+);

@@ -16,6 +16,7 @@ export interface FlowSetting {
   readonly backend: UdpBackend;
   /** The ports at which datagrams are listened for. */
   readonly ports: readonly number[];
+  readonly workers?: number;
 }
 
 export class FlowGenerations implements AsyncDisposable {
@@ -40,7 +41,7 @@ export class FlowGenerations implements AsyncDisposable {
     const options = {
       backends: [{ name: "a", address: setting.backend.address }],
       otherListeners: setting.ports.slice(1).map((_, i) => ({ name: `other${i}` })),
-      workers: 2,
+      workers: setting.workers ?? 2,
     };
     const before = this.generations.current;
     const plan = overUdp(await this.shop.planOf(options), setting);
