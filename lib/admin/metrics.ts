@@ -70,6 +70,16 @@ function addProcess(to: Exposition, { process, started_at }: Status): void {
 function addListeners(to: Exposition, { listeners }: Status): void {
   to.family("sockbal_sessions_active", "gauge", "Sessions that go on.");
   for (const { name, active } of listeners) to.sample(labels({ listener: name }), active);
+  const limits = listeners.flatMap(({ name, rate_limit: limit }) => [
+    [{ listener: name, of: "session", direction: "in" }, limit.in] as const,
+    [{ listener: name, of: "session", direction: "out" }, limit.out] as const,
+    [{ listener: name, of: "listener", direction: "in" }, limit.total_in] as const,
+    [{ listener: name, of: "listener", direction: "out" }, limit.total_out] as const,
+  ]).filter(([, limit]) => limit > 0);
+  if (limits.length === 0) return;
+  const help = "Bytes a second that each session, or all of a listener, may move.";
+  to.family("sockbal_rate_limit_bytes_per_second", "gauge", help);
+  for (const [label, limit] of limits) to.sample(labels(label), limit);
 }
 
 /** Two with one name, as of an RSA and an ECDSA key, are one series: that of the first to expire. A renewed one goes on with it. */

@@ -78,6 +78,13 @@ export interface PoolStatus {
   readonly backends: readonly BackendStatus[];
 }
 
+export interface RateLimitStatus {
+  readonly in: number;
+  readonly out: number;
+  readonly total_in: number;
+  readonly total_out: number;
+}
+
 export interface ListenerStatus {
   readonly name: string;
   readonly address: string;
@@ -88,6 +95,10 @@ export interface ListenerStatus {
   readonly max_connections: number;
   /** Of a listener on UDP, whose sessions are flows; 0 where it accepts connections. */
   readonly max_flows: number;
+  /** 0 is no limit. */
+  readonly max_connections_per_source: number;
+  /** In bytes a second, of one session and of all together; 0 is no limit. */
+  readonly rate_limit: RateLimitStatus;
   /** Whether it is gone from the configuration and is shown until its last session has ended. */
   readonly leaving: boolean;
   /** In the order of the configuration. */
@@ -113,6 +124,14 @@ export interface HeldBackStatus {
   readonly refused: number;
   /** For the last time, as ISO 8601. */
   readonly last: string;
+}
+
+/** A source that has connections, at a listener that limits sources. */
+export interface SourceStatus {
+  /** As `192.0.2.1` or `2001:db8::/64`. */
+  readonly source: string;
+  readonly listener: string;
+  readonly active: number;
 }
 
 export interface WorkerStatus {
@@ -154,6 +173,8 @@ export interface Status {
   readonly pools: readonly PoolStatus[];
   /** The busiest first, twenty at most. */
   readonly held_back: readonly HeldBackStatus[];
+  /** Those with the most connections first, twenty at most. */
+  readonly sources: readonly SourceStatus[];
 }
 
 /** A session that goes on. */
@@ -169,6 +190,8 @@ export interface SessionStatus {
   readonly age_ms: number;
   readonly bytes_in: number;
   readonly bytes_out: number;
+  /** Whether bytes of it wait for the rate limit of its listener. */
+  readonly rate_limited: boolean;
 }
 
 /** Which sessions are asked for; what is undefined does not matter. */

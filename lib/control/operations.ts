@@ -10,14 +10,17 @@ import type {
   Operations,
   Order,
   PoolStatus,
+  RateLimitStatus,
   Reloaded,
   SessionFilter,
   SessionStatus,
+  SourceStatus,
   Status,
   Summary,
 } from "../admin/operations.ts";
 import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
+import { textOfSource } from "../core/source.ts";
 import type { RunningLog } from "../core/log.ts";
 import { type ListenerOptions, socketsOf } from "../dataplane/messages.ts";
 import { availableOf, stateOf } from "../pool/availability.ts";
@@ -32,8 +35,8 @@ import { connectionsOf } from "./held_back.ts";
 import { FAILURES, type Sums } from "./totals.ts";
 import { Watch } from "./watch.ts";
 
-/** As many sources that are held back are shown. */
-const MAX_HELD_BACK = 20;
+/** As many sources that are held back are shown, and as many that have the most connections. */
+const MAX_SOURCES = 20;
 
 /** Where reloads are asked for, and counted. */
 export interface Reloads {
@@ -111,6 +114,7 @@ export class BalancerOperations implements Operations {
       log_records_dropped: this.#options.log.dropped,
       listeners: this.#listenerStatuses(leaving.listeners, sums),
       held_back: this.#heldBack(),
+      sources: this.#busiestSources(),
       pools: [...pools, ...gone.map(({ pool, backends }) => this.#goneStatus(pool, backends, sums))],
     };
   }
@@ -192,6 +196,8 @@ export class BalancerOperations implements Operations {
         active: scoreboard.count(listener.sessionsRow),
         max_connections: listener.maxConnections,
         max_flows: listener.flows?.maxFlows ?? 0,
+        max_connections_per_source: listener.greeting?.admission?.perSource?.maxConnections ?? 0,
+        rate_limit: rateLimitStatus(listener.rateLimit),
         leaving: isLeaving,
         certificates: isLeaving ? [] : this.#certificates("listener", listener.name),
         sessions_total: total(own, "sessions"),
@@ -214,13 +220,23 @@ export class BalancerOperations implements Operations {
   #heldBack(): HeldBackStatus[] {
     const { heldBack, sources, plan } = this.#balancer;
     const rows = new Map(plan.listeners.map(({ name, row }) => [name, row]));
-    return heldBack.busiest(MAX_HELD_BACK, Date.now()).map(
+    return heldBack.busiest(MAX_SOURCES, Date.now()).map(
       ({ listener, reason, source, refused, lastMs }) => {
         const row = rows.get(listener);
         const active = row === undefined ? 0 : connectionsOf(sources, row, source);
         return { source, listener, reason, active, refused, last: new Date(lastMs).toISOString() };
       },
     );
+  }
+
+  #busiestSources(): SourceStatus[] {
+    const { sources, plan } = this.#balancer;
+    const limited = plan.listeners.filter(({ greeting }) => greeting?.admission?.perSource !== undefined);
+    if (limited.length === 0) return [];
+    const names = new Map(limited.map(({ name, row }) => [row, name]));
+    return sources.busiest(MAX_SOURCES, [...names.keys()]).map(({ listener, source, count }) => {
+      return { source: textOfSource(source), listener: names.get(listener) ?? "", active: count };
+    });
   }
 
   #poolStatus(pool: PoolOptions, leaving: readonly Backend[], sums: readonly Sums[]): PoolStatus {
@@ -306,6 +322,15 @@ export class BalancerOperations implements Operations {
       dial_ms: this.#watch.dialMs(pool.name, name),
     };
   }
+}
+
+function rateLimitStatus(limit: ListenerOptions["rateLimit"]): RateLimitStatus {
+  return {
+    in: limit?.in ?? 0,
+    out: limit?.out ?? 0,
+    total_in: limit?.totalIn ?? 0,
+    total_out: limit?.totalOut ?? 0,
+  };
 }
 
 /** Sessions that were refused, by reason. A backend that was lost is none. */

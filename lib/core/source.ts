@@ -10,8 +10,12 @@ const words = new Uint32Array(4);
 export function sourceText(endpoint: Endpoint): string {
   if (endpoint.transport === "unix") return "unix";
   const family = readIP(endpoint.host, words);
-  if (family === undefined) return endpoint.host;
-  const bytes = [...words.subarray(0, family === 4 ? 1 : 2)]
+  return family === undefined ? endpoint.host : textOfSource(words.subarray(0, family === 4 ? 1 : 2));
+}
+
+/** @param source The word of an IPv4 address, or the two of the first half of an IPv6 address. */
+export function textOfSource(source: Uint32Array): string {
+  const bytes = [...source]
     .flatMap((word) => [word >>> 24, (word >>> 16) & 0xff, (word >>> 8) & 0xff, word & 0xff]);
-  return family === 4 ? ipText(bytes) : `${ipText([...bytes, 0, 0, 0, 0, 0, 0, 0, 0])}/64`;
+  return source.length === 1 ? ipText(bytes) : `${ipText([...bytes, 0, 0, 0, 0, 0, 0, 0, 0])}/64`;
 }

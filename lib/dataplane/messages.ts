@@ -125,6 +125,8 @@ export interface LiveSessionFacts {
   readonly age_ms: number;
   readonly bytes_in: number;
   readonly bytes_out: number;
+  /** Whether bytes of it wait for a rate limit. */
+  readonly rate_limited: boolean;
 }
 
 /** Which sessions are asked for; what is undefined does not matter. */

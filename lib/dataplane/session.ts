@@ -198,7 +198,7 @@ export class Session implements Greeted, Seeker, RelayEvents {
   onTick(nowMs: number): void {
     try {
       this.activity.onTick(nowMs);
-      if (this.#paces?.isWaiting) this.activity.lastActiveMs = nowMs;
+      if (this.isPaced) this.activity.lastActiveMs = nowMs;
       if (nowMs >= this.activity.nextLookMs) {
         const left = (this.client.unacknowledged ?? 0) + (this.backendSocket?.unacknowledged ?? 0);
         this.activity.lookedAt(left, nowMs, this.listener.limits.idleTimeoutMs);
@@ -211,6 +211,11 @@ export class Session implements Greeted, Seeker, RelayEvents {
     } catch (fault) {
       this.fault(fault);
     }
+  }
+
+  /** Whether bytes of it wait for a rate limit. */
+  get isPaced(): boolean {
+    return this.#paces?.isWaiting === true;
   }
 
   /** With the first tick: a short session needs no signs of life, and each option is a system call. */

@@ -17,6 +17,7 @@ export function factsOf(session: Session): LiveSessionFacts {
     age_ms: Math.round(session.ageMs),
     bytes_in: session.activity.bytesIn,
     bytes_out: session.activity.bytesOut,
+    rate_limited: session.isPaced,
   };
 }
 

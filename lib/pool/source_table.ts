@@ -6,7 +6,8 @@
  * without connections whose bucket is full again holds nothing worth knowing. So a new source takes the slot of the one that has been
  * idle for longest, and never one that has connections. Where all eight have some, the new source is not limited.
  *
- * A slot is two cells of 64 bits: 44 bits of the hash with a count of 20 bits, which change together, and the bucket.
+ * A slot is three cells of 64 bits: 44 bits of the hash with a count of 20 bits, which change together, the bucket, and the source
+ * itself, for people who want to know who it is.
  */
 
 import { halfSipHash } from "../core/half_siphash.ts";
@@ -14,7 +15,7 @@ import type { ListenerRow } from "./row.ts";
 
 const SETS = 65_536;
 const WAYS = 8;
-/** Half a million sources: 8 MiB. */
+/** Half a million sources: 12 MiB. */
 export const SOURCE_SLOTS = SETS * WAYS;
 const COUNT_BITS = 20n;
 /** A count that is never reached. */
@@ -32,9 +33,17 @@ export interface ConnectionRate {
   readonly burst: number;
 }
 
+/** A source that has connections. */
+export interface BusySource {
+  readonly listener: ListenerRow;
+  /** The word of an IPv4 address, or the two of the first half of an IPv6 address. */
+  readonly source: Uint32Array;
+  readonly count: number;
+}
+
 export class SourceTable {
   readonly buffer: SharedArrayBuffer;
-  /** The key of the hash, then for each slot who has it, and the bucket. */
+  /** The key of the hash, then for each slot who has it, and the bucket; then for each slot its source. */
   readonly #cells: BigUint64Array<SharedArrayBuffer>;
   /** The same memory. */
   readonly #words: Uint32Array<SharedArrayBuffer>;
@@ -44,7 +53,7 @@ export class SourceTable {
 
   /** Attaches to the memory of a table; with no memory given, makes a new one that is empty and has a hash of its own. */
   constructor(buffer?: SharedArrayBuffer) {
-    this.buffer = buffer ?? new SharedArrayBuffer((1 + 2 * SOURCE_SLOTS) * BigUint64Array.BYTES_PER_ELEMENT);
+    this.buffer = buffer ?? new SharedArrayBuffer((1 + 3 * SOURCE_SLOTS) * BigUint64Array.BYTES_PER_ELEMENT);
     this.#cells = new BigUint64Array(this.buffer);
     this.#words = new Uint32Array(this.buffer);
     if (buffer === undefined) {
@@ -116,9 +125,43 @@ export class SourceTable {
     return slot === NO_SLOT ? 0 : countOf(Atomics.load(this.#cells, ownerCell(slot)));
   }
 
+  /** The sources with the most connections, those first; it looks at the whole table, which takes a few milliseconds. */
+  busiest(most: number, listeners: readonly ListenerRow[]): BusySource[] {
+    const found: { readonly slot: number; readonly count: number }[] = [];
+    let least = 0;
+    for (let slot = 0; slot < SOURCE_SLOTS; slot++) {
+      const count = (this.#words[2 * ownerCell(slot)] ?? 0) & MAX_COUNT;
+      if (count <= least) continue;
+      found.splice(found.findLastIndex((it) => it.count >= count) + 1, 0, { slot, count });
+      if (found.length <= most) continue;
+      found.pop();
+      least = found.at(-1)?.count ?? 0;
+    }
+    return found.flatMap(({ slot, count }) => {
+      const owner = this.#ownerOf(slot, listeners);
+      return owner === undefined ? [] : [{ ...owner, count }];
+    });
+  }
+
+  /** Who has a slot: the listener and the source whose hash it is; undefined for another listener, and while it changes hands. */
+  #ownerOf(slot: number, listeners: readonly ListenerRow[]): Omit<BusySource, "count"> | undefined {
+    const word = 2 * sourceCell(slot);
+    const words = this.#words.slice(word, word + 2);
+    const owner = Atomics.load(this.#cells, ownerCell(slot)) >> COUNT_BITS;
+    for (const listener of listeners) {
+      for (const length of [1, 2]) {
+        if (this.#place(listener, words, length)[1] === owner) {
+          return { listener, source: words.subarray(0, length) };
+        }
+      }
+    }
+    return undefined;
+  }
+
   /** The first slot of its set, and what its slot is known by, which is not 0. */
   #place(listener: ListenerRow, source: Uint32Array, length: number): [set: number, owner: bigint] {
     this.#input[0] = listener;
+    this.#input[2] = 0;
     for (let i = 0; i < length; i++) this.#input[i + 1] = source[i] ?? 0;
     halfSipHash(this.#input, length + 1, this.#key, this.#hash);
     const [high = 0, low = 0] = this.#hash;
@@ -153,6 +196,9 @@ export class SourceTable {
       if (Atomics.compareExchange(this.#cells, cell, before, (owner << COUNT_BITS) | 1n) !== before) continue;
       // Until then the bucket is that of the source before, which another thread may charge once by mistake.
       Atomics.store(this.#cells, cell + 1, 0n);
+      const source = 2 * sourceCell(oldest);
+      Atomics.store(this.#words, source, this.#input[1] ?? 0);
+      Atomics.store(this.#words, source + 1, this.#input[2] ?? 0);
       return oldest;
     }
   }
@@ -160,6 +206,10 @@ export class SourceTable {
 
 function ownerCell(slot: number): number {
   return 1 + 2 * slot;
+}
+
+function sourceCell(slot: number): number {
+  return 1 + 2 * SOURCE_SLOTS + slot;
 }
 
 function countOf(cell: bigint): number {

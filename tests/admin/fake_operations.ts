@@ -61,7 +61,7 @@ export class FakeOperations implements Operations {
       backend: null,
       age_ms: 5,
     };
-    return Promise.resolve([{ ...session, bytes_in: 1, bytes_out: 2 }]);
+    return Promise.resolve([{ ...session, bytes_in: 1, bytes_out: 2, rate_limited: false }]);
   }
 
   killSession(id: string): Promise<boolean> {
@@ -160,6 +160,7 @@ export function fakeStatus(facts: Partial<Status> = {}): Status {
     listeners: [fakeListener("in", "web")],
     pools: [fakePool("web", { backends })],
     held_back: [],
+    sources: [],
     ...facts,
   };
 }
@@ -177,6 +178,8 @@ export function fakeListener(name: string, pool: string): Status["listeners"][nu
   return {
     ...{ name, address: "127.0.0.1:5678", pools: [pool], leaving: false },
     ...{ active: 3, max_connections: 0, max_flows: 0 },
+    max_connections_per_source: 0,
+    rate_limit: { in: 0, out: 0, total_in: 0, total_out: 0 },
     certificates: [],
     ...{ sessions_total: 9, refused_total: 2, refused_by: { no_backend: 2 }, bytes_in: 5, bytes_out: 6 },
   };

@@ -47,6 +47,7 @@ Deno.test("the status says who is held back, how many connections it has, and th
     assert.deepEqual([await visit(balancer.port), await visit(balancer.port)], ["", ""]);
     await until(() => operations.status().held_back[0]?.refused === 2, "both are known");
     const [{ last, ...held } = assert.fail()] = operations.status().held_back;
+    assert.deepEqual(operations.status().sources, [{ source: "127.0.0.1", listener: "web", active: 2 }]);
     assert.deepEqual(held, {
       ...{ source: "127.0.0.1", listener: "web", reason: "source_limit", active: 2, refused: 2 },
     });
@@ -54,5 +55,6 @@ Deno.test("the status says who is held back, how many connections it has, and th
     await until(() => operations.status().listeners[0]?.refused_by.source_limit === 2, "both are counted");
   }
   await until(() => operations.status().held_back[0]?.active === 0, "its connections have ended");
+  assert.deepEqual(operations.status().sources, []);
   operations.stop();
 });

@@ -307,7 +307,8 @@ async function violations(page: Page): Promise<string[]> {
 }
 
 Deno.test({
-  name: `the page shows who is held back, in light and dark and at the width of a phone${skipped}`,
+  name:
+    `the page shows who is held back and who is served, in light and dark and at the width of a phone${skipped}`,
   ignore: skipped !== "",
   sanitizeOps: false,
   sanitizeResources: false,
@@ -326,10 +327,16 @@ Deno.test({
       await page.locator("#listener-rows tr").waitFor();
       assert.ok(!await page.locator("#held-back").isVisible(), "nobody is held back");
       const guests = [await enter(ports.web), await enter(ports.web)];
+      await held(page).getByText("served").waitFor();
+      assert.match(await held(page).first().innerText(), /^127\.0\.0\.1\s+web\s+served\s+[12] \/ 2\s*$/);
       assert.deepEqual([await visit(ports.web), await visit(ports.web)], ["", ""]);
       await held(page).getByText("too many at once").waitFor();
       await page.locator("#listener-rows").getByText("source limit 2").waitFor();
-      assert.match(await held(page).first().innerText(), /127\.0\.0\.1\s+web\s+too many at once\s+2\s+2/);
+      assert.match(
+        await held(page).first().innerText(),
+        /127\.0\.0\.1\s+web\s+too many at once\s+2 \/ 2\s+2/,
+      );
+      assert.equal(await held(page).count(), 1, "it is not shown as served again");
       for (const colorScheme of ["light", "dark"] as const) {
         await page.emulateMedia({ colorScheme });
         assert.deepEqual(await violations(page), []);

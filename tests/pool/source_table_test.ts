@@ -37,6 +37,30 @@ Deno.test("a source has as many connections as its limit, over all workers, and 
   assert.equal(table.count(WEB, source(9), 1), 0, "one that was never there");
 });
 
+Deno.test("the sources with the most connections are known by their addresses, over all workers and listeners", () => {
+  const { table, one, two } = twoLedgers();
+  const take = (listener: ListenerRow, words: number[], times: number): void => {
+    for (let i = 0; i < times; i++) {
+      (i % 2 === 0 ? one : two).take(listener, source(...words), words.length, 0);
+    }
+  };
+  for (let i = 100; i < 200; i++) take(WEB, [i], 1);
+  take(WEB, [7], 5);
+  take(API, [7], 3);
+  take(WEB, [0x20010db8, 0], 4);
+  take(API, [0x20010db8, 9], 6);
+  const shown = (most: number, listeners: ListenerRow[]): unknown[] =>
+    table.busiest(most, listeners).map((it) => [it.listener, [...it.source], it.count]);
+  assert.deepEqual(shown(4, [WEB, API]), [
+    [API, [0x20010db8, 9], 6],
+    [WEB, [7], 5],
+    [WEB, [0x20010db8, 0], 4],
+    [API, [7], 3],
+  ]);
+  assert.deepEqual(shown(2, [WEB]), [[WEB, [7], 5]], "of those that are asked for");
+  assert.deepEqual(new SourceTable().busiest(4, [WEB]), []);
+});
+
 Deno.test("when a worker is settled, what it had is given back once, whatever it does afterwards", () => {
   const { table, one, two } = twoLedgers();
   const place = one.take(WEB, source(7), 1, 0);

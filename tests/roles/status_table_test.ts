@@ -73,6 +73,8 @@ Deno.test("whatever the names and numbers are, no line is wider than 80 columns"
           max_flows: 0,
           refused_total: n,
           refused_by: {},
+          max_connections_per_source: 0,
+          rate_limit: { in: 0, out: 0, total_in: 0, total_out: 0 },
           leaving: backup,
           certificates,
         };

@@ -1,6 +1,9 @@
 // @ts-check
 
-/** The table of sources whose clients are not let in; there is none while all are. */
+/**
+ * The table of sources: those whose clients are held back, and then those with the most sessions, where a listener limits sources. There
+ * is none while there are none.
+ */
 
 import { byId, partsOf, setHidden, stamp } from "./dom.js";
 import { formatCount, formatSpan } from "./format.js";
@@ -18,19 +21,42 @@ export function createHeldBack() {
 
   return {
     /** @param {Status} status */
-    update({ held_back: sources, now }) {
+    update(status) {
+      const sources = rowsOf(status);
       setHidden(byId("held-back"), sources.length === 0);
       while (body.children.length > sources.length) body.lastElementChild?.remove();
       while (body.children.length < sources.length) body.append(stamp("held-back-row"));
+      const limits = new Map(status.listeners.map((it) => [it.name, it.max_connections_per_source]));
       sources.forEach((it, i) => {
         const row = partsOf(/** @type {HTMLElement} */ (body.children[i]));
+        const limit = limits.get(it.listener) ?? 0;
         row.put("source", it.source);
         row.put("listener", it.listener);
-        row.put("reason", HELD_BACK_WORDS[it.reason]);
+        row.put("reason", it.state);
         row.putFigure("active", formatCount(it.active), it.active);
-        row.put("refused", formatCount(it.refused));
-        row.put("last", `${formatSpan((Date.parse(now) - Date.parse(it.last)) / 1_000)} ago`);
+        row.put("limit", limit === 0 ? "" : ` / ${formatCount(limit)}`);
+        row.put("refused", it.refused);
+        row.put("last", it.last);
       });
     },
   };
+}
+
+/**
+ * A source that is held back is not shown again among those that are served.
+ *
+ * @param {Status} status
+ */
+function rowsOf({ held_back: heldBack, sources, now }) {
+  const keys = new Set(heldBack.map(({ source, listener }) => `${listener} ${source}`));
+  const served = sources.filter(({ source, listener }) => !keys.has(`${listener} ${source}`));
+  return [
+    ...heldBack.map((it) => ({
+      ...it,
+      state: HELD_BACK_WORDS[it.reason],
+      refused: formatCount(it.refused),
+      last: `${formatSpan((Date.parse(now) - Date.parse(it.last)) / 1_000)} ago`,
+    })),
+    ...served.map((it) => ({ ...it, state: "served", refused: "", last: "" })),
+  ];
 }

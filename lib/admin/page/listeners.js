@@ -4,7 +4,7 @@
 
 import { showCertificates } from "./certificates.js";
 import { byId, partsOf, setOrder, stamp } from "./dom.js";
-import { formatCount } from "./format.js";
+import { formatByteRate, formatCount } from "./format.js";
 import { showTraffic } from "./traffic.js";
 
 /** @import { Listener, Status } from "./api.js" */
@@ -54,6 +54,11 @@ function updateRow(row, listener, rates) {
   row.put("limit", limit === 0 ? "" : ` / ${formatCount(limit)}`);
   row.putFigure("refused", formatCount(listener.refused_total), listener.refused_total);
   row.put("refused-by", refusedWords(listener.refused_by));
+  const { rate_limit: limit } = listener;
+  row.put("in-limit", limit.total_in === 0 ? "" : ` /\u00a0${formatByteRate(limit.total_in)}`);
+  row.put("out-limit", limit.total_out === 0 ? "" : ` /\u00a0${formatByteRate(limit.total_out)}`);
+  row.put("in-each", limit.in === 0 ? "" : `${formatByteRate(limit.in)} each`);
+  row.put("out-each", limit.out === 0 ? "" : `${formatByteRate(limit.out)} each`);
   showTraffic(row, listener, rates);
 }
 
