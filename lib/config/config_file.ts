@@ -26,10 +26,23 @@ export async function readConfigText(path: string): Promise<string> {
   }
 }
 
+/**
+ * As {@linkcode readConfigText}, for a file that is not the whole configuration: it will be read again, which nothing but a regular
+ * file bears.
+ */
+export async function readPartText(path: string): Promise<string> {
+  const isOther = await Deno.stat(path).then(
+    ({ isFile, isDirectory }) => !isFile && !isDirectory,
+    () => false,
+  );
+  if (isOther) throw new InputError(`${path}: is no regular file`);
+  return await readConfigText(path);
+}
+
 async function readBytes(path: string): Promise<Uint8Array> {
   try {
     if ((await Deno.stat(path)).isDirectory) {
-      throw new InputError(`${path}: is a directory; name the file in it`);
+      throw new InputError(`${path}: is a directory; name the files in it, as ${path}/*.yaml`);
     }
     using file = await Deno.open(path);
     return await readUpTo(file, path);

@@ -4,7 +4,7 @@
 
 import { dirname, isAbsolute, join } from "node:path";
 import { InputError } from "../core/errors.ts";
-import { readConfigText, readsStdin, STDIN } from "./config_file.ts";
+import { readConfigText, readPartText, readsStdin, STDIN } from "./config_file.ts";
 import { readDocument, unreadable, type YamlDocument } from "./document.ts";
 import type { PathFault } from "./findings.ts";
 import { filesOf, folderOfGlob, isGlob } from "./glob.ts";
@@ -89,7 +89,7 @@ class Gathering implements Gathered {
     for (const path of paths) {
       if (await this.#isSeen(path)) continue;
       try {
-        await this.add(path, folder, await readConfigText(path), false);
+        await this.add(path, folder, await readPartText(path), false);
       } catch (error) {
         const document = unreadable({ path: [], line: 1, column: 1, message: whyOf(error, path) });
         this.files.push({ name: path, folder, isIncluded: false, document, faults: [] });
@@ -125,7 +125,7 @@ class Gathering implements Gathered {
       for (const path of wanted ? await filesOf(pattern) : [pattern]) {
         if (await this.#isSeen(path)) continue;
         try {
-          await this.add(path, dirname(path), await readConfigText(path), true);
+          await this.add(path, dirname(path), await readPartText(path), true);
         } catch (error) {
           faults.push(`${path}: ${whyOf(error, path)}`);
         }

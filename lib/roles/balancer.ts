@@ -3,7 +3,7 @@
 import type { BalancerFlags } from "../cli/flags.ts";
 import { engineAsked, type EngineOf, needsEpoll } from "../config/engine_checks.ts";
 import type { FileRead } from "../config/read.ts";
-import { configJsonSchema } from "../config/schema.ts";
+import { editorJsonSchema } from "../config/editor_schema.ts";
 import { Balancer } from "../control/balancer.ts";
 import { engineFor, enginePermissions, whyNoEngine } from "../control/engine_host.ts";
 import { logNotes } from "../control/config_notes.ts";
@@ -28,7 +28,7 @@ import { giveUpForeignFunctions, giveUpWriting } from "./given_up.ts";
 
 /** Runs until the user stops it, or prints what was asked for. */
 export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal): Promise<void> {
-  if (flags.printSchema) return await terminal.print(JSON.stringify(configJsonSchema(), null, 2) + "\n");
+  if (flags.printSchema) return await terminal.print(JSON.stringify(editorJsonSchema(), null, 2) + "\n");
   if (flags.json && !flags.status) throw new InputError("--json goes with --status");
   if (flags.status) {
     // With its terminal gone there is nothing to show it on.

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { dump } from "js-yaml";
+import { readDocument } from "../../lib/config/document.ts";
 import { ConfigError, parseConfig } from "../../lib/config/parse.ts";
 
 const SAMPLE = await Deno.readTextFile(new URL("../../balancer.yaml", import.meta.url));
@@ -35,6 +36,10 @@ const yamlish = fc.string({
     "&a ",
     "*a",
     "!t ",
+    "${A}",
+    "${A:-1}",
+    "$${",
+    "${",
   ),
   maxLength: 60,
 });
@@ -92,6 +97,8 @@ Deno.test("any value in any place of a configuration is read or has faults with 
         "10.0.0.0/8",
         "::ffff:0:0/96",
         "a.pem",
+        "${NAME}",
+        "${NAME:-5s}",
         "200-399",
         "/(a+)+$/",
         "",
@@ -112,7 +119,8 @@ Deno.test("any value in any place of a configuration is read or has faults with 
         ..."listeners pools log workers shutdown_timeout name listen pool backlog idle_timeout backends"
           .split(" "),
         ..."address algorithm retries dial_timeout level web __proto__ constructor".split(" "),
-        ..."hash_key weight backup queue size timeout slow_start health_check type interval".split(" "),
+        ..."defaults listener include hash_key weight backup queue size timeout slow_start health_check type interval"
+          .split(" "),
         ..."routes sni alpn tls certificates cert key client_ca min_version proxy_protocol from".split(" "),
         ..."handshake_timeout send_proxy_protocol version checksum ca server_name verify".split(" "),
         ..."path host expect_status send expect outlier_detection max_ejected_percent".split(" "),
@@ -124,6 +132,22 @@ Deno.test("any value in any place of a configuration is read or has faults with 
   const nested = fc.record({
     listeners: fc.oneof(fc.array(value, { maxLength: 3 }), any),
     pools: fc.oneof(fc.dictionary(fc.constantFrom("web", "api", "8001", "a b"), value), any),
-  });
+    defaults: fc.oneof(fc.record({ listener: value, pool: value }), any),
+  }, { requiredKeys: ["listeners", "pools"] });
   fc.assert(fc.property(nested, (it) => assertIsReadOrRefused(dump(it))), { numRuns: 1_000 });
+});
+
+Deno.test("a variable moves no other value, wherever it stands in a list", () => {
+  const item = fc.constantFrom("a", "'b'", '"c"', "${A}", "${A:-x}", "x${A}y", '"${A}"', "'${A:-y}'", "1");
+  fc.assert(fc.property(fc.array(item, { minLength: 1, maxLength: 5 }), (items) => {
+    const block = readDocument(items.map((it) => `- ${it}\n`).join(""), () => "v");
+    const flow = readDocument(`[${items.join(", ")}]`, () => "v");
+    assert.deepEqual(flow.faults, []);
+    assert.deepEqual(flow.value, block.value);
+    items.forEach((it, i) => {
+      const at = items.slice(0, i).reduce((sum, before) => sum + before.length + 2, 2);
+      assert.deepEqual(flow.placeOf([i]), { line: 1, column: at });
+      assert.equal(flow.fromEnvironment([i]) !== undefined, it.includes("${"));
+    });
+  }));
 });

@@ -49,6 +49,19 @@ Deno.test("a pattern may have wildcards in folders, and match nothing; a name ma
   assert.deepEqual(Object.keys(config.pools), ["web", "x", "y"]);
 });
 
+Deno.test("what is included is a regular file", async () => {
+  await using it = await configFolder({
+    "balancer.yaml": `${listenerText("main", 1)}${poolText("web", 1)}include: [d, "d/*.pipe", /dev/null]\n`,
+    "d/x": "",
+  });
+  await new Deno.Command("mkfifo", { args: [`${it.path}/d/a.pipe`] }).output();
+  assert.deepEqual(await it.faults("balancer.yaml"), [
+    "balancer.yaml:6:11 include[0]: d: is a directory; name the files in it, as d/*.yaml",
+    "balancer.yaml:6:14 include[1]: d/a.pipe: is no regular file",
+    "balancer.yaml:6:26 include[2]: /dev/null: is no regular file",
+  ]);
+});
+
 Deno.test("an included file may include others, each is read once, and a circle ends", async () => {
   await using it = await configFolder({
     "balancer.yaml": `include: ["*.yaml"]\n${listenerText("main", 1)}`,

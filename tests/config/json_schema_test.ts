@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readDocument } from "../../lib/config/document.ts";
+import { editorJsonSchema } from "../../lib/config/editor_schema.ts";
 import { configJsonSchema } from "../../lib/config/schema.ts";
 
 /** As much of a JSON Schema as the configuration's uses. */
@@ -87,3 +88,19 @@ Deno.test("no map takes a key that is not described", () => {
   }
   assert.deepEqual(open, []);
 });
+
+Deno.test("for an editor a value may be a variable, whatever else it has to be", () => {
+  const { properties = {}, ...whole } = editorJsonSchema() as Schema & { required: string[] };
+  assert.deepEqual(whole.required, ["listeners", "pools"]);
+  assert.deepEqual(keysOf({ properties }).map(([key]) => key), keysOf(schema).map(([key]) => key));
+  const { backlog, idle_timeout } = properties.listeners?.items?.properties ?? {};
+  for (const key of [backlog, idle_timeout, properties.log?.properties?.level]) {
+    const variable = JSON.stringify(key).includes("anyOf") ? patternOf(key?.anyOf?.at(-1)) : undefined;
+    assert.ok(variable?.test("${PORT}") && variable.test("a${PORT:-5}") && !variable.test("$${PORT}"));
+  }
+  assert.equal(properties.pools?.anyOf, undefined);
+});
+
+function patternOf(schema: Schema | undefined): RegExp {
+  return new RegExp((schema as { pattern?: string } | undefined)?.pattern ?? "$.");
+}
