@@ -54,11 +54,11 @@ function updateRow(row, listener, rates) {
   row.put("limit", limit === 0 ? "" : ` / ${formatCount(limit)}`);
   row.putFigure("refused", formatCount(listener.refused_total), listener.refused_total);
   row.put("refused-by", refusedWords(listener.refused_by));
-  const { rate_limit: limit } = listener;
-  row.put("in-limit", limit.total_in === 0 ? "" : ` /\u00a0${formatByteRate(limit.total_in)}`);
-  row.put("out-limit", limit.total_out === 0 ? "" : ` /\u00a0${formatByteRate(limit.total_out)}`);
-  row.put("in-each", limit.in === 0 ? "" : `${formatByteRate(limit.in)} each`);
-  row.put("out-each", limit.out === 0 ? "" : `${formatByteRate(limit.out)} each`);
+  const { rate_limit: rates } = listener;
+  row.put("in-rates", rates.total_in === 0 ? "" : ` /\u00a0${formatByteRate(rates.total_in)}`);
+  row.put("out-rates", rates.total_out === 0 ? "" : ` /\u00a0${formatByteRate(rates.total_out)}`);
+  row.put("in-each", rates.in === 0 ? "" : `${formatByteRate(rates.in)} each`);
+  row.put("out-each", rates.out === 0 ? "" : `${formatByteRate(rates.out)} each`);
   showTraffic(row, listener, rates);
 }
 
