@@ -13,7 +13,7 @@ import {
   sockbalWith,
   startSockbal,
 } from "../support/command.ts";
-import { ENGINES, onEachEngine } from "../support/engines.ts";
+import { type ENGINES, onEachEngine } from "../support/engines.ts";
 import { findProgram, pathOf, skipWithout } from "../support/packages.ts";
 
 const CLIENT = ["--role", "client", "--connect"];

@@ -54,11 +54,11 @@ function updateRow(row, listener, rates) {
   row.put("limit", limit === 0 ? "" : ` / ${formatCount(limit)}`);
   row.putFigure("refused", formatCount(listener.refused_total), listener.refused_total);
   row.put("refused-by", refusedWords(listener.refused_by));
-  const { rate_limit: rates } = listener;
-  row.put("in-rates", rates.total_in === 0 ? "" : ` /\u00a0${formatByteRate(rates.total_in)}`);
-  row.put("out-rates", rates.total_out === 0 ? "" : ` /\u00a0${formatByteRate(rates.total_out)}`);
-  row.put("in-each", rates.in === 0 ? "" : `${formatByteRate(rates.in)} each`);
-  row.put("out-each", rates.out === 0 ? "" : `${formatByteRate(rates.out)} each`);
+  const { rate_limit: limits } = listener;
+  row.put("in-limit", limits.total_in === 0 ? "" : ` /\u00a0${formatByteRate(limits.total_in)}`);
+  row.put("out-limit", limits.total_out === 0 ? "" : ` /\u00a0${formatByteRate(limits.total_out)}`);
+  row.put("in-each", limits.in === 0 ? "" : `${formatByteRate(limits.in)} each`);
+  row.put("out-each", limits.out === 0 ? "" : `${formatByteRate(limits.out)} each`);
   showTraffic(row, listener, rates);
 }
 
