@@ -46,18 +46,24 @@ interface Part {
   readonly value: unknown;
 }
 
+/** The listeners, or the pools, of all files, by their number or name in the one document; and what they have by default. */
+interface Section {
+  readonly key: "listeners" | "pools";
+  readonly defaultsKey: "listener" | "pool";
+  readonly parts: ReadonlyMap<string | number, Part>;
+  readonly defaults: Readonly<Record<string, unknown>>;
+}
+
 /** @param files At least one. Their values are not changed. */
 export function merge(files: readonly ConfigFile[]): Merged {
   const [main] = files;
   if (main === undefined) throw new RangeError("Cannot merge no files");
   const faults = files.flatMap((file) => file.faults.map((fault) => ({ ...fault, file })));
   const isWhole = faults.length === 0 && files.every(({ document }) => document.value !== undefined);
-  const global = files.find((it) => !it.isIncluded && globalKeys(it).length > 0) ?? main;
-  const root = global.document.value;
   const readable = files.filter(({ document }) => document.value !== undefined);
+  const global = files.find((it) => !it.isIncluded && globalKeys(it).length > 0) ?? main;
   // A single file is checked as it stands, whatever its shape.
-  const isSingle = files.length === 1;
-  if (!isSingle) faults.push(...readable.flatMap((file) => formFaults(file, global)));
+  if (files.length > 1) faults.push(...readable.flatMap((file) => formFaults(file, global)));
 
   const listeners = readable.flatMap((file) => partsOf(file, "listeners"));
   const pools = new Map<string | number, Part>();
@@ -66,49 +72,48 @@ export function merge(files: readonly ConfigFile[]): Merged {
     if (first === undefined) pools.set(pool.step, pool);
     else faults.push(repeatedPool(pool, first));
   }
+  const root = global.document.value;
   const defaults = isMap(root) && isMap(root.defaults) ? root.defaults : {};
-  const ofListeners = known(defaults.listener, LISTENER_DEFAULTS);
-  const ofPools = known(defaults.pool, POOL_DEFAULTS);
-  const valueOf = (part: Part, section: string, defaults: Record<string, unknown>): unknown => {
-    const { file: { folder }, value } = part;
-    const moved = folder === main.folder ? value : rebased(value, [section, part.step], folder, main.folder);
-    return isMap(moved) ? { ...defaults, ...moved } : moved;
+  const sections: Record<string, Section> = {
+    listeners: {
+      key: "listeners",
+      defaultsKey: "listener",
+      parts: new Map(listeners.entries()),
+      defaults: known(defaults.listener, LISTENER_DEFAULTS),
+    },
+    pools: { key: "pools", defaultsKey: "pool", parts: pools, defaults: known(defaults.pool, POOL_DEFAULTS) },
   };
-  const joined = {
-    listeners: listeners.map((part) => valueOf(part, "listeners", ofListeners)),
-    pools: Object.fromEntries([...pools].map(([name, part]) => [name, valueOf(part, "pools", ofPools)])),
-  };
-  const has = (key: "listeners" | "pools"): boolean => {
-    return isSingle ? isMap(root) && isPartList(root[key], key) : readable.some((it) => valueIn(it, key));
-  };
-  const value = !isMap(root) && isSingle ? root : {
-    ...(isMap(root) ? root : {}),
-    ...(has("listeners") ? { listeners: joined.listeners } : {}),
-    ...(has("pools") ? { pools: joined.pools } : {}),
-  };
-
   return {
-    value: readable.length === 0 ? undefined : value,
+    value: readable.length === 0 ? undefined : valueOf(root, Object.values(sections), main.folder),
     isWhole,
     faults,
-    originOf: ([section, step, ...rest]) => {
-      const whole = { file: global, path: [section, step, ...rest].filter((it) => it !== undefined) };
-      const part = section === "listeners" && typeof step === "number"
-        ? listeners[step]
-        : section === "pools" && step !== undefined
-        ? pools.get(step)
-        : undefined;
-      if (part === undefined || section === undefined) return whole;
-      const own = { file: part.file, path: [section, part.step, ...rest] };
-      const [key] = rest;
-      const of = section === "pools" ? ofPools : ofListeners;
-      const isDefault = typeof key === "string" && Object.hasOwn(of, key) && isMap(part.value) &&
-        !Object.hasOwn(part.value, key);
-      if (!isDefault) return own;
-      const path = ["defaults", section === "pools" ? "pool" : "listener", ...rest];
-      return { file: global, path, user: { file: part.file, path: [section, part.step] } };
-    },
+    originOf: (path) => originOf(path, sections[path[0] ?? ""], global),
   };
+}
+
+/** The one document: `root` with all listeners and pools in the place of its own. What has the wrong shape stays as it is. */
+function valueOf(root: unknown, sections: readonly Section[], folder: string): unknown {
+  if (!isMap(root) && sections.every(({ parts }) => parts.size === 0)) return root;
+  const joined = sections.filter(({ parts }) => parts.size > 0).map(({ key, parts, defaults }) => {
+    const entries = [...parts].map(([step, { file, value }]) => {
+      const moved = file.folder === folder ? value : rebased(value, [key, step], file.folder, folder);
+      return [step, isMap(moved) ? { ...defaults, ...moved } : moved];
+    });
+    return [key, key === "pools" ? Object.fromEntries(entries) : entries.map(([, value]) => value)];
+  });
+  return { ...(isMap(root) ? root : {}), ...Object.fromEntries(joined) };
+}
+
+function originOf(path: Path, section: Section | undefined, global: ConfigFile): Origin {
+  const [, step, ...rest] = path;
+  const part = step === undefined ? undefined : section?.parts.get(step);
+  if (section === undefined || part === undefined) return { file: global, path };
+  const { file, value } = part;
+  const whole = [section.key, part.step];
+  const [key = ""] = rest;
+  const isDefault = isMap(value) && Object.hasOwn(section.defaults, key) && !Object.hasOwn(value, key);
+  if (!isDefault) return { file, path: [...whole, ...rest] };
+  return { file: global, path: ["defaults", section.defaultsKey, ...rest], user: { file, path: whole } };
 }
 
 /** Where in its file. */
