@@ -110,12 +110,21 @@ export interface DatagramFigures {
   readonly lost: number;
 }
 
-/** Datagrams that are answered, so many of each flow on their way at once; from a program of the bench. */
+export interface DatagramLoad {
+  readonly flows: number;
+  /** Datagrams of a flow that are on their way at once. */
+  readonly window: number;
+  /** A flow ends with so many answers, and another begins; 0 lets it go on. */
+  readonly answersEach: number;
+}
+
+/** Datagrams that are answered, from a program of the bench. */
 export async function datagrams(
   port: number,
-  { flows, window, seconds }: { readonly flows: number; readonly window: number; readonly seconds: number },
+  { flows, window, answersEach }: DatagramLoad,
+  seconds: number,
 ): Promise<DatagramFigures> {
-  const report = await run(benchProgram("udp_load.ts", port, flows, window, seconds));
+  const report = await run(benchProgram("udp_load.ts", port, flows, window, answersEach, seconds));
   const { answers, lost, seconds: taken } = JSON.parse(report) as Record<
     "answers" | "lost" | "seconds",
     number

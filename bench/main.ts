@@ -18,7 +18,15 @@ import { parseArgs } from "node:util";
 import { startBackends, startServer } from "./backends.ts";
 import { makeCertificate } from "./certificate.ts";
 import { openIdleSessions } from "./idle.ts";
-import { bulk, type BulkFigures, bulkOfTls, datagrams, type RequestLoad, requests } from "./load.ts";
+import {
+  bulk,
+  type BulkFigures,
+  bulkOfTls,
+  type DatagramLoad,
+  datagrams,
+  type RequestLoad,
+  requests,
+} from "./load.ts";
 import { findAll, run, type Running, start, stopAll, untilAccepting, usage } from "./processes.ts";
 import { type Needing, possibleWith, type Program } from "./programs.ts";
 import { type Backends, type Ports, PROXIES, type Proxy, SERVER_NAME } from "./proxies.ts";
@@ -49,7 +57,7 @@ interface Target {
   readonly pids: readonly number[];
   /** Whether it serves the ports for what is looked into. */
   readonly looksInside: boolean;
-  /** Whether it serves the port for datagrams. */
+  /** Whether it serves the ports for datagrams. */
   readonly hasDatagrams: boolean;
 }
 
@@ -143,15 +151,21 @@ function plainBulkFigures(target: Target, streams: number): Promise<Record<strin
   return bulkFigures(`bulk ${streams}`, target, () => bulk(target.ports.bulk, { streams, seconds }));
 }
 
-/** Datagrams of one flow, many of them on their way, and of many flows, one of each. */
+const DATAGRAM_LOADS:
+  readonly (DatagramLoad & { readonly label: string; readonly at: "datagrams" | "questions" })[] = [
+    { label: "UDP, one flow", at: "datagrams", flows: 1, window: 32, answersEach: 0 },
+    { label: "UDP, 1000 flows", at: "datagrams", flows: 1_000, window: 1, answersEach: 0 },
+    { label: "UDP, new flows", at: "questions", flows: 64, window: 1, answersEach: 1 },
+  ];
+
+/** Datagrams of one flow, many of them on their way; of many flows, one of each; and of flows that have one question and one answer. */
 async function datagramFigures(target: Target): Promise<Record<string, number>> {
   if (!target.hasDatagrams) return {};
   const figures: Record<string, number> = {};
-  for (const [flows, window] of [[1, 32], [1_000, 1]] as const) {
+  for (const { label, at, ...load } of DATAGRAM_LOADS) {
     const before = await cpuSeconds(target);
-    const { answers, perSecond, lost } = await datagrams(target.ports.datagrams, { flows, window, seconds });
+    const { answers, perSecond, lost } = await datagrams(target.ports[at], load, seconds);
     const usedSeconds = await cpuSeconds(target) - before;
-    const label = `UDP, flows ${flows}`;
     figures[`${label}: answers/s`] = perSecond;
     figures[`${label}: lost %`] = 100 * lost;
     figures[`${label}: cpu µs/answer`] = target.pids.length === 0 ? NaN : usedSeconds / answers * 1e6;
@@ -228,12 +242,12 @@ async function startProxy(
 ): Promise<{ target: Target; running: Running[]; readyMs: number } | undefined> {
   const ports = {
     ...{ requests: port(), bulk: port(), introduced: port(), named: port(), tls: port() },
-    ...{ ended: port(), endedBulk: port(), datagrams: port() },
+    ...{ ended: port(), endedBulk: port(), datagrams: port(), questions: port() },
   };
   const commands = await proxy.command({ ports, backends, threads, folder, pem });
   if (commands === undefined) return undefined;
   const running = commands.map((command) => start(command));
-  const { ended, endedBulk, datagrams: _, ...others } = ports;
+  const { ended, endedBulk, datagrams: _, questions: _questions, ...others } = ports;
   const all = [...Object.values(others), ...(pem === undefined ? [] : [ended, endedBulk])];
   const accepting = proxy.looksInside ? all : [ports.requests, ports.bulk];
   const waits = await Promise.all(accepting.map(untilAccepting));
@@ -328,6 +342,7 @@ async function measureAll(folder: string): Promise<void> {
         ended: backends.tls[0] ?? 0,
         endedBulk: backends.chargen,
         datagrams: backends.datagrams,
+        questions: backends.datagrams,
       },
       pids: [],
       looksInside: true,

@@ -18,6 +18,8 @@ export interface Ports {
   readonly endedBulk: number;
   /** Datagrams, over UDP. */
   readonly datagrams: number;
+  /** The same, where each is a question that has one answer, which ends the flow. */
+  readonly questions: number;
 }
 
 export interface Backends {
@@ -51,7 +53,7 @@ export interface Proxy {
   readonly packages: string;
   /** Whether it also serves the ports that are not for plain requests and bulk data. */
   readonly looksInside: boolean;
-  /** Whether it serves the port for datagrams. */
+  /** Whether it serves the ports for datagrams. */
   readonly hasDatagrams: boolean;
   /** Commands to start it with; undefined when it is not installed. More than one where it serves one port a process. */
   command(plan: ProxyPlan): Promise<readonly (readonly string[])[] | undefined>;
@@ -97,7 +99,8 @@ function sockbal(engine: "epoll" | "runtime"): Proxy {
   - { listen: 127.0.0.1:${ports.introduced}, pool: introduced, proxy_protocol: { from: [127.0.0.1] } }
   - { listen: 127.0.0.1:${ports.named}, routes: [{ sni: ${SERVER_NAME}, pool: tls }] }
   - { listen: 127.0.0.1:${ports.tls}, pool: tls }
-  - { listen: "udp:127.0.0.1:${ports.datagrams}", pool: datagrams, idle_timeout: ${FLOW_IDLE} }${
+  - { listen: "udp:127.0.0.1:${ports.datagrams}", pool: datagrams, idle_timeout: ${FLOW_IDLE} }
+  - { listen: "udp:127.0.0.1:${ports.questions}", pool: datagrams, idle_timeout: ${FLOW_IDLE}, responses: 1 }${
           ending(ports.ended, "requests")
         }${ending(ports.endedBulk, "chargen")}
 pools:
@@ -217,6 +220,12 @@ stream {
   server {
     listen 127.0.0.1:${ports.datagrams} udp reuseport rcvbuf=1m;
     proxy_timeout ${FLOW_IDLE};
+    proxy_pass 127.0.0.1:${backends.datagrams};
+  }
+  server {
+    listen 127.0.0.1:${ports.questions} udp reuseport rcvbuf=1m;
+    proxy_timeout ${FLOW_IDLE};
+    proxy_responses 1;
     proxy_pass 127.0.0.1:${backends.datagrams};
   }
 }

@@ -1,10 +1,10 @@
 // deno-lint-ignore-file no-console -- its report is the product
 
 /**
- * Sends datagrams that are answered, from many flows, each with so many on their way: the next one goes when an answer comes. Prints what
- * came of it as JSON.
+ * Sends datagrams that are answered, from many flows, each with so many on their way: the next one goes when an answer comes. After so
+ * many answers a flow ends, and another one begins; 0 lets it go on. Prints what came of it as JSON.
  *
- *   deno run --allow-ffi bench/udp_load.ts PORT FLOWS WINDOW SECONDS
+ *   deno run --allow-ffi bench/udp_load.ts PORT FLOWS WINDOW ANSWERS SECONDS
  */
 
 import { BATCH, makeBuffers, Messages } from "../lib/engine/epoll/datagrams/messages.ts";
@@ -34,7 +34,7 @@ const SILENCE_MS = 1_000;
 
 const MAX_EVENTS = 256;
 
-const [port = 0, flowCount = 1, windowSize = 1, seconds = 1] = Deno.args.map(Number);
+const [port = 0, flowCount = 1, windowSize = 1, answersEach = 0, seconds = 1] = Deno.args.map(Number);
 
 interface Flow {
   readonly fd: number;
@@ -76,6 +76,15 @@ function openFlow(): Flow {
   return { fd, next: 0, expected: 0, answeredMs: performance.now() };
 }
 
+/** In the place of one that has had its answers. */
+function replace(flow: Flow): void {
+  libc.close(flow.fd);
+  const next = openFlow();
+  flows[flows.indexOf(flow)] = next;
+  byDescriptor[next.fd] = next;
+  fill(next);
+}
+
 /** Sends as many as there is room for in its window. */
 function fill(flow: Flow): void {
   for (let room = windowSize - (flow.next - flow.expected); room > 0;) {
@@ -106,7 +115,8 @@ function receive(flow: Flow, nowMs: number): void {
     answers++;
   }
   if (count > 0) flow.answeredMs = nowMs;
-  fill(flow);
+  if (answersEach > 0 && flow.expected >= answersEach) replace(flow);
+  else fill(flow);
 }
 
 const flows = Array.from({ length: flowCount }, openFlow);
