@@ -1,27 +1,32 @@
-import { asUdp } from "../../../core/address.ts";
+import { asUdp, type IpAddress } from "../../../core/address.ts";
 import type { Endpoint } from "../../../core/endpoint.ts";
 import { ipText } from "../../../core/ip_bytes.ts";
 import type { ClientSocket } from "../../contract.ts";
 import { AF_INET6 } from "../linux.ts";
 import { decodeEndpoint } from "../sockaddr.ts";
 import type { Arrivals } from "./arrivals.ts";
+import { NAME_WORDS } from "./messages.ts";
 import { familyOf, isNamed, type Keyed } from "./flow_table.ts";
 
 /** What waits in a flow for its backend; more is dropped. */
 const MAX_WAITING = 64;
 const MAX_WAITING_BYTES = 64 * 1024;
 
-const NOTHING: readonly Uint8Array<ArrayBuffer>[] = [];
-
 /** There is no way to do this with datagrams. */
 export function noStream(): TypeError {
   return new TypeError("Cannot do this with datagrams: it needs a connection");
 }
 
+const words = new Int32Array(NAME_WORDS);
+const bytes = new Uint8Array(words.buffer);
+
 /** The endpoint in a struct sockaddr_in or sockaddr_in6. */
-export function endpointOfName(name: Int32Array<ArrayBuffer>): Endpoint {
-  const endpoint = decodeEndpoint(new Uint8Array(name.buffer, name.byteOffset, name.byteLength));
-  return endpoint.transport === "tcp" ? asUdp(endpoint) : endpoint;
+export function endpointOfName(name: Int32Array): Endpoint {
+  // Its own buffer would have to be made: a small array has none until it is asked for.
+  words.set(name);
+  if (bytes[0] === AF_INET6) return asUdp(decodeEndpoint(bytes) as IpAddress);
+  const host = `${bytes[4]}.${bytes[5]}.${bytes[6]}.${bytes[7]}`;
+  return { transport: "udp", host, port: ((bytes[2] as number) << 8) | (bytes[3] as number) };
 }
 
 /** The socket to which a flow comes. */
@@ -38,6 +43,7 @@ export interface FlowSource {
 export interface FlowSink {
   /** As {@linkcode Flow.receive}. */
   passIn(arrivals: Arrivals, begin: number, end: number): number;
+  passKept(datagram: Uint8Array<ArrayBuffer>): void;
   /** The flow was closed. */
   onClosed(): void;
 }
@@ -54,9 +60,12 @@ export class Flow implements ClientSocket, Keyed {
   relay: FlowSink | undefined;
   isClosed = false;
   readonly unacknowledged = undefined;
-  /** What came before there was a backend. */
-  #waiting: Uint8Array<ArrayBuffer>[] | undefined;
-  #waitingBytes = 0;
+  /** What came before there was a backend. Either it still is where it was received, from one index to another; */
+  #begin = 0;
+  #end = 0;
+  /** or it is kept here. */
+  #kept: Uint8Array<ArrayBuffer>[] | undefined;
+  #keptBytes = 0;
 
   /** @param name The client's address, which it keeps. */
   constructor(socket: FlowSource, name: Int32Array<ArrayBuffer>) {
@@ -93,29 +102,52 @@ export class Flow implements ClientSocket, Keyed {
     return end - begin;
   }
 
-  /** Gives what has waited. */
-  takeWaiting(): readonly Uint8Array<ArrayBuffer>[] {
-    const waiting = this.#waiting ?? NOTHING;
-    this.#waiting = undefined;
-    return waiting;
+  /** There is a backend: passes on what has waited, and from then on what comes. */
+  relayBy(relay: FlowSink, arrivals: Arrivals): void {
+    this.relay = relay;
+    const kept = this.#kept;
+    this.#kept = undefined;
+    if (kept !== undefined) { for (const datagram of kept) relay.passKept(datagram); }
+    else if (this.#begin < this.#end) relay.passIn(arrivals, this.#begin, this.#end);
+  }
+
+  /** The buffers are to be used again. */
+  keep(arrivals: Arrivals): void {
+    if (this.relay === undefined && !this.isClosed) {
+      for (let i = this.#begin; i < this.#end; i++) this.#keepOne(arrivals, i);
+    }
+    this.#begin = this.#end = 0;
   }
 
   #noteLocal({ received }: Arrivals, i: number): void {
     this.localWords = received.readLocal(i, this.localWords) ?? this.localWords;
   }
 
-  #wait({ received }: Arrivals, i: number): void {
-    const waiting = this.#waiting ??= [];
-    if (waiting.length >= MAX_WAITING || this.#waitingBytes > MAX_WAITING_BYTES) return;
+  #wait(arrivals: Arrivals, i: number): void {
+    if (this.#kept === undefined && this.#end === 0) {
+      this.#begin = i;
+      this.#end = i + 1;
+      arrivals.holdFor(this);
+    } else if (this.#end > 0 && this.#end === i) {
+      this.#end++;
+    } else {
+      this.keep(arrivals);
+      this.#keepOne(arrivals, i);
+    }
+  }
+
+  #keepOne({ received }: Arrivals, i: number): void {
+    const kept = this.#kept ??= [];
+    if (kept.length >= MAX_WAITING || this.#keptBytes > MAX_WAITING_BYTES) return;
     const datagram = (received.buffers[i] as Uint8Array<ArrayBuffer>).slice(0, received.received(i));
-    this.#waitingBytes += datagram.length;
-    waiting.push(datagram);
+    this.#keptBytes += datagram.length;
+    kept.push(datagram);
   }
 
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    this.#waiting = undefined;
+    this.#kept = undefined;
     this.socket.forget(this);
     this.relay?.onClosed();
   }

@@ -34,15 +34,17 @@ class FlowRelay implements FlowSink, UdpSocketOwner, Answered {
   }
 
   begin(): void {
-    this.flow.relay = this;
+    this.flow.relayBy(this, this.#backend.tools.datagrams.arrivals);
+    this.#backend.own(this);
+  }
+
+  passKept(datagram: Uint8Array<ArrayBuffer>): void {
+    if (this.#isEnded) return;
     try {
-      for (const datagram of this.flow.takeWaiting()) {
-        if (!this.#isEnded) this.#send(datagram, datagram.length);
-      }
+      this.#send(datagram, datagram.length);
     } catch (fault) {
       this.#on.fault(fault);
     }
-    this.#backend.own(this);
   }
 
   passIn(arrivals: Arrivals, begin: number, end: number): number {

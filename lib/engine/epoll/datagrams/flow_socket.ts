@@ -67,6 +67,7 @@ export class FlowSocket implements EventHandler, FlowSource {
   /** Handles a datagram as if it was received here, unless it would begin a flow and may not; whether it was handled. */
   deliver(name: Int32Array<ArrayBuffer>, datagram: Uint8Array, mayBegin: boolean): boolean {
     const { arrivals } = this.#tools.datagrams;
+    arrivals.release();
     arrivals.received.put(name, datagram);
     const hasPlace = mayBegin || this.#flows.find(arrivals.received.names, 0) !== undefined;
     if (hasPlace) this.#handle(arrivals, 1);
@@ -102,6 +103,7 @@ export class FlowSocket implements EventHandler, FlowSource {
   /** A batch; then all other sockets have their turn. */
   #read(): void {
     const { libc, loop, datagrams: { arrivals } } = this.#tools;
+    arrivals.release();
     const header = arrivals.received.from[0] as Uint8Array;
     const count = libc.recvmmsg(SYS_RECVMMSG, this.fd, header, BATCH, 0, null);
     if (count < 0) {
