@@ -9,7 +9,7 @@ interface Room {
 }
 
 /** While there is no backend. */
-const ROOM_WAITING: Room = { datagrams: 16, bytes: 64 * 1024 };
+const ROOM_WAITING: Room = { datagrams: 64, bytes: 64 * 1024 };
 
 /** While there is one: many come at once when they were passed on by another worker. */
 const ROOM_RELAYING: Room = { datagrams: 1_024, bytes: 1024 * 1024 };
