@@ -132,6 +132,10 @@ export class DataWorker implements FlowWorker {
     this.#tell({ type: "deliver", datagrams });
   }
 
+  makeRoom(listener: string, count: number): void {
+    this.#tell({ type: "make_room", listener, count });
+  }
+
   /**
    * Tells the worker to stop accepting; `closed` resolves when it has. The worker ends when its last session has.
    *
@@ -217,6 +221,8 @@ export class DataWorker implements FlowWorker {
       case "pass_on":
         this.#tell({ type: "passed_on", count: message.datagrams.length });
         return this.#flows.passOn(this, message.datagrams);
+      case "room_wanted":
+        return this.#flows.makeRoom(this, message.listener, message.count);
       case "closed":
         return this.#closed.resolve();
       case "sessions":

@@ -13,6 +13,8 @@ export interface FlowWorker {
   takeOver(flows: readonly FlowsAt[]): void;
   /** Others have these flows no more. */
   flowsOver(flows: readonly FlowsAt[]): void;
+  /** Ends as many flows, those that are idle for longest. */
+  makeRoom(listener: string, count: number): void;
   /** Gives it datagrams for its flows. */
   deliver(datagrams: readonly PassedDatagram[]): void;
 }
@@ -83,6 +85,17 @@ export class FlowExchange {
       else given.push(datagram);
     }
     for (const [keeper, given] of byKeeper) keeper.deliver(given);
+  }
+
+  /**
+   * A worker has found no room for as many flows. Those of older workers make it; where there are none, those of the workers beside it,
+   * each a part.
+   */
+  makeRoom(worker: FlowWorker, listener: string, count: number): void {
+    const [keeper] = this.#keepers.get(listener)?.values() ?? [];
+    if (keeper !== undefined) return keeper.makeRoom(listener, count);
+    const others = [...this.#workers].filter((it) => it !== worker);
+    for (const other of others) other.makeRoom(listener, Math.ceil(count / others.length));
   }
 
   #keepersAt(listener: string): Map<string, FlowWorker> {

@@ -16,6 +16,8 @@ export interface Flow extends Linked<Flow> {
 export interface FlowsOptions extends Omit<LimiterOptions, "maxConnections">, FlowOptions {
   /** Told of each client whose flow is over, once its listener is read by another worker. */
   readonly onHandedOverEnd: (client: string) => void;
+  /** Told when none was let in for want of room that only other workers could make. */
+  readonly onNoRoom: () => void;
 }
 
 export class Flows {
@@ -52,7 +54,10 @@ export class Flows {
 
   /** Lets one more in, which has taken its place already. False when there are too many, and none of them here that could make room. */
   admit(flow: Flow): boolean {
-    if (this.#isOverfull() && !this.makeRoom(flow)) return false;
+    if (this.#isOverfull() && !this.makeRoom(flow)) {
+      this.#options.onNoRoom();
+      return false;
+    }
     this.#order.add(flow);
     return true;
   }
@@ -60,11 +65,11 @@ export class Flows {
   /**
    * Ends the flow that is idle for longest. False when there is none.
    *
-   * @param flow For which one, which is not ended itself.
+   * @param flow For which one, which is not ended itself; undefined: one of another worker.
    */
-  makeRoom(flow: Flow): boolean {
+  makeRoom(flow?: Flow): boolean {
     const { longest } = this.#order;
-    const forgotten = longest === flow ? flow.shorter : longest;
+    const forgotten = longest === flow ? flow?.shorter : longest;
     forgotten?.end("forgotten");
     return forgotten !== undefined;
   }

@@ -36,6 +36,8 @@ export class Handover {
   #underway = 0;
   /** Clients whose flows were other workers' to know of, and are over. */
   #over = new Map<string, string[]>();
+  /** How often other workers are to make room, by listener. */
+  #wanted = new Map<string, number>();
   #isFlushing = false;
 
   constructor(options: HandoverOptions) {
@@ -105,6 +107,19 @@ export class Handover {
     this.#flushSoon();
   }
 
+  /** There are as many flows as there may be, and none of them here. */
+  wantRoom({ address }: ListenerOptions): void {
+    const listener = formatAddress(address);
+    this.#wanted.set(listener, (this.#wanted.get(listener) ?? 0) + 1);
+    this.#flushSoon();
+  }
+
+  /** Ends as many flows, those that are idle for longest: another worker wants room. */
+  makeRoom(listener: string, count: number): void {
+    const flows = this.#reading.get(listener)?.flows;
+    for (let i = 0; i < count && flows?.makeRoom() === true; i++);
+  }
+
   #othersAt(listener: string): Set<string> {
     const known = this.#others.get(listener) ?? new Set();
     this.#others.set(listener, known);
@@ -130,7 +145,7 @@ export class Handover {
 
   /** Sends all that there is to send. */
   flush(): void {
-    const [datagrams, over] = [this.#passed, this.#over];
+    const [datagrams, over, wanted] = [this.#passed, this.#over, this.#wanted];
     if (datagrams.length > 0) {
       this.#passed = [];
       this.#options.tell({ type: "pass_on", datagrams });
@@ -140,5 +155,7 @@ export class Handover {
       const flows = [...over].map(([listener, clients]) => ({ listener, clients }));
       this.#options.tell({ type: "flows_over", flows });
     }
+    if (wanted.size > 0) this.#wanted = new Map();
+    for (const [listener, count] of wanted) this.#options.tell({ type: "room_wanted", listener, count });
   }
 }

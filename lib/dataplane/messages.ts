@@ -151,6 +151,8 @@ export type ToWorker =
   | { readonly type: "passed_on"; readonly count: number }
   /** Handle what others have received for flows of this worker. */
   | { readonly type: "deliver"; readonly datagrams: readonly PassedDatagram[] }
+  /** End so many flows at this listener, those that are idle for longest. */
+  | { readonly type: "make_room"; readonly listener: string; readonly count: number }
   /**
    * Stop accepting, which `closed` answers; `drained` follows when the last session has ended. Datagrams that come to the addresses in
    * `readElsewhere` are read by other workers from then on.
@@ -187,6 +189,8 @@ export type FromWorker =
   | { readonly type: "flows_over"; readonly flows: readonly FlowsAt[] }
   /** Datagrams for flows of other workers; `passed_on` answers. */
   | { readonly type: "pass_on"; readonly datagrams: readonly PassedDatagram[] }
+  /** So many flows found no room at this listener, and this worker has none that could make it. */
+  | { readonly type: "room_wanted"; readonly listener: string; readonly count: number }
   /** Accepts no more connections, and begins no more flows. */
   | { readonly type: "closed" }
   /** The worker is of no more use; it has ended, or could not begin. */

@@ -256,6 +256,7 @@ export class Plane implements Watched {
       ...this.#limitsOf(options),
       ...flowOptions,
       onHandedOverEnd: (client) => this.handover.over(options, client),
+      onNoRoom: () => this.handover.wantRoom(options),
     });
     const tools: SessionTools = {
       ...this.#tools,

@@ -43,6 +43,8 @@ async function handle(message: ToWorker): Promise<void> {
       return plane?.handover.passedOn(message.count);
     case "deliver":
       return plane?.handover.deliver(message.datagrams);
+    case "make_room":
+      return plane?.handover.makeRoom(message.listener, message.count);
     case "drain":
       await plane?.drain(message.isReplaced, message.readElsewhere);
       return self.close();

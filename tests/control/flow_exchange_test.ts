@@ -16,6 +16,10 @@ class NotedWorker implements FlowWorker {
     this.told.push(`over ${flows.flatMap(({ clients }) => clients).join(" ")}`);
   }
 
+  makeRoom(_listener: string, count: number): void {
+    this.told.push(`make room ${count}`);
+  }
+
   deliver(datagrams: readonly PassedDatagram[]): void {
     this.told.push(`deliver ${datagrams.map(({ bytes }) => bytes.join()).join(" ")}`);
   }
@@ -74,4 +78,23 @@ Deno.test("flows that are handed over late are told to those who read by then", 
   exchange.join(reader);
   exchange.handedOver(late, at(1));
   assert.deepEqual([late.told, reader.told], [["take over"], ["take over", "take over 198.51.100.7:1"]]);
+});
+
+Deno.test("room is made by older workers first, and otherwise by those beside", () => {
+  const exchange = new FlowExchange();
+  const workers = [new NotedWorker(), new NotedWorker(), new NotedWorker()] as const;
+  const [old, one, two] = workers;
+  exchange.join(old);
+  exchange.leave(old);
+  exchange.handedOver(old, at(1));
+  exchange.join(one);
+  exchange.join(two);
+  exchange.makeRoom(one, DNS, 3);
+  exchange.ended(old);
+  exchange.makeRoom(one, DNS, 3);
+  assert.deepEqual(workers.map(({ told }) => told.filter((it) => it.startsWith("make"))), [
+    ["make room 3"],
+    [],
+    ["make room 3"],
+  ]);
 });

@@ -136,3 +136,27 @@ onEachDatagramEngine("at the end flows go on until they are over, or must be", a
   const [record] = it.records();
   assert.deepEqual([record?.end, record?.bytes_in], ["shutdown", 2]);
 });
+
+onEachDatagramEngine(
+  "as many flows as there may be of an older worker make room for new ones",
+  async (engine) => {
+    using a = startNamedUdpBackend("a");
+    await using it = new FlowGenerations(engine);
+    const ports = freePorts(1);
+    const [port = assert.fail()] = ports;
+    await it.run({ backend: a, ports, maxFlows: 2 });
+    using first = new UdpClient(udpAt(port));
+    using second = new UdpClient(udpAt(port));
+    assert.deepEqual([await first.ask("1"), await second.ask("1")], ["a:1", "a:1"]);
+    await it.run({ backend: a, ports, maxFlows: 2 });
+    using young = new UdpClient(udpAt(port));
+    let answer: Uint8Array | undefined;
+    for (let i = 0; answer === undefined; i++) {
+      assert.ok(i < 50, "it is let in at last");
+      await young.send("2");
+      answer = await young.receiveWithin(100);
+    }
+    assert.equal(text(answer), "a:2");
+    assert.ok(it.records().some(({ end, bytes_in }) => end === "forgotten" && bytes_in === 1));
+  },
+);

@@ -16,6 +16,7 @@ export interface FlowSetting {
   readonly backend: UdpBackend;
   /** The ports at which datagrams are listened for. */
   readonly ports: readonly number[];
+  readonly maxFlows?: number;
   readonly workers?: number;
 }
 
@@ -90,13 +91,13 @@ function hostOf(engine: EngineName): EngineHost {
   return permitted;
 }
 
-function overUdp(plan: Plan, { ports }: FlowSetting): Plan {
+function overUdp(plan: Plan, { ports, maxFlows = 100 }: FlowSetting): Plan {
   return {
     ...plan,
     listeners: plan.listeners.map((listener, i) => ({
       ...listener,
       address: { transport: "udp", host: "127.0.0.1", port: ports[i] ?? 0 },
-      flows: { maxFlows: 100, responses: 0 },
+      flows: { maxFlows, responses: 0 },
       limits: { ...listener.limits, idleTimeoutMs: 60_000 },
     })),
     pools: plan.pools.map((pool) => ({
