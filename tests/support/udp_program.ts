@@ -95,6 +95,8 @@ export interface UdpConfig {
   readonly backends: readonly NamedUdpBackend[];
   /** More keys of the listener, in YAML. */
   readonly listener?: string;
+  /** Of the listener, where it is not the one that it had at first. */
+  readonly port?: number;
   /** More lines of the configuration. */
   readonly more?: string;
 }
@@ -103,8 +105,10 @@ export interface UdpConfig {
 export async function startUdpProgram(engine: EngineName, options: UdpConfig): Promise<UdpProgram> {
   const folder = await Deno.makeTempDir();
   const file = `${folder}/balancer.yaml`;
-  const [port, admin] = [freeUdpPort(), `127.0.0.1:${refusedPort()}`];
-  const write = async ({ backends, listener = "", more = "" }: UdpConfig): Promise<void> => {
+  const [firstPort, admin] = [freeUdpPort(), `127.0.0.1:${refusedPort()}`];
+  const write = async (
+    { backends, listener = "", port = firstPort, more = "" }: UdpConfig,
+  ): Promise<void> => {
     await Deno.writeTextFile(
       file,
       `listeners:
@@ -128,7 +132,7 @@ ${more}
   };
   return {
     command,
-    port,
+    port: firstPort,
     admin,
     write,
     reload: async (generation) => {
