@@ -10,8 +10,11 @@ import { ALGORITHMS } from "../lib/config/pool_schema.ts";
 import { configJsonSchema } from "../lib/config/schema.ts";
 import { END_REASONS } from "../lib/dataplane/record.ts";
 import { withAlgorithmsTable } from "../tools/algorithms_table.ts";
-import { ask } from "./support/bytes.ts";
-import { runCommand, RunningCommand, SOCKBAL } from "./support/command.ts";
+import { writeAll } from "../lib/core/connection.ts";
+import { startMirror } from "./support/backend.ts";
+import { ask, readAll } from "./support/bytes.ts";
+import { runCommand, RunningCommand, SOCKBAL, sockbalOn } from "./support/command.ts";
+import { onEachEngine } from "./support/engines.ts";
 
 const root = new URL("../", import.meta.url);
 const DOCUMENTS = [
@@ -20,7 +23,7 @@ const DOCUMENTS = [
   "docs/pools.md",
   "docs/sessions.md",
   "docs/tls.md",
-  "docs/access.md",
+  "docs/guarding.md",
   "docs/configuration.md",
   "docs/short-configurations.md",
   "docs/benchmarks.md",
@@ -158,6 +161,48 @@ Deno.test("every example of short configurations does what the document says", a
     await Deno.remove(folder, { recursive: true });
   }
   assert.equal(files, 8);
+});
+
+/** Sends back what the one client sends that connects to a path. */
+async function mirrorOnce(path: string): Promise<void> {
+  using listener = Deno.listen({ transport: "unix", path });
+  using conn = await listener.accept();
+  await writeAll(conn, await readAll(conn));
+}
+
+onEachEngine("the configurations of docs/guarding.md serve a client, as they stand there", async (engine) => {
+  const configurations = (await blocks("docs/guarding.md")).filter(({ language }) => language === "yaml");
+  assert.ok(configurations.length >= 5);
+  await using mirror = startMirror();
+  for (const { text } of configurations) {
+    const folder = await Deno.makeTempDir();
+    const yaml = text.replaceAll("/run/sockbal", folder)
+      .replace("listen: :443", "listen: 127.0.0.1:0")
+      .replace("127.0.0.1:8001", mirror.address)
+      .replace("allow: [10.0.0.0/8,", "allow: [127.0.0.0/8,")
+      .replace("group: 33", `group: ${Deno.gid()}`)
+      .replace(/ {4}health_check: .*\n/, "");
+    const backend = yaml.includes("app.sock") ? mirrorOnce(`${folder}/app.sock`) : undefined;
+    await Deno.writeTextFile(`${folder}/b.yaml`, yaml);
+    const command = [...sockbalOn(engine), "--role", "balancer", "--config", `${folder}/b.yaml`];
+    await using balancer = new RunningCommand([...command, "--workers", "1"]);
+    const [, where = ""] = await balancer.sees(/ listening address=(\S+)/);
+    await balancer.sees(/ ready /);
+    const path = /^unix:(.*)/.exec(where)?.[1];
+    using conn = path === undefined
+      ? await Deno.connect({ hostname: "127.0.0.1", port: Number(where.split(":").at(-1)) })
+      : await Deno.connect({ transport: "unix", path });
+    await writeAll(conn, new TextEncoder().encode(text));
+    await conn.closeWrite();
+    assert.equal(new TextDecoder().decode(await readAll(conn)), text);
+    await backend;
+    if (text.includes("admin.sock")) {
+      assert.equal(((await Deno.lstat(`${folder}/admin.sock`)).mode ?? 0) & 0o777, 0o660);
+    }
+    balancer.kill("SIGTERM");
+    assert.equal((await balancer.finished).status, 0);
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("every end reason is explained, and none that does not exist", async () => {
