@@ -16,6 +16,23 @@ function echoBackend(): ReturnType<typeof startBackend> {
   });
 }
 
+/** Echoes what one client sends. */
+function startUnixBackend(path: string): { stop(): Promise<void> } {
+  const listener = Deno.listen({ transport: "unix", path });
+  const serving = (async () => {
+    for await (const conn of listener) {
+      await writeAll(conn, await readAll(conn));
+      conn.close();
+    }
+  })();
+  return {
+    stop: async () => {
+      listener.close();
+      await serving;
+    },
+  };
+}
+
 onEachEngine(
   "the runtime refuses a worker every dial, port, file, variable and command that is not its own",
   async (engine) => {
@@ -39,6 +56,34 @@ onEachEngine(
     await backend.stop();
   },
 );
+
+onEachEngine("a worker with Unix sockets is refused every path that is not its own", async (engine) => {
+  const folder = await Deno.makeTempDir();
+  const backend = startUnixBackend(`${folder}/backend.sock`);
+  using _other = Deno.listen({ transport: "unix", path: `${folder}/other.sock` });
+  await Deno.writeTextFile(`${folder}/file`, "precious");
+  const path = `${folder}/web.sock`;
+  {
+    await using balancer = await startTestBalancer({
+      engine,
+      backends: [`unix:${folder}/backend.sock`],
+      listener: { listen: `unix:${path}`, mode: "0660", group: Deno.gid() },
+      workers: 1,
+      workerEntry: import.meta.resolve("../support/workers/nosy_unix_worker.ts"),
+    });
+    await balancer.log.waitFor("attempted", (fields) => fields.what === "read the groups");
+    const outcomes = balancer.log.events.filter((it) => it.event === "attempted").map((it) => it.fields);
+    assert.equal(outcomes.length, 9);
+    for (const { what, outcome } of outcomes) assert.equal(outcome, "NotCapable", String(what));
+    using conn = await Deno.connect({ transport: "unix", path });
+    await writeAll(conn, bytes("and it works"));
+    await conn.closeWrite();
+    assert.equal(text(await readAll(conn)), "and it works");
+  }
+  await backend.stop();
+  assert.equal(await Deno.readTextFile(`${folder}/file`), "precious");
+  await Deno.remove(folder, { recursive: true });
+});
 
 onEachEngine(
   "a worker that dies is replaced, the other's sessions go on, and its slots are given back",

@@ -185,6 +185,9 @@ Deno.test({
     assert.equal(unix["Unix socket"], "allowed");
     assert.equal(unix["connect to a path"], "allowed");
     assert.equal(unix["connect to another port"], "EACCES");
+    for (const name of REFUSED_BY_SECCOMP.filter((it) => it !== "Unix socket")) {
+      assert.equal(unix[name], "EPERM", `${name}, with Unix backends`);
+    }
 
     const anyPort = (await confinedWorker({ without: undefined, reach: { ports: "any" } })).outcomes;
     assert.equal(anyPort["connect to another port"], "allowed");
