@@ -4,15 +4,12 @@ import type { CountedTimes } from "./latencies.ts";
 
 const NS_PER_MS = 1e6;
 
-/** More rows do not make a drawing clearer. */
-const MAX_CLASSES = 12;
-
-/** Bounds in a power of ten: the finest that gives few enough classes is taken. */
-const STEPS: readonly (readonly number[])[] = [
-  [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8],
-  [1, 1.5, 2, 3, 4, 5, 7],
-  [1, 2, 5],
-  [1],
+/** Bounds in a power of ten, and how many classes they may make: more rows do not make a drawing clearer. */
+const SCALES: readonly { readonly steps: readonly number[]; readonly most: number }[] = [
+  { steps: [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8], most: 10 },
+  { steps: [1, 1.5, 2, 3, 4, 5, 7], most: 10 },
+  { steps: [1, 2, 5], most: 16 },
+  { steps: [1], most: Infinity },
 ];
 
 export interface TimeClass {
@@ -22,14 +19,14 @@ export interface TimeClass {
   readonly count: number;
 }
 
-/** From the first class with something in it to the last. */
+/** From the first class with something in it to the last, as finely as there is room for. */
 export function classesOf({ ns, counts }: CountedTimes): TimeClass[] {
   if (ns.length === 0) return [];
   const [shortest = 0] = ns;
   const longest = ns.at(-1) ?? 0;
-  for (const steps of STEPS) {
+  for (const { steps, most } of SCALES) {
     const bounds = boundsBetween(shortest / NS_PER_MS, longest / NS_PER_MS, steps);
-    if (bounds.length - 1 <= MAX_CLASSES || steps.length === 1) return fill(bounds, ns, counts);
+    if (bounds.length - 1 <= most) return fill(bounds, ns, counts);
   }
   return [];
 }

@@ -22,6 +22,8 @@ export interface LoadOptions {
 export interface Second {
   /** From 0. */
   readonly number: number;
+  /** Whether the run saw the end of it; false for the last. */
+  readonly isWhole: boolean;
   /** What was counted in it. */
   readonly figures: Figures;
   /** What was counted so far. */
@@ -152,6 +154,7 @@ class Seconds {
     this.#next = second + 1;
     this.#options.onSecond({
       number: second,
+      isWhole: true,
       figures: waiting.figures,
       open: waiting.open,
       total: this.#total,
@@ -167,6 +170,6 @@ class Seconds {
       figures.add(counted);
     }
     if (figures.requests + figures.errorCount === 0) return;
-    this.#options.onSecond({ number: this.#next, figures, open: 0, total: this.#total });
+    this.#options.onSecond({ number: this.#next, isWhole: false, figures, open: 0, total: this.#total });
   }
 }

@@ -26,7 +26,9 @@ export class LoadProgress {
   }
 
   show(second: Second): void {
-    if (this.#isSilent || (!this.#isTerminal && (second.number + 1) % EVERY_SECONDS !== 0)) return;
+    if (
+      this.#isSilent || !second.isWhole || (!this.#isTerminal && (second.number + 1) % EVERY_SECONDS !== 0)
+    ) return;
     // One column stays free, since some terminals begin a new line after the last.
     const width = this.#isTerminal ? Deno.consoleSize().columns - 1 : MAX_COLUMNS;
     const text = progressText(this.#plan, second, width);

@@ -59,7 +59,7 @@ Deno.test("times are drawn in classes with round bounds, from the shortest to th
     50,
     100,
   ]);
-  assert.deepEqual(classes([0.03, 5, 900]).map(([, to]) => to), [0.1, 1, 10, 100, 1000]);
+  assert.deepEqual(classes([0.000_3, 900]).map(([, to]) => to), [0.001, 0.01, 0.1, 1, 10, 100, 1000]);
   assert.deepEqual(classes([]), []);
 });
 
@@ -68,7 +68,7 @@ Deno.test("no time is lost between classes, and there are few of them", () => {
     const times = Array.from({ length: 200 }, (_, i) => 0.000_7 + longest * (i / 199) ** 4);
     const all = classes(times);
     assert.equal(all.reduce((sum, [, , count]) => sum + count, 0), 200, String(longest));
-    assert.ok(all.length <= 12, `${all.length} classes`);
+    assert.ok(all.length <= 16, `${all.length} classes`);
     for (const [i, [from]] of all.entries()) if (i > 0) assert.equal(from, all[i - 1]?.[1]);
   }
 });

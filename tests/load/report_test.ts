@@ -156,7 +156,7 @@ Deno.test("the same as JSON has a promised form", () => {
 });
 
 Deno.test("progress is one line, and what matters least is left out where it does not fit", () => {
-  const second = { number: 11, figures: figures(), total: figures(), open: 50 };
+  const second = { number: 11, isWhole: true, figures: figures(), total: figures(), open: 50 };
   second.total.failed("reset", 1);
   const text = (plan: Partial<LoadPlan>, width: number): string =>
     progressText({ ...PLAN, ...plan }, second, width);
@@ -177,9 +177,9 @@ Deno.test("a row of CSV has a cell for each title, and no latencies where nothin
     "second,requests,refused,reset,timed_out,short,corrupt,other,sent_bytes,received_bytes,open," +
       "latency_p50_ms,latency_p90_ms,latency_p99_ms,latency_p99.9_ms,latency_max_ms",
   );
-  const row = csvRow({ number: 0, figures: figures(), total: figures(), open: 50 });
+  const row = csvRow({ number: 0, isWhole: true, figures: figures(), total: figures(), open: 50 });
   assert.equal(row, "1,1000,0,0,0,0,0,0,64000,4000,50,0.800,0.800,3.000,3.000,40.000");
-  const empty = csvRow({ number: 1, figures: new Figures(), total: figures(), open: 0 });
+  const empty = csvRow({ number: 1, isWhole: true, figures: new Figures(), total: figures(), open: 0 });
   assert.equal(empty, "2,0,0,0,0,0,0,0,0,0,0,,,,,");
   for (const line of [row, empty]) assert.equal(line.split(",").length, columns.length);
 });
