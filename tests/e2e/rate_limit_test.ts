@@ -6,6 +6,8 @@ import { startBackend, startMirror, type TestBackend } from "../support/backend.
 import { startTestBalancer, type TestBalancer, testConfig, until } from "../support/balancer.ts";
 import { ask, bytes, joined, pattern, readAll, same, text } from "../support/bytes.ts";
 import { onEachEngine } from "../support/engines.ts";
+import { onEachEngineWithTls } from "../support/tls_certificates.ts";
+import { startTls } from "../support/tls_client.ts";
 
 const MIB = 2 ** 20;
 const CHUNK = new Uint8Array(64 * 1024);
@@ -237,3 +239,34 @@ onEachEngine("a session that is cut while its bytes wait leaves nothing behind",
   await until(() => balancer.active(0) === 0, "all slots are free");
   await backend.stop();
 });
+
+onEachEngineWithTls(
+  "the bytes inside TLS are limited, whole with their end, and a session that is cut meanwhile ends",
+  async (engine, { a, authority }) => {
+    await using mirror = startMirror();
+    const tls = { certificates: [{ cert: a.cert, key: a.key }] };
+    await using balancer = await startTestBalancer({
+      engine,
+      backends: [mirror.address],
+      listener: { tls, rate_limit: { in: "1MiB" }, half_close_timeout: "100ms" },
+      otherListeners: [{ name: "slow", tls, rate_limit: { in: "1KiB" }, max_session_duration: "500ms" }],
+    });
+    const data = pattern(512 * 1024);
+    {
+      using client = await startTls(balancer.port, "a.example", authority.pair.cert);
+      const startMs = performance.now();
+      await writeAll(client, data);
+      await client.closeWrite();
+      assert.ok(same(await readAll(client), data));
+      const ms = performance.now() - startMs;
+      assert.ok(ms > 390 && ms < 2_500, `${ms} ms`);
+    }
+    using client = await startTls(balancer.ports[1] ?? 0, "a.example", authority.pair.cert);
+    const sending = flood(client);
+    const records = await balancer.waitForRecords(2);
+    assert.deepEqual(records.map(({ end }) => end), ["done", "max_duration"]);
+    assert.equal(records[0]?.bytes_in, data.length);
+    await until(() => balancer.active(0) === 0, "all slots are free");
+    await sending;
+  },
+);

@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { ByteBucket, SharedByteBuckets } from "../../lib/pool/byte_rate.ts";
 import { Scoreboard } from "../../lib/pool/scoreboard.ts";
 import { asRow } from "../support/rows.ts";
+import type { Taking } from "./taking_worker.ts";
+import { within } from "./within.ts";
 
 const GIB = 2 ** 30;
 
@@ -52,11 +54,33 @@ Deno.test("a shared bucket is one over all threads, in each direction", () => {
         ends.push(nowMs + (threads[i % 3]?.take(direction, chunk, rate) ?? 0));
       }
       const expectedMs = startMs + chunks * chunk / rate * 1_000 - 100;
-      assert.ok(Math.abs(ends.at(-1) ?? 0 - expectedMs) - expectedMs < 1, `${ends.at(-1)} ${expectedMs}`);
+      const lateMs = (ends.at(-1) ?? NaN) - expectedMs;
+      assert.ok(Math.abs(lateMs) < 0.01, `${lateMs} ms late`);
       assert.deepEqual(ends, ends.toSorted((a, b) => a - b), "in the order of asking");
       nowMs += 60_000;
     }
   }
+});
+
+Deno.test("three real workers at once take exactly what a bucket holds", async () => {
+  const scoreboard = new Scoreboard();
+  const begun = new SharedArrayBuffer(4);
+  const order = { workers: 3, times: 50_000, bytesPerSecond: 1_000_000, nowMs: Date.now() };
+  const passed = await Promise.all(Array.from({ length: order.workers }, async () => {
+    const thread = new Worker(import.meta.resolve("./taking_worker.ts"), { type: "module" });
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    thread.onmessage = ({ data }): void => resolve(data);
+    thread.onerror = ({ message }): void => reject(new Error(message));
+    thread.postMessage({ ...order, scoreboard: scoreboard.buffer, begun } satisfies Taking);
+    try {
+      return await within(promise, "a thread that takes bytes");
+    } finally {
+      thread.terminate();
+    }
+  }));
+  assert.equal(passed.reduce((sum, it) => sum + it), 100_000);
+  const [, out = 0n] = scoreboard.rateCells(asRow(3));
+  assert.equal(out, BigInt(order.nowMs) * 1_000_000n + 150_000n * 1_000n);
 });
 
 Deno.test("what is given back may pass for others", () => {
