@@ -38,7 +38,7 @@ export class Crew {
   }
 
   /**
-   * Starts so many workers.
+   * Starts so many workers; one, where one alone can read what they are for.
    *
    * @param firstIndex Of the first of them in the generation.
    * @throws {RunError} when the runtime does not permit one; those that were started are in `workers`.
@@ -53,7 +53,8 @@ export class Crew {
       sockets: this.sockets,
       firstIndex,
     };
-    for (let i = 0; i < count; i++) this.workers.push(new KeptWorker(firstIndex + i, all));
+    const isForOne = !this.#host.sharesDatagrams && this.#part(deps.plan()).listeners.some(hasDatagrams);
+    for (let i = 0; i < (isForOne ? 1 : count); i++) this.workers.push(new KeptWorker(firstIndex + i, all));
   }
 
   /** Whether its workers may be permitted subnets. */
@@ -101,13 +102,16 @@ export function checkSameEngines(host: EngineHost, plan: Plan, before: Plan): vo
   }
 }
 
-/** The crews that a plan needs: one for each engine, and on epoll one for datagrams. */
+/**
+ * The crews that a plan needs: one for each engine, and one for datagrams. Workers that have datagrams may reach more than the others:
+ * the kernel knows no ports of datagrams, and the runtime asks for the permission to answer each client.
+ */
 export function crewsOf(host: EngineHost, plan: Plan): Crew[] {
   const crews: Crew[] = [];
   for (const first of plan.listeners) {
     const own = host.hostOf(first);
     const serves = (it: ListenerOptions): boolean => {
-      return host.hostOf(it) === own && (own.sharesWorkers || hasDatagrams(it) === hasDatagrams(first));
+      return host.hostOf(it) === own && hasDatagrams(it) === hasDatagrams(first);
     };
     if (!crews.some((crew) => crew.listenersAmong([first]).length > 0)) {
       crews.push(new Crew(own, serves, plan));

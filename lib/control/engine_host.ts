@@ -25,8 +25,8 @@ export interface EngineHost {
   readonly name: EngineName;
   /** Why the engine epoll could not be had at the start; undefined when it could. */
   readonly whyNoEpoll: string | undefined;
-  /** Whether the same workers serve connections and datagrams. */
-  readonly sharesWorkers: boolean;
+  /** Whether several workers can read the datagrams of one address. */
+  readonly sharesDatagrams: boolean;
   /** Whether its workers open TLS. */
   readonly opensTls: boolean;
   /** Call it after each message to a worker, which may be asleep where it hears none. */
@@ -97,7 +97,7 @@ function libraries(path: string | undefined): readonly string[] | "all" {
 function runtimeHost(whyNoEpoll: string | undefined): EngineHost {
   const host: EngineHost = {
     name: "runtime",
-    sharesWorkers: true,
+    sharesDatagrams: false,
     opensTls: true,
     whyNoEpoll,
     ring: () => {},
@@ -116,8 +116,7 @@ function runtimeHost(whyNoEpoll: string | undefined): EngineHost {
 
 class EpollEngineHost implements EngineHost {
   readonly name = "epoll";
-  /** The kernel knows no ports of datagrams. */
-  readonly sharesWorkers = false;
+  readonly sharesDatagrams = true;
   readonly opensTls = false;
   readonly whyNoEpoll = undefined;
   /** The kernel knows ports alone. */
