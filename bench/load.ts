@@ -118,13 +118,38 @@ export interface DatagramLoad {
   readonly answersEach: number;
 }
 
-/** Datagrams that are answered, from a program of the bench. */
+/** What is measured, and the port that it goes to. */
+export const DATAGRAM_LOADS: readonly (DatagramLoad & {
+  readonly label: string;
+  readonly at: "datagrams" | "questions";
+})[] = [
+  { label: "UDP, one flow", at: "datagrams", flows: 1, window: 32, answersEach: 0 },
+  { label: "UDP, 1000 flows", at: "datagrams", flows: 1_000, window: 1, answersEach: 0 },
+  { label: "UDP, new flows", at: "questions", flows: 64, window: 1, answersEach: 1 },
+];
+
+/**
+ * Datagrams that are answered, from a program of the bench.
+ *
+ * @param onReady Waited for when its flows are there.
+ */
 export async function datagrams(
   port: number,
   { flows, window, answersEach }: DatagramLoad,
-  seconds: number,
+  { seconds, onReady }: { readonly seconds: number; readonly onReady: () => Promise<void> },
 ): Promise<DatagramFigures> {
-  const report = await run(benchProgram("udp_load.ts", port, flows, window, answersEach, seconds));
+  const [program = "", ...args] = benchProgram("udp_load.ts", port, flows, window, answersEach, seconds);
+  const child = new Deno.Command(program, { args, stdin: "piped", stdout: "piped", stderr: "null" }).spawn();
+  const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  // It writes a line at a time.
+  if ((await output.read()).value !== "ready\n") {
+    throw new Error(`Cannot measure: no flow came through port ${port}`);
+  }
+  await onReady();
+  const stdin = child.stdin.getWriter();
+  await stdin.write(new Uint8Array(1));
+  const { value: report = "" } = await output.read();
+  await Promise.all([stdin.close(), output.cancel(), child.status]);
   const { answers, lost, seconds: taken } = JSON.parse(report) as Record<
     "answers" | "lost" | "seconds",
     number

@@ -22,7 +22,7 @@ import {
   bulk,
   type BulkFigures,
   bulkOfTls,
-  type DatagramLoad,
+  DATAGRAM_LOADS,
   datagrams,
   type RequestLoad,
   requests,
@@ -151,20 +151,14 @@ function plainBulkFigures(target: Target, streams: number): Promise<Record<strin
   return bulkFigures(`bulk ${streams}`, target, () => bulk(target.ports.bulk, { streams, seconds }));
 }
 
-const DATAGRAM_LOADS:
-  readonly (DatagramLoad & { readonly label: string; readonly at: "datagrams" | "questions" })[] = [
-    { label: "UDP, one flow", at: "datagrams", flows: 1, window: 32, answersEach: 0 },
-    { label: "UDP, 1000 flows", at: "datagrams", flows: 1_000, window: 1, answersEach: 0 },
-    { label: "UDP, new flows", at: "questions", flows: 64, window: 1, answersEach: 1 },
-  ];
-
 /** Datagrams of one flow, many of them on their way; of many flows, one of each; and of flows that have one question and one answer. */
 async function datagramFigures(target: Target): Promise<Record<string, number>> {
   if (!target.hasDatagrams) return {};
   const figures: Record<string, number> = {};
   for (const { label, at, ...load } of DATAGRAM_LOADS) {
-    const before = await cpuSeconds(target);
-    const { answers, perSecond, lost } = await datagrams(target.ports[at], load, seconds);
+    let before = 0;
+    const onReady = async (): Promise<void> => void (before = await cpuSeconds(target));
+    const { answers, perSecond, lost } = await datagrams(target.ports[at], load, { seconds, onReady });
     const usedSeconds = await cpuSeconds(target) - before;
     figures[`${label}: answers/s`] = perSecond;
     figures[`${label}: lost %`] = 100 * lost;
