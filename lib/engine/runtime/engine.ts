@@ -17,7 +17,7 @@ import { DatagramBuffers } from "./datagrams/datagram_buffers.ts";
 import { RuntimeFlow } from "./datagrams/flow.ts";
 import { listenForFlows } from "./datagrams/flow_listener.ts";
 import { relayDatagrams } from "./datagrams/relay.ts";
-import { dialUpstream, RuntimeUpstream } from "./datagrams/upstream.ts";
+import { dialUpstream, type RuntimeUpstream } from "./datagrams/upstream.ts";
 import { DescriptorShortage } from "../descriptor_shortage.ts";
 import { dial } from "./dial.ts";
 import { joined } from "./joined_listener.ts";
@@ -85,16 +85,23 @@ export class RuntimeEngine implements Engine {
     return () => clearTimeout(timer);
   }
 
+  /** Datagrams are relayed to where datagrams were dialled, and connections to connections. */
   relay(
     client: RuntimeClient | RuntimeFlow,
     backend: RuntimeSocket | RuntimeUpstream,
     on: RelayEvents,
     paces?: Paces,
   ): void {
-    if (client instanceof RuntimeFlow || backend instanceof RuntimeUpstream) {
-      return relayOfFlow(client, backend, on, this.#datagramBuffers);
+    if (client instanceof RuntimeFlow) {
+      return relayDatagrams(client, backend as RuntimeUpstream, on, this.#datagramBuffers);
     }
-    relay(client, backend, on, { buffers: this.#buffers, turnBudget: this.turnBudget }, paces);
+    relay(
+      client,
+      backend as RuntimeSocket,
+      on,
+      { buffers: this.#buffers, turnBudget: this.turnBudget },
+      paces,
+    );
   }
 
   tlsServer(options: TlsServerOptions, keys: TlsKeys): RuntimeTlsServer {
@@ -106,18 +113,6 @@ export class RuntimeEngine implements Engine {
   }
 
   async close(): Promise<void> {}
-}
-
-function relayOfFlow(
-  client: RuntimeClient | RuntimeFlow,
-  backend: RuntimeSocket | RuntimeUpstream,
-  on: RelayEvents,
-  buffers: DatagramBuffers,
-): void {
-  if (!(client instanceof RuntimeFlow) || !(backend instanceof RuntimeUpstream)) {
-    throw new TypeError("Cannot relay between datagrams and a connection");
-  }
-  relayDatagrams(client, backend, on, buffers);
 }
 
 class RuntimeListener implements Listener {
