@@ -38,7 +38,7 @@ onEachEngine(
     await balancer.hasMetric(/^sockbal_sessions_total\{.*end="forgotten"\} 38[5-9]\d$/m);
     const { status, stdout } = await balancer.status();
     assert.equal(status, 0);
-    assert.match(stdout, /^game +udp:\S+ +game +100 /m);
+    assert.match(stdout, /^game +udp:\S+ +game +100\/100 /m);
     balancer.command.kill("SIGTERM");
     await balancer.command.sees(/ stopped closed_sessions=100\n/);
     const { stderr } = await balancer.command.finished;
