@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { writeAll } from "../../lib/core/connection.ts";
 import { refusedPort, startBackend } from "../support/backend.ts";
-import { startTestBalancer, testConfig } from "../support/balancer.ts";
+import { startTestBalancer, type TestBalancer, testConfig } from "../support/balancer.ts";
 import { onEachEngine } from "../support/engines.ts";
+import { startUdpEcho, UdpPeer } from "../support/udp_peer.ts";
 import { memoryLog } from "../support/memory_log.ts";
 import { startBalancer } from "../../lib/control/balancer.ts";
 import { RunError } from "../../lib/core/errors.ts";
@@ -33,6 +34,25 @@ function startUnixBackend(path: string): { stop(): Promise<void> } {
   };
 }
 
+/** All that the worker of the test tries. */
+const FORBIDDEN = [
+  "dial",
+  "listen",
+  "take datagrams",
+  "send datagrams",
+  "read",
+  "write",
+  "env",
+  "run",
+  "sys",
+];
+
+async function assertAllRefused({ log }: TestBalancer): Promise<void> {
+  await log.waitFor("attempted", (fields) => fields.what === "sys");
+  const outcomes = log.events.filter((it) => it.event === "attempted").map((it) => it.fields);
+  assert.deepEqual(outcomes, FORBIDDEN.map((what) => ({ what, outcome: "NotCapable" })));
+}
+
 onEachEngine(
   "the runtime refuses a worker every dial, port, file, variable and command that is not its own",
   async (engine) => {
@@ -43,15 +63,7 @@ onEachEngine(
       workers: 1,
       workerEntry: import.meta.resolve("../support/workers/nosy_worker.ts"),
     });
-    await balancer.log.waitFor("attempted", (fields) => fields.what === "sys");
-    const outcomes = balancer.log.events.filter((it) => it.event === "attempted").map((it) => it.fields);
-    assert.deepEqual(
-      outcomes,
-      ["dial", "listen", "read", "write", "env", "run", "sys"].map((what) => ({
-        what,
-        outcome: "NotCapable",
-      })),
-    );
+    await assertAllRefused(balancer);
     assert.equal(text(await ask(balancer.port, bytes("and it works"))), "and it works");
     await backend.stop();
   },
@@ -84,6 +96,24 @@ onEachEngine("a worker with Unix sockets is refused every path that is not its o
   assert.equal(await Deno.readTextFile(`${folder}/file`), "precious");
   await Deno.remove(folder, { recursive: true });
 });
+
+onEachEngine(
+  "the runtime refuses a worker for datagrams the same, and every address that is no client's and no backend's",
+  async (engine) => {
+    using backend = startUdpEcho();
+    await using balancer = await startTestBalancer({
+      engine,
+      backends: [`127.0.0.1:${backend.address.port}`],
+      listener: { listen: "udp:127.0.0.1:0", allow: ["127.3.0.0/16"], idle_timeout: "1s" },
+      workers: 1,
+      workerEntry: import.meta.resolve("../support/workers/nosy_worker.ts"),
+    });
+    await assertAllRefused(balancer);
+    using client = new UdpPeer("127.3.0.1");
+    await client.send("and it works", balancer);
+    assert.equal(await client.nextText(), "and it works");
+  },
+);
 
 onEachEngine(
   "a worker that dies is replaced, the other's sessions go on, and its slots are given back",

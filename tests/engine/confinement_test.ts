@@ -6,6 +6,7 @@ import { writeAll } from "../../lib/core/connection.ts";
 import { startBackend, type TestBackend } from "../support/backend.ts";
 import { startTestBalancer } from "../support/balancer.ts";
 import { ask, bytes, readAll, text } from "../support/bytes.ts";
+import { startUdpEcho, UdpPeer } from "../support/udp_peer.ts";
 import type { Order } from "../support/workers/self_confining_worker.ts";
 
 const ignore = Deno.build.os !== "linux";
@@ -37,7 +38,12 @@ const REFUSED_BY_SECCOMP = [
   ...["ptrace", "process_vm_readv", "pidfd_open", "bpf", "io_uring_setup", "keyctl", "memfd_create"],
   ...["send to another port", "bind", "listen", "datagram socket", "raw socket", "MPTCP socket"],
   ...["Unix socket", "netlink socket", "packet socket"],
+  ...["IPv6 datagram socket", "datagrams to another port", "bind for datagrams"],
+  ...["UDP-Lite socket", "ping socket", "Unix datagram socket"],
 ];
+
+/** What of that a worker for datagrams may do. Landlock knows no ports of UDP, so that it can send to any. */
+const ALLOWED_WITH_DATAGRAMS = ["datagram socket", "IPv6 datagram socket", "datagrams to another port"];
 
 function outcomes(names: readonly string[], outcome: string): Record<string, string> {
   return Object.fromEntries(names.map((name) => [name, outcome]));
@@ -71,6 +77,35 @@ Deno.test({
     // This thread has given up nothing.
     assert.ok((await Deno.readTextFile("/etc/passwd")).length > 0);
     await backend.stop();
+  },
+});
+
+Deno.test({
+  name: "the kernel refuses a worker for datagrams all but sockets for UDP, on no port of its choice",
+  ignore,
+  ...LATE_TIMER,
+  fn: async () => {
+    using backend = startUdpEcho();
+    await using balancer = await startTestBalancer({
+      backends: [`127.0.0.1:${backend.address.port}`],
+      listener: { listen: "udp:127.0.0.1:0", idle_timeout: "1s" },
+      engine: "epoll",
+      confinement: "required",
+      workers: 1,
+      workerEntry: import.meta.resolve("../support/workers/grabby_worker.ts"),
+    });
+    const { fields } = await balancer.log.waitFor("attempted");
+    const streams = [
+      ...["connect to a backend", "connect to the port of a backend elsewhere", "connect to another port"],
+      "IPv6 socket",
+    ];
+    assert.deepEqual(fields, {
+      ...outcomes([...REFUSED_BY_SECCOMP, ...streams], "EPERM"),
+      ...outcomes(ALLOWED_WITH_DATAGRAMS, "allowed"),
+    });
+    using client = new UdpPeer();
+    await client.send("and it works", balancer);
+    assert.equal(await client.nextText(), "and it works");
   },
 });
 

@@ -34,6 +34,7 @@ const SOCK_DGRAM = 2;
 const SOCK_RAW = 3;
 const IPPROTO_ICMP = 1;
 const IPPROTO_MPTCP = 262;
+const IPPROTO_UDPLITE = 136;
 const AF_NETLINK = 16;
 const AF_PACKET = 17;
 const MSG_FASTOPEN = 0x20000000;
@@ -86,8 +87,8 @@ export function prepareAttempts(
   const at = (port: number, host = "127.0.0.1"): Uint8Array<ArrayBuffer> => {
     return encodeAddress({ transport: "tcp", host, port }).bytes;
   };
-  const withSocket = (use: (fd: number) => number): string => {
-    const fd = libc.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const withSocket = (use: (fd: number) => number, type = SOCK_STREAM): string => {
+    const fd = libc.socket(AF_INET, type | SOCK_CLOEXEC, 0);
     const result = outcome(fd < 0 ? fd : use(fd));
     if (fd >= 0) libc.close(fd);
     return result;
@@ -121,6 +122,12 @@ export function prepareAttempts(
     listen: withSocket((fd) => libc.listen(fd, 1)),
     "IPv6 socket": makesSocket(AF_INET6, SOCK_STREAM),
     "datagram socket": makesSocket(AF_INET, SOCK_DGRAM),
+    "IPv6 datagram socket": makesSocket(AF_INET6, SOCK_DGRAM),
+    "datagrams to another port": withSocket((fd) => libc.connect(fd, at(other), 16), SOCK_DGRAM),
+    "bind for datagrams": withSocket((fd) => libc.bind(fd, at(0), 16), SOCK_DGRAM),
+    "UDP-Lite socket": makesSocket(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE),
+    "ping socket": makesSocket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP),
+    "Unix datagram socket": makesSocket(AF_UNIX, SOCK_DGRAM),
     "raw socket": makesSocket(AF_INET, SOCK_RAW, IPPROTO_ICMP),
     "MPTCP socket": makesSocket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP),
     "Unix socket": makesSocket(AF_UNIX, SOCK_STREAM),

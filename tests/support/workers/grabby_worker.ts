@@ -10,7 +10,7 @@ self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
   if (data.type === "start") {
     const { engine, pools: [pool] } = data.options;
     const [backend] = pool?.backends ?? [];
-    if (engine.kind !== "epoll" || backend?.address.transport !== "tcp") return;
+    if (engine.kind !== "epoll" || backend === undefined || backend.address.transport === "unix") return;
     const { port } = backend.address;
     attempts = prepareAttempts({ permitted: port, other: port === 9 ? 10 : 9 });
   }
