@@ -20,6 +20,7 @@ const root = new URL("../", import.meta.url);
 const DOCUMENTS = [
   "README.md",
   "ARCHITECTURE.md",
+  "docs/client.md",
   "docs/pools.md",
   "docs/sessions.md",
   "docs/tls.md",

@@ -11,6 +11,9 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** One connection receives so often at a time; then others have their turn. */
 const MAX_RECEIVES = 16;
 
+/** The loop sleeps no longer at a time. */
+const MAX_SLEEP_MS = 1_000;
+
 /** The loads that the engine epoll drives. */
 export class EpollDriver implements Driver {
   readonly #engine: EpollEngine;
@@ -18,7 +21,8 @@ export class EpollDriver implements Driver {
   readonly #addresses: LoadPlan["addresses"];
 
   constructor(share: ThreadShare, { addresses }: Pick<LoadPlan, "addresses">, onAlarm: () => void) {
-    this.#engine = new EpollEngine(share);
+    // Messages ring the bell; nothing else needs a turn of the runtime's loop.
+    this.#engine = new EpollEngine({ ...share, maxSleepMs: MAX_SLEEP_MS });
     this.#alarm = this.#engine.alarm(onAlarm);
     this.#addresses = addresses;
   }

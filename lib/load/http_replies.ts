@@ -5,6 +5,10 @@ import { CORRUPT, type Replies } from "./replies.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const MAX_HEAD_BYTES = 64 * 1024;
+
+/** A response that is kept to be recognized as a whole. */
+const MAX_SAME_BYTES = 1024;
+
 const [CR, LF] = [13, 10];
 
 /** Where the body of a response ends (RFC 9112, 6.3). */
@@ -17,6 +21,10 @@ type Body = { readonly until: "end" } | { readonly until: "chunks" } | {
 export class HttpReplies implements Replies {
   isLast = false;
   readonly #name: NameReader;
+  readonly #onName: (name: string) => void;
+  /** The last response that came in one piece, and the name in it: the next one is mostly the same. */
+  #same: Bytes | undefined;
+  #sameName: string | undefined;
   /** The beginning of a head. */
   #head: Bytes | undefined;
   #body: Body | undefined;
@@ -28,32 +36,37 @@ export class HttpReplies implements Replies {
 
   constructor(onName: (name: string) => void) {
     this.#name = new NameReader(onName);
+    this.#onName = onName;
   }
 
   read(bytes: Bytes, length: number, sent: number): number {
     let ended = 0;
+    /** Where the response begins, where all of it is in these bytes. */
+    let start = this.#body === undefined && this.#head === undefined ? 0 : -1;
     for (let at = 0; at < length;) {
-      if (this.#body === undefined) {
-        const next = this.#readHead(bytes, at, length);
-        if (next === CORRUPT) return CORRUPT;
-        at = next;
+      if (start === at && beginsWith(bytes, at, length, this.#same)) {
+        if (this.#sameName !== undefined) this.#onName(this.#sameName);
+        at += this.#same?.length ?? 0;
+        start = at;
       } else {
-        const next = this.#readBody(this.#body, bytes, at, length);
+        const next = this.#body === undefined
+          ? this.#readHead(bytes, at, length)
+          : this.#readBody(this.#body, bytes, at, length);
         if (next === CORRUPT) return CORRUPT;
         at = next;
+        if (!this.#isWhole) continue;
+        this.#endReply(bytes, start, at);
+        start = at;
       }
-      if (this.#isWhole) {
-        this.#endReply();
-        ended++;
-        if (++this.#whole > sent) return CORRUPT;
-      }
+      ended++;
+      if (++this.#whole > sent) return CORRUPT;
     }
     return ended;
   }
 
   end(): boolean {
     if (this.#body?.until !== "end") return false;
-    this.#endReply();
+    this.#name.end();
     return true;
   }
 
@@ -63,15 +76,19 @@ export class HttpReplies implements Replies {
     return body.until === "length" ? body.bytes === 0 : this.#chunks?.isOver === true;
   }
 
-  #endReply(): void {
-    this.#name.end();
+  #endReply(bytes: Bytes, start: number, end: number): void {
+    const name = this.#name.end();
+    const isSized = this.#body?.until === "length";
     this.#body = undefined;
     this.#chunks = undefined;
+    if (start === -1 || !isSized || this.isLast || end - start > MAX_SAME_BYTES) return;
+    this.#same = bytes.slice(start, end);
+    this.#sameName = name;
   }
 
   /** @return Where the next part begins. */
   #readHead(bytes: Bytes, from: number, to: number): number {
-    if (this.#head === undefined && this.#isKnown(bytes, from, to)) {
+    if (this.#head === undefined && beginsWith(bytes, from, to, this.#known)) {
       this.#body = { until: "length", bytes: this.#knownLength };
       return from + (this.#known?.length ?? 0);
     }
@@ -86,13 +103,6 @@ export class HttpReplies implements Replies {
     }
     this.#head = undefined;
     return this.#understand(head.subarray(0, end)) ? from + end - before : CORRUPT;
-  }
-
-  #isKnown(bytes: Bytes, from: number, to: number): boolean {
-    const known = this.#known;
-    if (known === undefined || to - from < known.length) return false;
-    for (let i = 0, at = from; i < known.length; i++, at++) if (bytes[at] !== known[i]) return false;
-    return true;
   }
 
   #understand(bytes: Bytes): boolean {
@@ -125,6 +135,12 @@ export class HttpReplies implements Replies {
     if (body.until === "length") body.bytes -= end - from;
     return end;
   }
+}
+
+function beginsWith(bytes: Bytes, from: number, to: number, start: Bytes | undefined): boolean {
+  if (start === undefined || to - from < start.length) return false;
+  for (let i = 0, at = from; i < start.length; i++, at++) if (bytes[at] !== start[i]) return false;
+  return true;
 }
 
 /** Behind the empty line; -1 when there is none yet. */

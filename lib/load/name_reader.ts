@@ -24,16 +24,17 @@ export class NameReader {
     this.#length += to - from;
   }
 
-  /** The reply has ended. */
-  end(): void {
+  /** The reply has ended. @return The name that it says. */
+  end(): string | undefined {
     const length = this.#length;
     this.#length = 0;
-    if (length === 0 || length > MAX_BYTES) return;
+    if (length === 0 || length > MAX_BYTES) return undefined;
     if (!this.#isAsLast(length)) {
       this.#last = this.#bytes.slice(0, length);
       this.#lastName = nameIn(this.#last);
     }
     if (this.#lastName !== undefined) this.#onName(this.#lastName);
+    return this.#lastName;
   }
 
   #isAsLast(length: number): boolean {

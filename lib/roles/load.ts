@@ -20,7 +20,7 @@ import { jsonReport } from "../load/result.ts";
 import { type LoadResult, runLoad } from "../load/run_load.ts";
 import { giveUpForeignFunctions, giveUpWriting } from "./given_up.ts";
 import { LoadProgress } from "./load_progress.ts";
-import { startStderrLog, type Terminal } from "./terminal.ts";
+import { startStderrLog, type Terminal, terminalColumns } from "./terminal.ts";
 import { readTlsFiles } from "./tls_files.ts";
 
 /** Without --timeout. */
@@ -29,7 +29,7 @@ const TIMEOUT_MS = 10_000;
 /** What a request sends where nothing is said about it. */
 const PAYLOAD_BYTES = 64;
 
-/** Of a report that no terminal shows. */
+/** Of a report whose reader does not say. */
 const WIDTH = 80;
 
 /**
@@ -157,11 +157,10 @@ function textOf(
   result: LoadResult,
 ): string {
   if (load.json) return `${JSON.stringify(jsonReport(result), null, 2)}\n`;
-  const isTerminal = Deno.stdout.isTerminal();
   return reportText(
     { plan, engine, target: formatAddress(connect), workers: load.workers ?? 1 },
     result,
-    { width: isTerminal ? Deno.consoleSize().columns : WIDTH, isColoured: isTerminal && !Deno.noColor },
+    { width: terminalColumns(Deno.stdout) ?? WIDTH, isColoured: Deno.stdout.isTerminal() && !Deno.noColor },
   );
 }
 

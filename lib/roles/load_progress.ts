@@ -2,6 +2,7 @@ import { writeAll } from "../core/connection.ts";
 import type { LoadPlan } from "../load/plan.ts";
 import { progressText } from "../load/progress.ts";
 import type { Second } from "../load/run_load.ts";
+import { terminalColumns } from "./terminal.ts";
 
 /** Seconds between two lines where there is no terminal to draw one line again and again. */
 const EVERY_SECONDS = 5;
@@ -30,8 +31,7 @@ export class LoadProgress {
       this.#isSilent || !second.isWhole || (!this.#isTerminal && (second.number + 1) % EVERY_SECONDS !== 0)
     ) return;
     // One column stays free, since some terminals begin a new line after the last.
-    const width = this.#isTerminal ? Deno.consoleSize().columns - 1 : MAX_COLUMNS;
-    const text = progressText(this.#plan, second, width);
+    const text = progressText(this.#plan, second, (terminalColumns(Deno.stderr) ?? MAX_COLUMNS) - 1);
     this.#isDrawn = this.#isTerminal;
     this.#write(this.#isTerminal ? `${CLEAR_LINE}${text}` : `${text}\n`);
   }

@@ -14,7 +14,7 @@ import { withoutZone } from "../core/zone.ts";
 import { readToken } from "../config/token_file.ts";
 import { chooseConfig } from "./chosen_config.ts";
 import { statusTable, whyNotReady } from "./status_table.ts";
-import type { Terminal } from "./terminal.ts";
+import { type Terminal, terminalColumns } from "./terminal.ts";
 
 const EVERY_MS = 1_000;
 
@@ -36,7 +36,7 @@ export async function runStatus(flags: BalancerFlags, terminal: Terminal): Promi
   const clear = Deno.stdout.isTerminal() && !flags.json ? CLEAR : "";
   for (;;) {
     const status = await askStatus(address, token);
-    const text = flags.json ? asJson(status, flags.watch) : statusTable(status, terminalColumns());
+    const text = flags.json ? asJson(status, flags.watch) : statusTable(status, terminalColumns(Deno.stdout));
     await terminal.print(flags.watch ? `${clear}${text}` : text);
     const why = whyNotReady(status);
     if (!flags.watch && why !== undefined) throw new RunError(`${formatAddress(address)}: not ready: ${why}`);
@@ -49,15 +49,6 @@ export async function runStatus(flags: BalancerFlags, terminal: Terminal): Promi
 /** One object a line when there are several. */
 function asJson(status: Status, isOneOfMany: boolean): string {
   return JSON.stringify(status, null, isOneOfMany ? 0 : 2) + "\n";
-}
-
-/** Undefined when stdout is no terminal. */
-function terminalColumns(): number | undefined {
-  try {
-    return Deno.stdout.isTerminal() ? Deno.consoleSize().columns : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** What the command line says, or else the configuration. */

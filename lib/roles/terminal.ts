@@ -28,6 +28,15 @@ export function stopped(stop: AbortSignal): Promise<void> {
   return new Promise((resolve) => stop.addEventListener("abort", () => resolve(), { once: true }));
 }
 
+/** How wide the terminal of a stream is; undefined when it is none, or does not say. */
+export function terminalColumns(stream: { isTerminal(): boolean }): number | undefined {
+  try {
+    return stream.isTerminal() ? Deno.consoleSize().columns || undefined : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Starts the log of this process; every role logs to stderr. */
 export function startStderrLog(
   level: LogLevel = "info",

@@ -49,6 +49,20 @@ async function provesItself(command: readonly string[]): Promise<void> {
     assert.match(stderr, / session .* bytes_in=300000 bytes_out=300000 .* end=done\n/);
     assert.match(stderr, / stopped closed_sessions=0\n$/);
   }
+  const load = [
+    "--role",
+    "client",
+    "--connect",
+    backend.address,
+    "--requests",
+    "3",
+    "--expect",
+    "eof",
+    "--verify",
+  ];
+  const loaded = await runCommand([...command, ...load], { cwd });
+  assert.deepEqual([loaded.status, loaded.stderr], [0, ""]);
+  assert.match(loaded.stdout, /^requests {3}3 in /m);
   const refused = await runCommand([
     ...command,
     "--role",
