@@ -220,7 +220,7 @@ export interface Paces {
   readonly out: Pace | undefined;
 }
 
-/** Who may come in. One place is taken for each connection, before it is accepted. */
+/** Who may come in. One place is taken for each connection, before it is accepted; a datagram that would begin a flow and finds none is dropped. */
 export interface Limiter {
   /** Takes a place; false when there is none. */
   readonly enter: () => boolean;
