@@ -4,35 +4,39 @@
 
 import assert from "node:assert/strict";
 import { onEachEngine } from "../support/engines.ts";
-import { startNamedUdp, startUdpProgram, UdpClient } from "../support/udp_program.ts";
-import { UdpPeer } from "../support/udp_peer.ts";
+import { startUdpBackend, udpAt, type UdpBackend, UdpClient } from "../support/udp.ts";
+import { startUdpProgram } from "../support/udp_program.ts";
 
 /** What strangers send, each from a port of its own: nothing, one byte, and now and then as much as a datagram can have. */
 const BURST = [...Array.from({ length: 19 }, (_, i) => new Uint8Array(i % 2)), new Uint8Array(65_507)];
 
+function startEcho(): UdpBackend {
+  return startUdpBackend((datagram) => [datagram]);
+}
+
 onEachEngine(
   "four thousand strangers at a listener for a hundred flows do not stop a flow that goes on: all its answers arrive",
   async (engine) => {
-    using backend = startNamedUdp("a");
+    using backend = startEcho();
     await using balancer = await startUdpProgram(engine, {
-      backends: [backend],
+      backends: { a: backend },
       listener: "max_flows: 100",
       more: "log: { sessions: false }\nshutdown_timeout: 100ms",
     });
-    using client = new UdpClient(balancer.port);
-    assert.equal(await client.ask("begin"), "a begin");
-    const [ownPort] = backend.ports.keys();
+    using client = new UdpClient(balancer.address);
+    assert.equal(await client.ask("begin"), "begin");
+    const ownPort = backend.received[0]?.from;
     for (let round = 0; round < 200; round++) {
       // As many as the buffer of a socket holds, so that none is lost there.
       for (const datagram of BURST) {
-        using stranger = new UdpPeer();
-        await stranger.send(datagram, balancer);
+        using stranger = new UdpClient(balancer.address);
+        await stranger.send(datagram);
       }
-      assert.equal(await client.ask(`still ${round}`), `a still ${round}`);
+      assert.equal(await client.ask(`still ${round}`), `still ${round}`);
       assert.ok((await balancer.sessions()).length <= 100);
     }
     // It was one flow all the time.
-    assert.equal(backend.ports.get(ownPort ?? 0), 201);
+    assert.equal(backend.received.filter(({ from }) => from === ownPort).length, 201);
     // All but the last hundred of 4,001 had to make room; a few strangers had the port of another one by chance.
     await balancer.hasMetric(/^sockbal_sessions_active\{listener="game"\} 100$/m);
     await balancer.hasMetric(/^sockbal_sessions_total\{.*end="forgotten"\} 38[5-9]\d$/m);
@@ -49,20 +53,13 @@ onEachEngine(
 onEachEngine(
   "datagrams of every size come whole: empty ones, and those of 65,507 bytes, both ways",
   async (engine) => {
-    using echo = new UdpPeer();
-    echo.onDatagram = ({ bytes, from }) => {
-      echo.received.length = 0;
-      void echo.send(bytes, { port: from.port });
-    };
-    const backend = { name: "a", member: `"127.0.0.1:${echo.address.port}"`, ports: new Map() };
-    await using balancer = await startUdpProgram(engine, {
-      backends: [{ ...backend, [Symbol.dispose]: () => {} }],
-    });
-    using client = new UdpPeer();
+    using backend = startEcho();
+    await using balancer = await startUdpProgram(engine, { backends: { a: backend } });
+    using client = new UdpClient(balancer.address);
     for (const size of [0, 1, 1_472, 1_473, 9_000, 65_506, 65_507]) {
       const sent = crypto.getRandomValues(new Uint8Array(size));
-      await client.send(sent, balancer);
-      assert.deepEqual((await client.next()).bytes, sent);
+      await client.send(sent);
+      assert.deepEqual(await client.receive(), sent);
     }
     const [session, ...others] = await balancer.sessions();
     assert.equal(others.length, 0);
@@ -73,14 +70,14 @@ onEachEngine(
 onEachEngine(
   "a stranger can neither answer in a backend's place nor speak for a client",
   async (engine) => {
-    using backend = startNamedUdp("a");
-    await using balancer = await startUdpProgram(engine, { backends: [backend] });
-    using client = new UdpClient(balancer.port);
-    assert.equal(await client.ask("one"), "a one");
-    const [upstream = 0] = backend.ports.keys();
-    using stranger = new UdpPeer();
-    for (let i = 0; i < 20; i++) await stranger.send("forged answer", { port: upstream });
-    assert.equal(await client.ask("two"), "a two");
-    assert.deepEqual([...backend.ports], [[upstream, 2]]);
+    using backend = startEcho();
+    await using balancer = await startUdpProgram(engine, { backends: { a: backend } });
+    using client = new UdpClient(balancer.address);
+    assert.equal(await client.ask("one"), "one");
+    const upstream = backend.received[0]?.from ?? 0;
+    using stranger = new UdpClient(udpAt(upstream));
+    for (let i = 0; i < 20; i++) await stranger.send("forged answer");
+    assert.equal(await client.ask("two"), "two");
+    assert.deepEqual(backend.received.map(({ from }) => from), [upstream, upstream]);
   },
 );
