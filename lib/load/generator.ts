@@ -94,7 +94,9 @@ export class Generator implements LoadOfSlots {
       this.#begun++;
       return nowMs;
     }
-    return this.#state === "running" && this.#begun < this.#due ? this.#beginsAt(this.#begun++) : NONE;
+    if (this.#state !== "running") return NONE;
+    this.#countDue(nowMs);
+    return this.#begun < this.#due ? this.#beginsAt(this.#begun++) : NONE;
   }
 
   isOver(nowMs: number): boolean {
@@ -132,7 +134,8 @@ export class Generator implements LoadOfSlots {
     const nowMs = this.now();
     for (; this.#secondEnds <= nowMs; this.#seconds++) this.#options.onSecond(this.#seconds);
     if (nowMs >= this.#endMs) {
-      this.#countDue(nowMs);
+      // The last of them: the alarm may have come late.
+      this.#beginDue(nowMs);
       return this.#end();
     }
     this.#openSlots(nowMs);

@@ -105,7 +105,7 @@ function errorLines(figures: Figures, paint: (text: string) => string): string[]
 
 function unsentLines({ unsent }: LoadResult): string[] {
   if (unsent === 0) return [];
-  return [`unsent     ${count(unsent)} requests were due, and no connection was free for them by the end`];
+  return [`unsent     ${count(unsent)}: due, and without a free connection by the end`];
 }
 
 const COLUMNS = ["min", "mean", "p50", "p90", "p99", "p99.9", "max"] as const;

@@ -4,11 +4,11 @@
 
 import assert from "node:assert/strict";
 import { text } from "../support/bytes.ts";
-import { onEachDatagramEngine } from "../support/engines.ts";
+import { onEachEngine } from "../support/engines.ts";
 import { FlowGenerations, freePorts } from "../support/flow_generations.ts";
 import { startNamedUdpBackend, startUdpBackend, udpAt, UdpClient } from "../support/udp.ts";
 
-onEachDatagramEngine(
+onEachEngine(
   "a flow outlives reloads, one after the other, with its backend and its port, until it is over",
   async (engine) => {
     using a = startNamedUdpBackend("a");
@@ -41,7 +41,7 @@ onEachDatagramEngine(
   },
 );
 
-onEachDatagramEngine("no datagram is lost or overtaken by another one at a reload", async (engine) => {
+onEachEngine("no datagram is lost or overtaken by another one at a reload", async (engine) => {
   using echo = startUdpBackend((datagram) => [datagram.slice()]);
   await using it = new FlowGenerations(engine);
   const ports = freePorts(1);
@@ -71,7 +71,7 @@ onEachDatagramEngine("no datagram is lost or overtaken by another one at a reloa
   assert.equal(new Set(echo.received.map(({ from }) => from)).size, 1, "one flow");
 });
 
-onEachDatagramEngine(
+onEachEngine(
   "a listener that is in no configuration any more serves its flows, and begins no other",
   async (engine) => {
     using a = startNamedUdpBackend("a");
@@ -94,7 +94,7 @@ onEachDatagramEngine(
   },
 );
 
-onEachDatagramEngine(
+onEachEngine(
   "when an old worker dies, its clients get new flows; when a new one dies, old flows go on",
   async (engine) => {
     using a = startNamedUdpBackend("a");
@@ -117,7 +117,7 @@ onEachDatagramEngine(
   },
 );
 
-onEachDatagramEngine("at the end flows go on until they are over, or must be", async (engine) => {
+onEachEngine("at the end flows go on until they are over, or must be", async (engine) => {
   using a = startNamedUdpBackend("a");
   await using it = new FlowGenerations(engine);
   const ports = freePorts(1);
@@ -137,7 +137,7 @@ onEachDatagramEngine("at the end flows go on until they are over, or must be", a
   assert.deepEqual([record?.end, record?.bytes_in], ["shutdown", 2]);
 });
 
-onEachDatagramEngine(
+onEachEngine(
   "as many flows as there may be of an older worker make room for new ones",
   async (engine) => {
     using a = startNamedUdpBackend("a");

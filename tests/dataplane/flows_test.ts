@@ -5,11 +5,11 @@
 import assert from "node:assert/strict";
 import { until } from "../support/balancer.ts";
 import { pattern, text } from "../support/bytes.ts";
-import { onEachDatagramEngine } from "../support/engines.ts";
+import { onEachEngine } from "../support/engines.ts";
 import { startFlowPlane } from "../support/flow_plane.ts";
 import { freeUdpPort, startNamedUdpBackend, startUdpBackend, udpAt, UdpClient } from "../support/udp.ts";
 
-onEachDatagramEngine(
+onEachEngine(
   "a flow stays with the backend that was picked for it, from one port, and leaves a record",
   async (engine) => {
     using a = startNamedUdpBackend("a");
@@ -37,7 +37,7 @@ onEachDatagramEngine(
   },
 );
 
-onEachDatagramEngine(
+onEachEngine(
   "datagrams of every size are passed on whole and in their order, those that come before there is a backend too",
   async (engine) => {
     using echo = startUdpBackend((datagram) => [datagram.slice()]);
@@ -49,7 +49,7 @@ onEachDatagramEngine(
   },
 );
 
-onEachDatagramEngine("what is no answer of the backend is not passed on", async (engine) => {
+onEachEngine("what is no answer of the backend is not passed on", async (engine) => {
   using a = startNamedUdpBackend("a");
   await using rig = await startFlowPlane(engine, { backends: [a] });
   using client = new UdpClient(rig.address);
@@ -59,7 +59,7 @@ onEachDatagramEngine("what is no answer of the backend is not passed on", async 
   assert.equal(await client.ask("2"), "a:2");
 });
 
-onEachDatagramEngine(
+onEachEngine(
   "with `responses` a flow is over when each datagram of the client is answered, also when two come at once",
   async (engine) => {
     using a = startNamedUdpBackend("a");
@@ -76,7 +76,7 @@ onEachDatagramEngine(
   },
 );
 
-onEachDatagramEngine(
+onEachEngine(
   "silence where answers are due is a failure of the backend, and any other silence none",
   async (engine) => {
     using silent = startUdpBackend(() => []);
@@ -94,7 +94,7 @@ onEachDatagramEngine(
   },
 );
 
-onEachDatagramEngine(
+onEachEngine(
   "the flow that is idle for longest makes room for another one, and one that is not idle stays",
   async (engine) => {
     using a = startNamedUdpBackend("a");
@@ -120,7 +120,7 @@ onEachDatagramEngine(
   },
 );
 
-onEachDatagramEngine("where open files set the limit, a flow makes room as well", async (engine) => {
+onEachEngine("where open files set the limit, a flow makes room as well", async (engine) => {
   using a = startNamedUdpBackend("a");
   await using rig = await startFlowPlane(engine, { backends: [a], maxSessions: 2 });
   for (let i = 0; i < 5; i++) {
@@ -131,7 +131,7 @@ onEachDatagramEngine("where open files set the limit, a flow makes room as well"
   await until(() => rig.of("files_wanted").length > 0, "more files are asked for");
 });
 
-onEachDatagramEngine("a client that is not let in costs no other one its flow", async (engine) => {
+onEachEngine("a client that is not let in costs no other one its flow", async (engine) => {
   using a = startNamedUdpBackend("a");
   const limited = {
     maxConnections: 1,
@@ -159,7 +159,7 @@ onEachDatagramEngine("a client that is not let in costs no other one its flow", 
   assert.deepEqual([rig.flows(), a.received.length, rig.records().length], [1, 2, 0]);
 });
 
-onEachDatagramEngine("a flow is listed, and ended by its id or with its backend", async (engine) => {
+onEachEngine("a flow is listed, and ended by its id or with its backend", async (engine) => {
   using a = startNamedUdpBackend("a");
   await using rig = await startFlowPlane(engine, { backends: [a] });
   using client = new UdpClient(rig.address);
@@ -179,7 +179,7 @@ onEachDatagramEngine("a flow is listed, and ended by its id or with its backend"
   assert.deepEqual(records.map(({ end }) => end), ["killed", "backend_down"]);
 });
 
-onEachDatagramEngine(
+onEachEngine(
   "where nothing listens the flow ends, if the engine is told, and the next one is the other backend's",
   async (engine) => {
     using b = startNamedUdpBackend("b");

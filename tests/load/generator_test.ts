@@ -69,6 +69,14 @@ Deno.test("an open loop that has a number of requests sends all of them, and no 
   near(rig.doneMs ?? 0, 1_250, 0.01);
 });
 
+Deno.test("a request that was due before the end is sent, also when the alarm for it comes with the end", () => {
+  const rig = new FakeLoad({ rate: 100, durationMs: 1_000, connections: 4 }, echoAfter(() => 1));
+  rig.runUntil(950);
+  rig.nowMs = 1_050;
+  rig.runUntil(2_000);
+  assert.deepEqual([rig.generator.figures.requests, rig.generator.unsent], [100, 0]);
+});
+
 Deno.test("the free connections of an open loop take turns", () => {
   const rig = new FakeLoad({ rate: 100, requests: 40, connections: 4 }, echoAfter(() => 1));
   rig.runUntil(5_000);

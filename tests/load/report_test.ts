@@ -99,7 +99,7 @@ Deno.test("errors are told by kind, with the reason of those that have no kind",
   assert.ok(text.includes(
     "errors     1,237: refused 2, timed out 1,234, other 1\n" +
       "           other: address not available\n" +
-      "unsent     77 requests were due, and no connection was free for them by the end\n",
+      "unsent     77: due, and without a free connection by the end\n",
   ));
 });
 

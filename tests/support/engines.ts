@@ -8,14 +8,6 @@ import { joined } from "./bytes.ts";
 /** Those that this machine can have. */
 export const ENGINES: readonly EngineName[] = Deno.build.os === "linux" ? ["runtime", "epoll"] : ["runtime"];
 
-/** Those of them that know datagrams. */
-const DATAGRAM_ENGINES: readonly EngineName[] = ["runtime"];
-
-/** Registers a test with datagrams for each engine. */
-export function onEachDatagramEngine(sentence: string, test: (engine: EngineName) => Promise<void>): void {
-  for (const engine of DATAGRAM_ENGINES) Deno.test(`${sentence} (${engine})`, () => test(engine));
-}
-
 /** Registers a test for each engine. */
 export function onEachEngine(sentence: string, test: (engine: EngineName) => Promise<void>): void {
   for (const engine of ENGINES) Deno.test(`${sentence} (${engine})`, () => test(engine));
