@@ -118,6 +118,7 @@ export function startUdpBackend(
     address: `${hostname}:${portOf(socket)}`,
     received,
     [Symbol.dispose]: () => {
+      if (isClosed) return;
       isClosed = true;
       socket.close();
     },
