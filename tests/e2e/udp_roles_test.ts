@@ -113,7 +113,7 @@ Deno.test("what cannot be done is said in one sentence, with the status of who i
     [
       ["--role", "server", "--listen", `udp:127.0.0.1:${silent.port}`],
       1,
-      /^sockbal: cannot listen on udp:127\.0\.0\.1:\d+: port \d+ is in use, by another program or by another listener\n$/,
+      /^sockbal: cannot listen on udp:127\.0\.0\.1:\d+: UDP port \d+ is in use, by another program or by another listener\n$/,
     ],
     [
       ["--role", "server", "--listen", "udp:127.0.0.1:0", "--handler", "http"],

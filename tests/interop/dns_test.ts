@@ -63,7 +63,7 @@ for (const { program, name, start } of SERVERS) {
       assert.equal(await dig(port, "large.example", "TXT", "+bufsize=4096", "+ignore"), large);
       await balancer.waitForRecords(3);
       assert.deepEqual(endsOf(balancer, "dns"), ["done", "done", "done"]);
-      assert.ok((balancer.records()[2]?.bytes_out ?? 0) > 2_600);
+      assert.ok(Math.max(...balancer.records().map((it) => it.bytes_out)) > 2_600);
 
       assert.equal(await dig(port, "large.example", "TXT", "+bufsize=512"), large);
       await balancer.waitForRecords(5);
@@ -156,15 +156,17 @@ onEachEngineWith(
     const options = dnsOptions([one, two], port, { engine });
     await using balancer = await startTestBalancer(options);
     let isOver = false;
-    const asking = digMany(port, 1_500, "who.example", "TXT").finally(() => isOver = true);
-    let reloads = 0;
+    const reloading = (async () => {
+      for (let i = 0; i < 6; i++) {
+        const listener = { ...options.listener, idle_timeout: `${20 + i}s` };
+        assert.equal(await balancer.balancer.reload(testConfig({ ...options, listener })), "replaced");
+      }
+      isOver = true;
+    })();
     while (!isOver) {
-      const listener = { ...options.listener, idle_timeout: `${20 + reloads}s` };
-      assert.equal(await balancer.balancer.reload(testConfig({ ...options, listener })), "replaced");
-      reloads++;
+      const answers = await digMany(port, 200, "who.example", "TXT");
+      assert.equal(answers.filter((it) => it === '"one"' || it === '"two"').length, 200);
     }
-    const answers = await asking;
-    assert.equal(answers.filter((it) => it === '"one"' || it === '"two"').length, 1_500);
-    assert.ok(reloads >= 3, `${reloads} reloads`);
+    await reloading;
   },
 );
