@@ -175,7 +175,9 @@ Deno.test("the executable has every worker entry and asset embedded", async () =
   const folder = await Deno.makeTempDir();
   const { executable, stderr } = await compiled(folder);
   // What the command prints of it leaves out the files of larger folders.
-  for (const file of ["lib/dataplane/worker.ts", "balancer.yaml", "deno.json", "main.ts"]) {
+  for (
+    const file of ["lib/dataplane/worker.ts", "lib/load/loader.ts", "balancer.yaml", "deno.json", "main.ts"]
+  ) {
     assert.ok(executable.includes(await Deno.readTextFile(`${root}${file}`)), `${file} is not embedded`);
   }
   assert.ok(!stderr.includes("fast-check"), "a library of the tests is embedded");

@@ -19,22 +19,39 @@ function findDeno() {
 
 /**
  * Every role needs the network, and a Unix socket is a file. A balancer reads its configuration and its own modules;
- * it is started able to write only because a configuration may name a Unix socket, and gives that up if none does. Of
- * the environment it reads what the configuration names.
+ * it is started able to write only because a configuration may name a Unix socket, and gives that up if none does. A load reads
+ * the bundle, from which its threads start, and some flags name files. Of the environment a
+ * balancer reads what its configuration names.
  * The engine epoll calls the C library, which is permitted only where the command line asks for this engine.
  */
-function permissions(args) {
-  const hasUnixSocket = args.some((arg) => arg.includes("unix:"));
-  const isBalancer = args.some((arg) => ["balancer", "--role=balancer", "--demo"].includes(arg));
-  const files = hasUnixSocket || isBalancer ? ["--allow-read", "--allow-write"] : [];
+function permissions(args, bundle) {
+  const has = (flags) => args.some((arg) => flags.test(arg));
+  const hasUnixSocket = has(/unix:/);
+  const isBalancer = has(/^(balancer|--role=balancer|--demo)$/);
+  const namesFiles = has(/^--(ca|cert|key|tls-cert|tls-key|compare)(=|$)/);
+  const isLoad = has(/^--(requests|duration|hold)(=|$)/);
   const hasEpoll = args.some((arg, i) => {
     return arg === "--engine=epoll" || (arg === "epoll" && args[i - 1] === "--engine");
   });
+  const reads = hasUnixSocket || isBalancer || namesFiles
+    ? ["--allow-read"]
+    // Deno reads two commas as one that is part of a path.
+    : isLoad
+    ? [`--allow-read=${bundle.replaceAll(",", ",,")}`]
+    : [];
+  const writes = hasUnixSocket || isBalancer ? ["--allow-write"] : [];
   const env = isBalancer ? ["--allow-env"] : [];
-  return ["--allow-net", ...files, ...env, ...(isBalancer && hasEpoll ? ["--allow-ffi"] : [])];
+  return [
+    "--allow-net",
+    ...reads,
+    ...writes,
+    ...env,
+    ...((isBalancer || isLoad) && hasEpoll ? ["--allow-ffi"] : []),
+  ];
 }
 
 const args = process.argv.slice(2);
+const bundle = join(__dirname, "sockbal.js");
 const child = spawn(
   findDeno(),
   [
@@ -48,8 +65,8 @@ const child = spawn(
       "--unstable-net",
       "--unstable-worker-options",
     ],
-    ...permissions(args),
-    join(__dirname, "sockbal.js"),
+    ...permissions(args, bundle),
+    bundle,
     ...args,
   ],
   { stdio: "inherit" },
