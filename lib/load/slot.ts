@@ -1,4 +1,5 @@
 import { reasonOf } from "../core/errors.ts";
+import { describeDialFault } from "../engine/dial_fault.ts";
 import { writeClientHeader } from "../wire/write_proxy_header.ts";
 import { type ErrorKind, kindOf } from "./error_kind.ts";
 import type { Figures } from "./figures.ts";
@@ -134,7 +135,7 @@ export class Slot implements DialResult, LinkEvents {
   }
 
   failed(error: unknown): void {
-    this.#dialFailed(kindOf(error), reasonOf(error));
+    this.#dialFailed(kindOf(error), describeDialFault(error));
   }
 
   received(bytes: Uint8Array<ArrayBuffer>, length: number): void {

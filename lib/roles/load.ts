@@ -164,9 +164,11 @@ function textOf(
   );
 }
 
-function judge({ connect, load: { maxErrors = 0 } }: ClientFlags, { figures }: LoadResult): void {
+function judge({ connect, load: { hold, maxErrors = 0 } }: ClientFlags, { figures }: LoadResult): void {
   const { errorCount } = figures;
   if (errorCount <= maxErrors) return;
+  const what = hold ? "connection" : "request";
+  const failed = errorCount === 1 ? `1 ${what} has failed` : `${errorCount} ${what}s have failed`;
   const allowed = maxErrors === 0 ? "none may" : `${maxErrors} may (--max-errors)`;
-  throw new RunError(`${formatAddress(connect)}: ${errorCount} requests have failed, and ${allowed}`);
+  throw new RunError(`${formatAddress(connect)}: ${failed}, and ${allowed}`);
 }
