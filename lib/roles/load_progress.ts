@@ -44,7 +44,7 @@ export class LoadProgress {
   }
 
   #write(text: string): void {
-    // Whoever read it may have gone.
+    // Its reader may have gone.
     this.#writing ??= writeAll(Deno.stderr, new TextEncoder().encode(text)).catch(() => {}).finally(() => {
       this.#writing = undefined;
     });

@@ -91,7 +91,7 @@ onEachEngine("Ctrl-C ends a load with the report so far", async (engine) => {
   assert.deepEqual([status, stderr], [0, ""]);
   assert.match(stdout, /^second,requests,refused,/);
   await using held = start(engine, server.address, "--hold", "--connections", "3");
-  // What it opens can be seen by nobody but the server.
+  // It prints nothing before its first line of progress.
   await held.sees(/5s {2}0 errors {2}3 open\n/);
   held.kill("SIGINT");
   const end = await held.finished;

@@ -219,7 +219,7 @@ onEachEngine("what a backend takes is measured to a twentieth of that", async (e
 });
 
 onEachEngineWithTls("a load speaks TLS, and says who it is before", async (engine, { a }) => {
-  // TLS is the runtime's, whoever drives other loads.
+  // TLS is always the runtime's.
   if (engine === "epoll") return;
   const tls = { pairs: [await readPair(a)], authorities: undefined };
   await using server = await serve("whoami", { tls, proxyProtocol: true });
