@@ -16,6 +16,7 @@ export function renderMetrics(status: Status, counts: Counts): Uint8Array<ArrayB
   addListeners(to, status);
   addCertificates(to, status);
   addPools(to, status, counts);
+  addDiscovery(to, status);
   addBackends(to, status);
   addDials(to, status, counts);
   addBackendCounts(to, counts);
@@ -110,6 +111,19 @@ function addPools(to: Exposition, { pools }: Status, counts: Counts): void {
   }
   to.family("sockbal_retries_total", "counter", "Dials of a backend after another one had failed.");
   for (const [pool, count] of retries) to.sample(labels({ pool }), count);
+}
+
+/** Of the pools that discover their backends. */
+function addDiscovery(to: Exposition, { pools }: Status): void {
+  const known = pools.flatMap(({ name, discovery }) =>
+    discovery === null ? [] : [{ pool: name, ...discovery }]
+  );
+  if (known.length === 0) return;
+  const names = known.map(({ pool }) => labels({ pool }));
+  to.family("sockbal_discovery_up", "gauge", "0 while the source of backends cannot be used.");
+  addEach(to, names, known, ({ trouble }) => trouble === "" ? 1 : 0);
+  to.family("sockbal_discovered_backends", "gauge", "Backends that the source has named last.");
+  addEach(to, names, known, ({ members }) => members);
 }
 
 function addBackends(to: Exposition, { pools }: Status): void {

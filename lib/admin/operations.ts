@@ -30,6 +30,8 @@ export interface BackendStatus {
   readonly configured_weight: number;
   /** Whether it is gone from the configuration and is shown until its last session has ended. */
   readonly leaving: boolean;
+  /** The configuration, its pool's source, or the API. */
+  readonly origin: "file" | "discovered" | "operator";
   /** What counts of it during a slow start; may be a fraction. */
   readonly effective_weight: number;
   readonly backup: boolean;
@@ -59,6 +61,20 @@ export interface CertificateStatus {
   readonly state: "valid" | "expires_soon" | "expired";
 }
 
+/** Where the backends of a pool are discovered. */
+export interface DiscoveryStatus {
+  /** As `dns api.internal:8080`. */
+  readonly source: string;
+  /** The last good ones. */
+  readonly members: number;
+  /** Why it cannot be used at the moment; empty when it can. */
+  readonly trouble: string;
+  /** Since when that is so, as ISO 8601. */
+  readonly since: string;
+  /** What was left out and why, a sentence each; twenty at most. */
+  readonly refused: readonly string[];
+}
+
 export interface PoolStatus {
   readonly name: string;
   readonly algorithm: string;
@@ -71,6 +87,8 @@ export interface PoolStatus {
   readonly leaving: boolean;
   /** In the order of the configuration. */
   readonly certificates: readonly CertificateStatus[];
+  /** Null where all backends stand in the configuration. */
+  readonly discovery: DiscoveryStatus | null;
   readonly sessions_total: number;
   /** Sessions that could not be served. */
   readonly refused_total: number;

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { type Address, formatAddress } from "../core/address.ts";
+import type { DiscoverConfig } from "./discover_schema.ts";
 import { isName } from "./fields.ts";
 import type { ListenerConfig } from "./listener_schema.ts";
 import type { PoolConfig } from "./pool_schema.ts";
@@ -37,9 +38,10 @@ function listenerFrom(folder: string, { listen, name, tls, ...listener }: Listen
   };
 }
 
-function poolFrom(folder: string, { backends, tls, ...pool }: PoolConfig): PoolConfig {
+function poolFrom(folder: string, { backends, discover, tls, ...pool }: PoolConfig): PoolConfig {
   return {
     ...pool,
+    discover: discover === undefined ? undefined : discoverFrom(folder, discover),
     backends: backends.map(({ address, name, ...backend }) => {
       return { ...backend, name: nameFrom(folder, name, address), address: addressFrom(folder, address) };
     }),
@@ -48,6 +50,21 @@ function poolFrom(folder: string, { backends, tls, ...pool }: PoolConfig): PoolC
       ca: pathFrom(folder, tls.ca),
       cert: pathFrom(folder, tls.cert),
       key: pathFrom(folder, tls.key),
+    },
+  };
+}
+
+function discoverFrom(folder: string, { file, ca, etcd, ...discover }: DiscoverConfig): DiscoverConfig {
+  return {
+    ...discover,
+    file: pathFrom(folder, file),
+    ca: pathFrom(folder, ca),
+    etcd: etcd === undefined ? undefined : {
+      ...etcd,
+      passwordFile: pathFrom(folder, etcd.passwordFile),
+      ca: pathFrom(folder, etcd.ca),
+      cert: pathFrom(folder, etcd.cert),
+      key: pathFrom(folder, etcd.key),
     },
   };
 }

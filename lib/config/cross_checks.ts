@@ -13,6 +13,7 @@ import {
   parseListenAddress,
 } from "../core/address.ts";
 import { accessFaults, socketFileFaults } from "./access_checks.ts";
+import { discoverFaults } from "./discover_checks.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Path } from "./document.ts";
 import type { PathFault } from "./findings.ts";
@@ -64,6 +65,7 @@ export function crossChecks(
     const backends = asList(asMap(pool).backends);
     faults.push(
       ...repeatedUses(backends.map((it, i) => useOf(it, "address", [...path, i], parseDialAddress))),
+      ...(isMap(pool) ? discoverFaults(pool, ["pools", name]) : []),
       ...hashKeyFaults(asMap(pool), ["pools", name]),
       ...initialFaults(asMap(pool), ["pools", name]),
       ...poolTlsFaults(asMap(pool), ["pools", name]),

@@ -260,6 +260,9 @@ export function ownKeyFor(key: string, keys: readonly string[]): string | undefi
     OTHER_KEYS.find(([own, ...others]) => keys.includes(own) && others.some((it) => bare(it) === plain))?.[0];
 }
 
+/** Maps whose keys have the names of others', and are what no other program means. */
+const OF_DISCOVERY = ["discover", "etcd"];
+
 /**
  * What to say about a key that means nothing in its map; undefined when it means nothing anywhere.
  *
@@ -273,6 +276,6 @@ export function hintElsewhere(key: string, ownersOf: (key: string) => readonly s
   const algorithm = sameAs(key, ALGORITHMS);
   if (algorithm !== undefined) return `write algorithm: ${algorithm}`;
   const own = OTHER_KEYS.find(([, ...others]) => others.some((it) => bare(it) === plain))?.[0];
-  const owners = own === undefined ? [] : ownersOf(own);
+  const owners = own === undefined ? [] : ownersOf(own).filter((it) => !OF_DISCOVERY.includes(it));
   return owners.length === 0 ? undefined : `write ${own} in ${owners.join(" or ")}`;
 }

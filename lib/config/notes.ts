@@ -69,16 +69,18 @@ function notesOnUdpPool({ healthCheck }: PoolConfig): PathFault[] {
 }
 
 function notesOnPool(pool: PoolConfig): PathFault[] {
-  const { backends, healthCheck, outlierDetection, queue, slowStartMs } = pool;
+  const { backends, discover, healthCheck, outlierDetection, queue, slowStartMs } = pool;
   const notes: PathFault[] = [];
+  // What is discovered may be of any kind and number.
+  const isKnown = discover === undefined;
 
-  if (backends.every((it) => it.weight === 0)) {
+  if (isKnown && backends.every((it) => it.weight === 0)) {
     notes.push({ path: ["backends"], message: "all weights are 0, so no backend takes new sessions" });
   }
-  if (backends.every((it) => it.backup)) {
+  if (isKnown && backends.every((it) => it.backup)) {
     notes.push({ path: ["backends"], message: "all backends are backups, so there is nothing to back up" });
   }
-  if (queue.size > 0 && backends.every((it) => it.maxConnections === 0)) {
+  if (isKnown && queue.size > 0 && backends.every((it) => it.maxConnections === 0)) {
     notes.push({
       path: ["queue", "size"],
       message: "no session ever waits, since no backend of this pool has max_connections",
@@ -94,7 +96,7 @@ function notesOnPool(pool: PoolConfig): PathFault[] {
   }
   const ejects = outlierDetection.consecutiveFailures > 0;
   const ejectable = Math.floor(backends.length * outlierDetection.maxEjectedPercent / 100);
-  if (ejects && ejectable === 0) {
+  if (isKnown && ejects && ejectable === 0) {
     const count = `${backends.length} backend${backends.length === 1 ? "" : "s"}`;
     notes.push({
       path: ["outlier_detection", "max_ejected_percent"],
@@ -102,7 +104,7 @@ function notesOnPool(pool: PoolConfig): PathFault[] {
         `${outlierDetection.maxEjectedPercent} percent of ${count} is less than one; none is ever ejected`,
     });
   }
-  if (slowStartMs > 0 && healthCheck === undefined && !ejects) {
+  if (isKnown && slowStartMs > 0 && healthCheck === undefined && !ejects) {
     notes.push({
       path: ["slow_start"],
       message: "no backend ever starts slowly, since nothing takes one down: " +

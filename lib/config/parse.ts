@@ -184,7 +184,7 @@ function withoutSecret(message: string, { path }: PathFault, merged: Merged): st
 }
 
 /** What zod found, as places and sentences; unions and keys need unfolding. */
-function pathFaults(issue: z.core.$ZodIssue, parent: Path): PathFault[] {
+export function pathFaults(issue: z.core.$ZodIssue, parent: Path): PathFault[] {
   const path = [...parent, ...issue.path as (string | number)[]];
   switch (issue.code) {
     case "unrecognized_keys": {

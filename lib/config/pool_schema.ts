@@ -1,8 +1,9 @@
 /** A pool of the configuration: its backends, how one of them is picked, and what is done when that is not possible. */
 
 import { z } from "zod";
-import { formatAddress } from "../core/address.ts";
+import { type Address, formatAddress } from "../core/address.ts";
 import { ALGORITHMS } from "./algorithm_names.ts";
+import { discover } from "./discover_schema.ts";
 import {
   choice,
   count,
@@ -28,7 +29,19 @@ const address = dialAddress("Whom to dial: host:port, [v6]:port or unix:/path.")
 /** What the short form of a backend has, and the long form when it does not say otherwise. */
 const backendDefaults = { name: undefined, weight: 1, max_connections: 0, backup: false };
 
-const backend = z.union([
+/** A backend that was checked. */
+export interface BackendConfig {
+  readonly name: string;
+  readonly address: Address;
+  readonly weight: number;
+  readonly maxConnections: number;
+  readonly backup: boolean;
+  /** The name under which its address was discovered: what its certificate is for. */
+  readonly host?: string;
+}
+
+/** A backend, in its short or its long form. */
+export const backend = z.union([
   address.transform((address) => ({ address, ...backendDefaults })),
   section("a backend", {
     address,
@@ -41,7 +54,7 @@ const backend = z.union([
       "Whether it is picked only when no other backend can be: all are down, full or already tried.",
     ).prefault(backendDefaults.backup),
   }),
-]).transform((it) => ({
+]).transform((it): BackendConfig => ({
   name: it.name ?? formatAddress(it.address),
   address: it.address,
   weight: it.weight,
@@ -85,10 +98,20 @@ export const pool = section("a pool", {
     "Algorithm maglev: which sessions have the same backend: those of one IP address, of one address and port, or of one server name (SNI), for which the first bytes of a client are waited for; without a name, of one IP address.",
   ).prefault("source_ip"),
   backends: z.array(backend, refuse("a list", "list the backends, as - 127.0.0.1:8001"))
-    .min(1, { error: "empty; list at least one backend, as - 127.0.0.1:8001" })
     .meta({
-      description: "The members: an address each, or a map as { address: 127.0.0.1:8001, weight: 2 }.",
-    }),
+      description:
+        "The members: an address each, or a map as { address: 127.0.0.1:8001, weight: 2 }; at least one, unless they are discovered.",
+    }).prefault([]),
+  discover: discover.meta({ description: "Where backends come from besides; they come and go at run time." })
+    .optional(),
+  leave: choice(
+    "answer",
+    ["drain", "close"],
+    "What becomes of the sessions of a backend that is a member no more: they may finish, or they are closed.",
+  ).prefault("drain"),
+  leave_timeout: duration(
+    "How long they may take to finish before they are closed; 0s: as long as they take.",
+  ).prefault("0s"),
   within: z.array(
     subnet("A subnet of IPv4 with a port, or without one for any port."),
     refuse("a list", "list subnets, as - 10.0.0.0/8:8080"),
@@ -145,6 +168,9 @@ export const pool = section("a pool", {
   algorithm: it.algorithm,
   hashKey: it.hash_key,
   backends: it.backends,
+  discover: it.discover,
+  leave: it.leave,
+  leaveTimeoutMs: it.leave_timeout,
   within: it.within,
   dialTimeoutMs: it.dial_timeout,
   retries: it.retries,

@@ -35,8 +35,8 @@ function canonical(text: string): string {
 }
 
 /** A backend is dialled from an address of its own family alone; a name may have both. */
-export function sourceNotes({ source, backends, within }: PoolConfig): PathFault[] {
-  if (backends.some(({ address }) => hasName(address))) return [];
+export function sourceNotes({ source, backends, discover, within }: PoolConfig): PathFault[] {
+  if (discover !== undefined || backends.some(({ address }) => hasName(address))) return [];
   const families = new Set(backends.flatMap(({ address }) => {
     return address.transport === "tcp" ? [isIPv6Address(address) ? "IPv6" : "IPv4"] : [];
   }));

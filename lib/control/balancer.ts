@@ -24,10 +24,11 @@ import { Generations } from "./generations.ts";
 import { HeldBackBook } from "./held_back.ts";
 import { Journal } from "./journal.ts";
 import { Keys, type ReadKeys } from "./keys.ts";
+import { type DiscoveryOptions, Membership } from "./membership.ts";
 import type { Names } from "./names.ts";
 import { OpenFiles } from "./open_files.ts";
 import { canFollow, partsOf } from "./parts.ts";
-import type { Plan } from "./plan.ts";
+import { NO_PLAN, type Plan } from "./plan.ts";
 import { PlansInUse } from "./plans_in_use.ts";
 import { PoolStates } from "./pool_states.ts";
 import type { PortHold } from "./port_hold.ts";
@@ -38,9 +39,6 @@ import { readWorkerCode } from "./worker_code.ts";
 import { checkWorkerModules, workerEntry } from "./worker_entry.ts";
 import { WorkerNumbers } from "./worker_numbers.ts";
 import { WORKER_PATIENCE, type WorkerPatience } from "./worker_patience.ts";
-
-/** The plan of a balancer that has not been started. */
-const NOTHING: Plan = { listeners: [], pools: [], within: [], rows: [], settled: new Map() };
 
 export interface BalancerOptions {
   readonly config: Config;
@@ -53,6 +51,7 @@ export interface BalancerOptions {
   readonly sleep?: (ms: number, stop: AbortSignal) => Promise<void>;
   /** A test may have less. */
   readonly patience?: WorkerPatience;
+  readonly discovery?: DiscoveryOptions;
 }
 
 /** A balancer that runs. */
@@ -68,6 +67,7 @@ export class Balancer {
   readonly generations: Generations;
   readonly plansInUse: PlansInUse;
   readonly keys: Keys;
+  readonly membership: Membership;
   readonly #options: BalancerOptions;
   readonly #poolStates: PoolStates;
   readonly #rows: RowBook;
@@ -76,7 +76,6 @@ export class Balancer {
   readonly #preparation: Preparation;
   readonly #denials: DenialLog;
   readonly #engine: EngineHost;
-  #config: Config;
   /** Reloads follow one another. */
   #reloading: Promise<unknown> = Promise.resolve();
   #state: LifeState = "starting";
@@ -92,9 +91,8 @@ export class Balancer {
    */
   constructor(options: BalancerOptions) {
     this.#options = options;
-    this.#config = options.config;
     this.#engine = makeEngineHost(options.config.engine);
-    checkConfinement(this.#engine.name, this.#config.confinement);
+    checkConfinement(this.#engine.name, options.config.confinement);
     this.#ports = this.#engine.holdPorts();
     this.scoreboard = new Scoreboard(undefined, undefined, this.#engine.ring);
     this.#rows = new RowBook(this.scoreboard);
@@ -109,18 +107,27 @@ export class Balancer {
       names: options.names,
       journal: this.journal,
       plan: () => this.plan,
-      apply: () => this.#inTurn(() => this.#apply(this.#config, this.keys.inUse)),
+      apply: () => this.#inTurn(() => this.#apply(this.membership.written, this.keys.inUse)),
       ...(options.sleep === undefined ? {} : { sleep: options.sleep }),
     });
     this.keys = new Keys({
       journal: this.journal,
-      config: () => this.#config,
+      config: () => this.config,
       inTurn: (work) => this.#inTurn(work),
       whyRefused: whyNoTlsKeys,
       tell: async (keys) => {
         await this.generations.current?.renew(keys);
         this.health.renew(keys.pools);
       },
+    });
+    this.membership = new Membership({
+      written: options.config,
+      log: this.journal,
+      engine: this.#engine.name,
+      apply: () => this.#inTurn(() => this.#lookUpAndApply(this.membership.written, this.keys.inUse)),
+      endSessions: (row) => this.generations.endSessions(row, "backend_left"),
+      backendAt: (row) => this.plansInUse.backendAt(row),
+      discovery: options.discovery,
     });
     this.#preparation = new Preparation({
       rows: this.#rows,
@@ -182,6 +189,7 @@ export class Balancer {
    */
   async start(): Promise<void> {
     const starting = this.#start().finally(() => this.#ports.release()).catch(async (error) => {
+      await this.membership.stop();
       await this.#engine.close();
       throw error;
     });
@@ -189,14 +197,14 @@ export class Balancer {
     this.#reloading = starting.catch(() => {});
     await starting;
     const { log } = this.#options;
-    for (const [i, { name, pool }] of this.#config.listeners.entries()) {
+    for (const [i, { name, pool }] of this.config.listeners.entries()) {
       const listener = this.plan.listeners[i];
       for (const address of listener === undefined ? [] : socketsOf(listener)) {
         log.info("listening", { address: formatAddress(address), listener: name, pool });
       }
     }
     log.info("ready", {
-      workers: workersOf(this.#config),
+      workers: workersOf(this.config),
       engine: this.engine.name,
       ...this.confinement,
     });
@@ -218,14 +226,14 @@ export class Balancer {
     return current === undefined ? undefined : confinementFields(current.confinement);
   }
 
-  /** The configuration in force. */
+  /** The configuration in force, with all members of its pools. */
   get config(): Config {
-    return this.#config;
+    return this.membership.config;
   }
 
   /** What the current generation runs; nothing before the start. */
   get plan(): Plan {
-    return this.generations.current?.plan ?? NOTHING;
+    return this.generations.current?.plan ?? NO_PLAN;
   }
 
   /** Where it listens, in the order of the configuration, as `host:port` or `unix:/path`. */
@@ -241,10 +249,7 @@ export class Balancer {
    * @throws {RunError} when it cannot be done, such as for a port that is taken; then nothing has changed.
    */
   reload(config: Config): Promise<"kept" | "replaced"> {
-    return this.#inTurn(async () => {
-      await this.#names.lookUp(config);
-      return await this.#apply(config);
-    });
+    return this.#inTurn(() => this.membership.during(config, () => this.#lookUpAndApply(config)));
   }
 
   /**
@@ -259,12 +264,13 @@ export class Balancer {
     this.#names.stop();
     this.keys.stop();
     this.#stop.abort();
+    await this.membership.stop();
     await this.#reloading;
-    await sleep(this.#config.shutdownDelayMs, hurry);
+    await sleep(this.config.shutdownDelayMs, hurry);
     const closeNow = (): void => void this.generations.drain(0);
     if (hurry?.aborted) closeNow();
     hurry?.addEventListener("abort", closeNow, { once: true });
-    const closed = await this.generations.drain(this.#config.shutdownTimeoutMs);
+    const closed = await this.generations.drain(this.config.shutdownTimeoutMs);
     hurry?.removeEventListener("abort", closeNow);
     this.#denials.tell();
     await this.health.stop();
@@ -273,17 +279,18 @@ export class Balancer {
   }
 
   async #start(): Promise<void> {
-    await this.#names.lookUp(this.#config);
-    const next = await this.#preparation.prepare(this.#config);
+    await this.membership.begin();
+    await this.#names.lookUp(this.config);
+    const next = await this.#preparation.prepare(this.config);
     const { plan, keys } = next;
     await checkWorkerModules();
     this.#pinnedCode = await readWorkerCode(this.#entry);
-    this.openFiles.begin(fileNeeds(this.#config));
+    this.openFiles.begin(fileNeeds(this.config));
     await this.#startGeneration(next);
-    this.keys.follow(this.#config, keys);
+    this.keys.follow(this.config, keys);
     this.#poolStates.follow(plan.pools);
-    this.health.watch(watchedPools(plan, this.#config), keys.keys.pools);
-    this.#names.follow(this.#config);
+    this.health.watch(watchedPools(plan, this.config), keys.keys.pools);
+    this.#names.follow(this.config);
     void tellOfExpiry({
       certificates: () => this.keys.certificates,
       log: this.journal,
@@ -300,18 +307,25 @@ export class Balancer {
     return done;
   }
 
+  async #lookUpAndApply(written: Config, known?: ReadKeys): Promise<"kept" | "replaced"> {
+    await this.#names.lookUp(this.membership.join(written).config);
+    return await this.#apply(written, known);
+  }
+
   /** @param known Its keys, when they need not be read: whatever has become of the files, a name that moves is followed. */
-  async #apply(config: Config, known?: ReadKeys): Promise<"kept" | "replaced"> {
-    const [before, current] = [this.#config, this.generations.current];
+  async #apply(written: Config, known?: ReadKeys): Promise<"kept" | "replaced"> {
+    const [before, current] = [this.config, this.generations.current];
     if (this.#stop.signal.aborted) throw new RunError(STOPPING);
     if (current === undefined) throw new RunError("the balancer could not be started");
+    const joined = this.membership.join(written);
+    const [{ config }, { plan: planBefore }] = [joined, current];
     checkConfinement(this.#engine.name, config.confinement);
-    const next = await this.#preparation.prepare(config, { plan: current.plan, config: before }, known);
+    const next = await this.#preparation.prepare(config, { plan: planBefore, config: before }, known);
     const { plan } = next;
-    const isKept = canFollow(partsOf(current.plan, before), partsOf(plan, config), current.permitted);
+    const isKept = canFollow(partsOf(planBefore, before), partsOf(plan, config), current.permitted);
     if (isKept) await this.#adjust(current, next);
     else await this.#replace(current, next);
-    this.#config = config;
+    this.membership.follow(written, joined, planBefore, plan);
     this.keys.follow(config, next.keys);
     this.plansInUse.begin(plan);
     if (drainTimeoutOf(config) !== drainTimeoutOf(before)) this.generations.limitLingering(config);

@@ -1,6 +1,7 @@
 /** What a configuration says about backends, put where the data plane looks. */
 
 import type { Config } from "../config/schema.ts";
+import { rampAt } from "../health/slow_start.ts";
 import { type Backend, isElsewhere } from "../pool/backend.ts";
 import type { BackendRow } from "../pool/row.ts";
 import { asNew, type BackendFacts, type Scoreboard } from "../pool/scoreboard.ts";
@@ -21,7 +22,11 @@ export function introduceBackends(scoreboard: Scoreboard, plan: Plan, config: Co
     const asNewHere = asNew(config.pools[pool]?.initial !== "down");
     if (member !== undefined && !isElsewhere(member, backend)) return {};
     scoreboard.clearFailures(backend.row);
-    return member === undefined ? { ...asNewHere, operator: "enabled", weight, maxConnections } : asNewHere;
+    if (member !== undefined) return asNewHere;
+    // At the start nobody serves yet, and all are new.
+    const slowStartMs = before.pools.length === 0 ? 0 : config.pools[pool]?.slowStartMs ?? 0;
+    const rampPercent = rampAt(0, slowStartMs).percent;
+    return { ...asNewHere, rampPercent, operator: "enabled", weight, maxConnections };
   });
 }
 
@@ -31,9 +36,13 @@ export function introduceBackends(scoreboard: Scoreboard, plan: Plan, config: Co
  * @param before What was configured until now: a weight that the file has not changed stays as the operator set it.
  */
 export function setFacts(scoreboard: Scoreboard, plan: Plan, config: Config, before: Config): void {
+  const earlierWeights = new Map(
+    Object.entries(before.pools).map(([pool, { backends }]) => {
+      return [pool, new Map(backends.map(({ name, weight }) => [name, weight]))];
+    }),
+  );
   setAll(scoreboard, plan, config, ({ pool, now: { name, weight, maxConnections } }) => {
-    const earlier = before.pools[pool]?.backends.find((it) => it.name === name);
-    return earlier?.weight === weight ? { maxConnections } : { maxConnections, weight };
+    return earlierWeights.get(pool)?.get(name) === weight ? { maxConnections } : { maxConnections, weight };
   });
 }
 

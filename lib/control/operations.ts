@@ -5,6 +5,7 @@ import type {
   CertificateStatus,
   Change,
   Counts,
+  DiscoveryStatus,
   HeldBackStatus,
   ListenerStatus,
   Operations,
@@ -37,6 +38,9 @@ import { Watch } from "./watch.ts";
 
 /** As many sources that are held back are shown, and as many that have the most connections. */
 const MAX_SOURCES = 20;
+
+/** As many members that were left out are shown of a pool. */
+const MAX_REFUSED = 20;
 
 /** Where reloads are asked for, and counted. */
 export interface Reloads {
@@ -153,8 +157,8 @@ export class BalancerOperations implements Operations {
   }
 
   config(): unknown {
-    const { config, engine } = this.#balancer;
-    return shownConfig({ ...config, engine: engine.name, admin: this.#options.admin() });
+    const { membership: { written }, engine } = this.#balancer;
+    return shownConfig({ ...written, engine: engine.name, admin: this.#options.admin() });
   }
 
   history(): readonly Summary[] {
@@ -255,6 +259,7 @@ export class BalancerOperations implements Operations {
       available: primaries.length + backups.length,
       leaving: false,
       certificates: this.#certificates("pool", pool.name),
+      discovery: this.#discovery(pool.name),
       sessions_total: total(own, "sessions"),
       refused_total: total(own, "refused"),
       retries_total: total(own, "retries"),
@@ -266,6 +271,19 @@ export class BalancerOperations implements Operations {
           leaving.includes(backend),
         );
       }),
+    };
+  }
+
+  #discovery(pool: string): DiscoveryStatus | null {
+    const { membership } = this.#balancer;
+    const discovery = membership.discoveries.of(pool);
+    if (discovery === undefined) return null;
+    return {
+      source: discovery.title,
+      members: discovery.found.members.length,
+      trouble: discovery.trouble,
+      since: new Date(discovery.sinceMs).toISOString(),
+      refused: membership.refusedIn(pool).slice(0, MAX_REFUSED),
     };
   }
 
@@ -285,8 +303,8 @@ export class BalancerOperations implements Operations {
     sums: readonly Sums[],
     isLeaving: boolean,
   ): BackendStatus {
-    const { scoreboard, health, config } = this.#balancer;
-    const configured = config.pools[pool.name]?.backends.find((it) => it.name === backend.name);
+    const { scoreboard, health, membership } = this.#balancer;
+    const configured = membership.backend(pool.name, backend.name);
     const { name, row, address, otherAddresses = [], isBackup } = backend;
     const facts = scoreboard.facts(row);
     const known = health.of(row);
@@ -311,6 +329,7 @@ export class BalancerOperations implements Operations {
       weight: facts.weight,
       configured_weight: configured?.weight ?? facts.weight,
       leaving: isLeaving,
+      origin: membership.originOf(pool.name, name),
       effective_weight: facts.weight * facts.rampPercent / 100,
       backup: isBackup,
       active: scoreboard.count(row),

@@ -1,9 +1,13 @@
 /** The least that a configuration needs to be allowed, for the workers and for the whole program. */
 
+import { isIP } from "node:net";
+import type { EngineName } from "../config/engine_names.ts";
+import type { PoolConfig } from "../config/pool_schema.ts";
 import { type Address, formatAddress, formatHostPort, hasName, isIPv6Address } from "../core/address.ts";
 import { reasonOf } from "../core/errors.ts";
 import { formatSubnet, isWithin, type Subnet } from "../core/subnet.ts";
 import { resolveAll } from "../core/resolve.ts";
+import { withoutZone } from "../core/zone.ts";
 import { clientPermissions, type Clients } from "./clients.ts";
 import type { Touched } from "./touched.ts";
 import { workerModules } from "./worker_entry.ts";
@@ -69,6 +73,29 @@ export function whyNotCheckable(
   const { name, address } = refused;
   return `cannot check backend ${name}: sockbal was started without permission to dial ` +
     `${formatAddress(address)} (--allow-net); this needs a restart`;
+}
+
+/**
+ * Why a member that was not written may not be dialled. With epoll, workers dial without the runtime, and what is left to it are
+ * the checks.
+ */
+export function whyNotDialled(
+  engine: EngineName,
+): (address: Address, pool: Pick<PoolConfig, "healthCheck">) => string | undefined {
+  const isAllGranted = mayPermitSubnets();
+  return (address, { healthCheck }) => {
+    // A name is looked up first, and its addresses are judged then.
+    if (isAllGranted || address.transport === "unix" || isIP(withoutZone(address.host)) === 0) {
+      return undefined;
+    }
+    const port = healthCheck?.port ?? address.port;
+    const dialled = engine === "runtime" ? [formatAddress(address)] : [];
+    const checked = healthCheck === undefined ? [] : [formatHostPort(address.host, port)];
+    const refused = [...dialled, ...checked].find((host) => {
+      return Deno.permissions.querySync({ name: "net", host }).state !== "granted";
+    });
+    return refused && `sockbal was started without permission to dial ${refused} (--allow-net)`;
+  };
 }
 
 /** To listen on and to dial these, and nothing else. A Unix socket is a file as well. */
@@ -158,7 +185,7 @@ function unique(list: readonly string[]): string[] {
  * addresses of a name that cannot be resolved are not known; `unresolved` has a sentence for each.
  */
 export async function programPermissions(
-  { listens, dials, dialsWithin, clients, probes, names, reads, writes }: Touched,
+  { listens, dials, dialsWithin, clients, probes, names, asked, reads, writes }: Touched,
 ): Promise<Permissions & { readonly unresolved: readonly string[] }> {
   const unresolved = new Set<string>();
   const resolve = async (addresses: readonly Address[]): Promise<Address[]> => {
@@ -176,7 +203,7 @@ export async function programPermissions(
   const sockets = socketPermissions({ listens: listening, dials: dialled, subnets: dialsWithin, clients });
   return {
     ...sockets,
-    net: unique([...sockets.net, ...names, ...probes.map(formatAddress)]),
+    net: unique([...sockets.net, ...names, ...asked, ...probes.map(formatAddress)]),
     read: unique([...reads, workerModules, ...sockets.read]),
     write: unique([...sockets.write, ...writes]),
     unresolved: [...unresolved],

@@ -2,6 +2,7 @@
 
 import { resolve } from "node:path";
 import { udpPools } from "../config/listener_schema.ts";
+import type { BackendConfig } from "../config/pool_schema.ts";
 import type { Config } from "../config/schema.ts";
 import { type Address, asUdp, formatAddress, hasName, type IpAddress } from "../core/address.ts";
 import { RunError } from "../core/errors.ts";
@@ -35,6 +36,9 @@ export interface Plan {
   /** Where each listener of the configuration listens: `:0` and names made concrete, by {@linkcode listenKey}. */
   readonly settled: ReadonlyMap<string, readonly Address[]>;
 }
+
+/** That of a balancer that has not been started. */
+export const NO_PLAN: Plan = { listeners: [], pools: [], within: [], rows: [], settled: new Map() };
 
 /** What runs already. */
 export interface Running {
@@ -170,7 +174,7 @@ function layOut(
       backends: pool.backends.map((backend): Backend => ({
         row: use(backendKey(name, backend.name)),
         name: backend.name,
-        ...placeOf(dialledAt(backend.address, overUdp.has(name)), names),
+        ...placeOf({ ...backend, address: dialledAt(backend.address, overUdp.has(name)) }, names),
         isBackup: backend.backup,
       })),
       tuning: {
@@ -251,11 +255,11 @@ function dialledAt(address: Address, isUdp: boolean): Address {
 
 /** Where a backend is dialled. */
 function placeOf(
-  address: Address,
+  { address, host: foundUnder }: BackendConfig,
   names: Pick<Names, "of">,
 ): Pick<Backend, "address" | "host" | "otherAddresses" | "unresolved"> {
   if (address.transport === "unix") return { address: { ...address, path: resolve(address.path) } };
-  if (!hasName(address)) return { address };
+  if (!hasName(address)) return foundUnder === undefined ? { address } : { address, host: foundUnder };
   const resolved = names.of(address);
   if ("reason" in resolved) return { address, unresolved: resolved.reason };
   const [first = address, ...others] = resolved.addresses;

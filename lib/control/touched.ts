@@ -2,6 +2,7 @@
 
 import type { EngineName } from "../config/engine_names.ts";
 import { keyFilesOf } from "../config/key_files.ts";
+import type { DiscoverConfig } from "../config/discover_schema.ts";
 import { type ListenerConfig, poolsOf, udpPools } from "../config/listener_schema.ts";
 import type { Config } from "../config/schema.ts";
 import { GROUP_FILE } from "../core/groups.ts";
@@ -9,6 +10,7 @@ import { type Address, asUdp, formatAddress, hasName } from "../core/address.ts"
 import { boundAt } from "../core/socket_file.ts";
 import type { Subnet } from "../core/subnet.ts";
 import { standardStreamOf } from "../core/standard_stream.ts";
+import { RESOLV_CONF } from "../discovery/system_name_server.ts";
 import { PROBE_ADDRESS } from "../engine/runtime/listen.ts";
 import { whereChecked } from "../health/check.ts";
 import { type Clients, clientsOf } from "./clients.ts";
@@ -26,6 +28,10 @@ export interface Touched {
   readonly probes: readonly Address[];
   /** Names whose addresses are looked up. */
   readonly names: readonly string[];
+  /** Servers that are asked for backends, as `host:port`. */
+  readonly asked: readonly string[];
+  /** Pools whose backends are discovered wherever they are. */
+  readonly discovering: readonly string[];
   /** Where backends may come to be, and be checked. */
   readonly dialsWithin: readonly Subnet[];
   /** Files; sockets are none of them. */
@@ -54,6 +60,7 @@ export function touchedBy(
   const backends = Object.values(allPools).flatMap(({ backends }) => backends.map(({ address }) => address));
   const written = [...listeners.map(({ listen }) => listen), ...backends];
   if (admin !== undefined) written.push(admin.listen);
+  const discovered = Object.values(allPools).flatMap(({ discover }) => discover ?? []);
   const logFiles = log.file === undefined || standardStreamOf(log.file) !== undefined ? [] : [log.file];
   return {
     listens: [
@@ -74,7 +81,16 @@ export function touchedBy(
     ),
     clients: isEpoll ? [] : clientsOf(listeners),
     probes: isEpoll ? [] : [PROBE_ADDRESS],
-    names: [...new Set(written.filter(hasName).map(({ host }) => host))],
+    names: [
+      ...new Set([
+        ...written.filter(hasName).map(({ host }) => host),
+        ...discovered.flatMap(({ dns, resolver }) => dns === undefined || resolver !== undefined ? [] : dns),
+      ]),
+    ],
+    asked: discovered.flatMap(serversOf),
+    discovering: Object.entries(allPools).flatMap(([name, { discover, within }]) => {
+      return discover === undefined || within.length > 0 ? [] : name;
+    }),
     dialsWithin: pools.flatMap(({ within, healthCheck }) => {
       const port = healthCheck?.port;
       return port === undefined ? within : within.flatMap((subnet) => [subnet, { ...subnet, port }]);
@@ -90,6 +106,7 @@ export function touchedBy(
       admin?.tokenFile,
       ...logFiles,
       ...keyFilesOf(listeners, Object.values(allPools)),
+      ...discovered.flatMap(filesOf),
     ]
       .filter((path) => path !== undefined),
     writes: logFiles,
@@ -98,4 +115,22 @@ export function touchedBy(
 
 function unique(addresses: readonly Address[]): Address[] {
   return [...new Map(addresses.map((address) => [formatAddress(address), address])).values()];
+}
+
+/** The servers that a source asks. */
+function serversOf({ resolver, http, etcd }: DiscoverConfig): string[] {
+  const urls = [http, ...etcd?.endpoints ?? []].flatMap((it) => it === undefined ? [] : new URL(it));
+  return [
+    ...(resolver === undefined ? [] : [formatAddress(resolver)]),
+    ...urls.map(({ hostname, port, protocol }) =>
+      `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`
+    ),
+  ];
+}
+
+/** The files that a source reads. */
+function filesOf({ file, ca, etcd, srv, resolver }: DiscoverConfig): string[] {
+  const system = srv !== undefined && resolver === undefined ? RESOLV_CONF : undefined;
+  return [file, ca, etcd?.passwordFile, etcd?.ca, etcd?.cert, etcd?.key, system]
+    .filter((path) => path !== undefined);
 }

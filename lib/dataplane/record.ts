@@ -42,6 +42,8 @@ export const END_REASONS = [
   "forgotten",
   /** The backend went down, and its sessions with it (`on_backend_down: close`). */
   "backend_down",
+  /** The backend is a member of its pool no more, which does not let its sessions finish (`leave`). */
+  "backend_left",
   /** The operator ended it. */
   "killed",
   /** The balancer stopped, or replaced its workers, before the session had finished. */

@@ -74,15 +74,22 @@ export class BackendHealth {
   #checking = Promise.resolve();
   #returnTimer: ReturnType<typeof setTimeout> | undefined;
   #rampTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #isNewcomer: boolean;
 
-  /** Begins to check at once, if the pool has checks and the backend an address. */
-  constructor(pool: WatchedPool, backend: Backend, deps: HealthDeps) {
+  /**
+   * Begins to check at once, if the pool has checks and the backend an address.
+   *
+   * @param isNewcomer Whether it has come while others serve: then it starts slowly.
+   */
+  constructor(pool: WatchedPool, backend: Backend, deps: HealthDeps, isNewcomer = false) {
     this.#pool = pool;
     this.#backend = backend;
     this.#deps = deps;
+    this.#isNewcomer = isNewcomer;
     this.#forget();
     if (backend.unresolved === undefined) this.#startChecks();
     else this.#setUnresolved(backend.unresolved);
+    if (isNewcomer && this.#standing.isUp) this.#startSlowly();
   }
 
   /** The row of the pool. */
@@ -215,10 +222,10 @@ export class BackendHealth {
     if (hasChanged) this.#setUp(ok, saw, isFirst);
   }
 
-  /** @param isFirst Whether it was the first check: a backend that was not down before has nothing to recover from. */
+  /** @param isFirst Whether it was the first check: a backend that was there from the start has nothing to recover from. */
   #setUp(isUp: boolean, reason: string, isFirst = false): void {
     this.#change({ isUp }, reason);
-    if (isUp && !isFirst) this.#startSlowly();
+    if (isUp && (!isFirst || this.#isNewcomer)) this.#startSlowly();
     this.#say(isUp ? "info" : "warn", isUp ? "backend_up" : "backend_down", {});
     if (!isUp && this.#pool.rules.onBackendDown === "close") {
       this.#deps.endSessions(this.#backend.row);

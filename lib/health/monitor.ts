@@ -14,6 +14,8 @@ import { StartPace } from "./start_pace.ts";
 export class HealthMonitor {
   readonly #deps: HealthDeps;
   readonly #backends = new Map<BackendRow, BackendHealth>();
+  /** Backends that come once the first are watched begin slowly. */
+  #hasBegun = false;
 
   constructor(options: Pick<HealthDeps, "scoreboard" | "log" | "endSessions">) {
     this.#deps = {
@@ -39,9 +41,10 @@ export class HealthMonitor {
         gone.delete(backend.row);
         const known = this.#backends.get(backend.row);
         if (known !== undefined) known.follow(pool, backend);
-        else this.#backends.set(backend.row, new BackendHealth(pool, backend, this.#deps));
+        else this.#backends.set(backend.row, new BackendHealth(pool, backend, this.#deps, this.#hasBegun));
       }
     }
+    this.#hasBegun = true;
     for (const row of gone) {
       void this.#backends.get(row)?.stop();
       this.#backends.delete(row);

@@ -54,8 +54,9 @@ export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal):
     const engine = config.engine === "epoll" || (config.engine === "auto" && needsEpoll(config))
       ? "epoll"
       : "runtime";
-    const needed = await programPermissions(touchedBy(config, chosen.reads, engine));
-    await sayUnresolved(needed.unresolved);
+    const touched = touchedBy(config, chosen.reads, engine);
+    const needed = await programPermissions(touched);
+    await sayIncomplete(needed.unresolved, touched.discovering);
     const permissions = { ...needed, ...await enginePermissions(engine), env: chosen.variables ?? [] };
     return await terminal.print([...workerFlags, ...permissionFlags(permissions)].join(" ") + "\n");
   }
@@ -142,11 +143,18 @@ async function run(
 }
 
 /** What the list of permissions lacks; on stderr, since the list itself is read by programs. */
-async function sayUnresolved(reasons: readonly string[]): Promise<void> {
-  if (reasons.length === 0) return;
+async function sayIncomplete(unresolved: readonly string[], discovering: readonly string[]): Promise<void> {
+  if (unresolved.length + discovering.length === 0) return;
   const running = startStderrLog("warn", "text");
-  for (const reason of reasons) {
+  for (const reason of unresolved) {
     log.warn("permissions_incomplete", { reason, advice: "print them again when the name can be resolved" });
+  }
+  for (const pool of discovering) {
+    const reason = `where pool ${pool} discovers its backends is not known`;
+    log.warn("permissions_incomplete", {
+      reason,
+      advice: "write within, or give --allow-net without a list",
+    });
   }
   await running.close();
 }

@@ -83,6 +83,7 @@ export function statusTable(status: Status, columns = LEAST_WIDTH): string {
     "",
     cutMiddle(poolHeading(pool), width),
     ...certificateLines(pool.certificates, now, width),
+    ...discoveryLines(pool, now, width),
     titles,
     ...backends.flatMap((backend) => [lines[at++] ?? "", ...reasonLines(backend, now, width)]),
   ]);
@@ -159,6 +160,16 @@ function reasonLines(backend: BackendStatus, now: string, width: number): string
     lines.push(`  weight ${weight} was set by the operator; the configuration says ${configured_weight}`);
   }
   return lines.map((line) => line.length <= width ? line : `${line.slice(0, width - 1)}…`);
+}
+
+/** Where its backends come from, and what keeps that from working. An older balancer says nothing of it. */
+function discoveryLines({ discovery }: PoolStatus, now: string, width: number): string[] {
+  if (discovery === null || discovery === undefined) return [];
+  const { source, members, trouble, since, refused } = discovery;
+  const seconds = Math.floor((Date.parse(now) - Date.parse(since)) / 1_000);
+  const state = trouble === "" ? `${count(members)} discovered` : `FAILING for ${span(seconds)}: ${trouble}`;
+  const more = refused.length === 0 ? "" : `, ${refused.length} left out: ${refused[0]}`;
+  return [cutMiddle(`  ${source}: ${state}${more}`, width)];
 }
 
 /** Those that expire soon, or else the first that will. An older balancer says nothing of certificates. */

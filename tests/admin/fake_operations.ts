@@ -120,6 +120,7 @@ export function fakeBackend(name: string, facts: Partial<BackendStatus> = {}): B
       weight: 1,
       configured_weight: 1,
       leaving: false,
+      origin: "file",
       effective_weight: 1,
       backup: false,
     },
@@ -168,7 +169,7 @@ export function fakeStatus(facts: Partial<Status> = {}): Status {
 export function fakePool(name: string, facts: Partial<PoolStatus> = {}): PoolStatus {
   return {
     ...{ name, algorithm: "round_robin", queued: 1, queue_size: 5, available: 1, leaving: false },
-    certificates: [],
+    ...{ certificates: [], discovery: null },
     ...{ sessions_total: 9, refused_total: 2, retries_total: 3, backends: [] },
     ...facts,
   };

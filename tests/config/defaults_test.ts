@@ -42,6 +42,9 @@ Deno.test("a minimal file gives the documented defaults", () => {
           maxConnections: 0,
           backup: false,
         }],
+        discover: undefined,
+        leave: "drain",
+        leaveTimeoutMs: 0,
         dialTimeoutMs: 5_000,
         retries: 2,
         source: [],
@@ -86,6 +89,9 @@ pools:
     backends:
       - "[::1]:80"
       - { address: "unix:/run/b.sock", name: b, weight: 256, max_connections: 9, backup: true }
+    discover: { dns: api.internal, port: 8080, resolver: 10.0.0.53, refresh: 30s, allow_empty: true }
+    leave: close
+    leave_timeout: 45s
     dial_timeout: 0s
     retries: 0
     queue: { size: 10, timeout: 0s }
@@ -181,6 +187,20 @@ reload_drain_timeout: 1m30s
             backup: true,
           },
         ],
+        discover: {
+          dns: "api.internal",
+          port: 8080,
+          srv: undefined,
+          file: undefined,
+          http: undefined,
+          etcd: undefined,
+          resolver: { transport: "tcp", host: "10.0.0.53", port: 53 },
+          ca: undefined,
+          refreshMs: 30_000,
+          allowEmpty: true,
+        },
+        leave: "close",
+        leaveTimeoutMs: 45_000,
         dialTimeoutMs: 0,
         retries: 0,
         source: [],

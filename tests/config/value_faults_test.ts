@@ -316,7 +316,7 @@ Deno.test("an unknown key names the nearest, or all there are when none is near"
     [
       withPoolLine("xyzzy: 1"),
       "8:5 pools.web.xyzzy",
-      "use algorithm, hash_key, backends, within, dial_timeout, retries, source, queue, send_proxy_protocol, tls, initial, health_check, outlier_detection, " +
+      "use algorithm, hash_key, backends, discover, leave, leave_timeout, within, dial_timeout, retries, source, queue, send_proxy_protocol, tls, initial, health_check, outlier_detection, " +
       "slow_start, when_all_down, on_backend_down",
     ],
     [

@@ -58,6 +58,9 @@ pools:
       - "[fe80::1%eth0]:8003"
       - "unix:run/b.sock"
       - "unix:run/ü b.sock"
+    discover: { srv: _db._tcp.internal, resolver: "10.0.0.53:5353", refresh: 20s, allow_empty: true }
+    leave: close
+    leave_timeout: 7s
     dial_timeout: 1s500ms
     retries: 0
     source: [10.0.0.5, "2001:db8::5"]
@@ -83,18 +86,22 @@ pools:
   "123":
     algorithm: round_robin
     backends: [127.0.0.1:1]
+    discover: { http: "https://10.0.0.9/members?a=b", ca: one.pem }
     send_proxy_protocol: v1
     tls: {}
     health_check: { type: expect, quit: "BYE\\r\\n", send: "PING \\"\\\\\\r\\n\\x7f\\u0085\\u2028\\0ü\\U0001F600", expect: "/^\\\\+PONG: {a}/" }
   "true":
     algorithm: maglev
-    backends: [127.0.0.1:2]
+    discover:
+      etcd: { endpoints: ["https://etcd.internal:2379"], prefix: "/web/", user: lb, password_file: p, ca: one.pem, cert: one.pem, key: one.key }
     hash_key: sni
     tls: { verify: false }
     health_check: { type: tcp }
   dns:
     backends: [127.0.0.1:3]
     health_check: { type: udp, send: "\\x00\\xff", expect: "/^\\xff/", port: 5 }
+  by-name: { discover: { dns: api.internal, port: 80 } }
+  by-file: { discover: { file: members.yaml } }
 admin: { listen: "127.0.0.1:9901", token_file: admin.token }
 log: { level: warn, format: json, sessions: served, file: "sessions #1.log" }
 engine: epoll

@@ -155,3 +155,27 @@ Deno.test("for datagrams the program needs the addresses that sockets are bound 
   const check = ", health_check: { type: udp, send: a }";
   assert.equal(await netFlag(udp("udp::53", check), "epoll"), `--allow-net=[::]:53,0.0.0.0:53,${backends}`);
 });
+
+Deno.test("sources of backends are asked, and their files read", () => {
+  const config = parseConfig(
+    `listeners: [{ listen: ":80", pool: a }]
+pools:
+  a: { discover: { dns: api.internal, port: 80 }, within: [10.0.0.0/8] }
+  b: { discover: { srv: _b._tcp.internal, resolver: 10.0.0.53 } }
+  c: { discover: { srv: _b._tcp.internal } }
+  d: { discover: { file: /m.yaml } }
+  e: { discover: { http: "https://members.internal/", ca: /ca.pem } }
+  f:
+    discover:
+      etcd: { endpoints: ["http://10.0.0.5:2379", "http://[::1]"], prefix: a, user: u, password_file: /p }
+`,
+    "/etc/b.yaml",
+  );
+  const { names, asked, discovering, reads } = touchedBy(config, undefined);
+  assert.deepEqual({ names, asked, discovering, reads }, {
+    names: ["api.internal"],
+    asked: ["10.0.0.53:53", "members.internal:443", "10.0.0.5:2379", "[::1]:80"],
+    discovering: ["b", "c", "d", "e", "f"],
+    reads: ["/etc/resolv.conf", "/m.yaml", "/ca.pem", "/p"],
+  });
+});

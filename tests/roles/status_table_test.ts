@@ -17,6 +17,7 @@ function pool(facts: Partial<Pool>): Pool {
       available: 1,
       leaving: false,
       certificates: [],
+      discovery: null,
       backends: [],
     },
     ...{ sessions_total: 0, refused_total: 0, retries_total: 0 },

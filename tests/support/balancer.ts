@@ -3,6 +3,7 @@
 /** A balancer of the real kind, with its workers, in the process of the test. */
 
 import { type Balancer, startBalancer } from "../../lib/control/balancer.ts";
+import type { DiscoveryOptions } from "../../lib/control/membership.ts";
 import type { Names } from "../../lib/control/names.ts";
 import { type Config, configSchema } from "../../lib/config/schema.ts";
 import type { WorkerPatience } from "../../lib/control/worker_patience.ts";
@@ -35,6 +36,7 @@ export interface TestBalancerOptions {
   /** What names of backends stand for, and how long it waits before it asks again. */
   readonly names?: Names;
   readonly sleep?: (ms: number, stop: AbortSignal) => Promise<void>;
+  readonly discovery?: DiscoveryOptions;
 }
 
 export interface TestBalancer extends AsyncDisposable {
@@ -78,7 +80,7 @@ export function testConfig(options: TestBalancerOptions): Config {
 
 export async function startTestBalancer(options: TestBalancerOptions): Promise<TestBalancer> {
   const log = memoryLog();
-  const { workerEntry, names, sleep, patience } = options;
+  const { workerEntry, names, sleep, patience, discovery } = options;
   const balancer = await startBalancer({
     config: {
       ...testConfig(options),
@@ -89,6 +91,7 @@ export async function startTestBalancer(options: TestBalancerOptions): Promise<T
     ...(workerEntry === undefined ? {} : { workerEntry }),
     ...(names === undefined ? {} : { names }),
     ...(sleep === undefined ? {} : { sleep }),
+    ...(discovery === undefined ? {} : { discovery }),
     ...(patience === undefined ? {} : { patience }),
   });
   let stopping: Promise<number> | undefined;

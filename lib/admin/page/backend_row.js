@@ -75,6 +75,7 @@ function stateDetail(backend, nowMs) {
   if (backend.reason !== "") facts.push(backend.reason);
   if (backend.health === "down" && backend.state !== "down") facts.push("health check fails");
   if (backend.ejected && backend.state !== "ejected") facts.push("ejected");
+  if (backend.origin === "operator") facts.push("set by the operator");
   if (backend.health === "unchecked" && backend.state === "up") facts.push("unchecked");
   return facts.join(" · ");
 }

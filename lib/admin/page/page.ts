@@ -17,6 +17,7 @@ import configView from "./config_view.js" with { type: "text" };
 import charts from "./charts.js" with { type: "text" };
 import controlsCss from "./controls.css" with { type: "text" };
 import dialog from "./dialog.js" with { type: "text" };
+import discovery from "./discovery.js" with { type: "text" };
 import dom from "./dom.js" with { type: "text" };
 import events from "./events.js" with { type: "text" };
 import filter from "./filter.js" with { type: "text" };
@@ -47,7 +48,20 @@ const STYLE = [uplotCss, css, controlsCss, chartsCss, tablesCss, statesCss, side
 
 const MODULES = [
   ...[dom, format, address, api, rates, history, order, polling, stream],
-  ...[plot, charts, traffic, certificates, backendRow, pools, filter, listeners, heldBack, events, overview],
+  ...[
+    plot,
+    charts,
+    traffic,
+    certificates,
+    discovery,
+    backendRow,
+    pools,
+    filter,
+    listeners,
+    heldBack,
+    events,
+    overview,
+  ],
   ...[actions, menu, dialog, toasts, sessions, configView, main],
 ];
 

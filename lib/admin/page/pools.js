@@ -5,6 +5,7 @@
 import { remember, remembered } from "./address.js";
 import { createBackendRow } from "./backend_row.js";
 import { showCertificates } from "./certificates.js";
+import { showDiscovery } from "./discovery.js";
 import { byId, partsOf, setAttribute, setHidden, setOrder, stamp } from "./dom.js";
 import { formatCount } from "./format.js";
 import { inOrder, isSortKey, nextOrder } from "./order.js";
@@ -154,6 +155,8 @@ function createPool(pool, onMenu) {
       if (added || order === null || !body.matches(":hover, :focus-within")) arrange();
       put("facts", poolFacts(pool));
       showCertificates(parts, pool.certificates, nowMs);
+      showDiscovery(parts, pool.discovery, nowMs);
+      setHidden(get("pool-menu"), pool.backends.length === 0);
       setAttribute(element, "data-empty", String(pool.available === 0 && !pool.leaving));
       current = pool;
     },

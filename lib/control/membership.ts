@@ -1,0 +1,123 @@
+/** Who the members of pools are: as the configuration says, as sources say, and as the operator says. */
+
+import type { EngineName } from "../config/engine_names.ts";
+import type { BackendConfig } from "../config/pool_schema.ts";
+import type { Config } from "../config/schema.ts";
+import type { Recorder } from "../core/log.ts";
+import { Discoveries, type DiscoveriesOptions } from "./discoveries.ts";
+import { Leavers, type LeaversOptions } from "./leavers.ts";
+import { type Joined, joinMembers, type Origin } from "./members.ts";
+import { whyNotDialled } from "./permissions.ts";
+import type { Plan } from "./plan.ts";
+
+/** Where backends are discovered, and how long is waited between changes; a test may have others. */
+export type DiscoveryOptions = Pick<DiscoveriesOptions, "source" | "pause">;
+
+export interface MembershipOptions extends LeaversOptions, Pick<DiscoveriesOptions, "apply"> {
+  readonly written: Config;
+  readonly log: Recorder;
+  readonly engine: EngineName;
+  readonly discovery?: DiscoveryOptions | undefined;
+}
+
+export class Membership {
+  readonly discoveries: Discoveries;
+  readonly #options: MembershipOptions;
+  readonly #leavers: Leavers;
+  /** What was left out of each pool, as far as it has been said. */
+  readonly #said = new Map<string, readonly string[]>();
+  #written: Config;
+  #joined: Joined;
+
+  constructor(options: MembershipOptions) {
+    const { written, log, apply, discovery } = options;
+    this.#options = options;
+    this.#written = written;
+    this.discoveries = new Discoveries({ log, apply, ...discovery });
+    this.#joined = this.join(written);
+    this.#leavers = new Leavers(options);
+  }
+
+  /** The configuration in force, as it was read. */
+  get written(): Config {
+    return this.#written;
+  }
+
+  /** The same with all members of its pools. */
+  get config(): Config {
+    return this.#joined.config;
+  }
+
+  /** A member of the pool, as it was written, discovered or added. */
+  backend(pool: string, name: string): BackendConfig | undefined {
+    return this.#joined.members.get(pool)?.get(name);
+  }
+
+  originOf(pool: string, backend: string): Origin {
+    return this.#joined.origins.get(pool)?.get(backend) ?? "file";
+  }
+
+  /** What of a pool was left out and why. */
+  refusedIn(pool: string): readonly string[] {
+    return [...this.discoveries.of(pool)?.found.refused ?? [], ...this.#joined.refused.get(pool) ?? []];
+  }
+
+  /** A configuration with the members that are known by now. */
+  join(written: Config): Joined {
+    return joinMembers(written, {
+      discovered: (pool) => this.discoveries.of(pool)?.found.members ?? [],
+      added: () => [],
+      whyNotDialled: whyNotDialled(this.#options.engine),
+    });
+  }
+
+  /** The first configuration is about to be put into force: starts its sources, and waits a moment for what they say. */
+  async begin(): Promise<void> {
+    await this.discoveries.prepare(this.#written);
+    this.discoveries.takeChanges();
+    this.#come(this.#written, this.join(this.#written));
+  }
+
+  /** Does what puts a configuration into force. Sources that it has more run before, and those that it has not are ended after. */
+  async during<T>(written: Config, putIntoForce: () => Promise<T>): Promise<T> {
+    await this.discoveries.prepare(written);
+    try {
+      return await putIntoForce();
+    } finally {
+      await this.discoveries.prepare(this.#written);
+      this.discoveries.follow(this.#written);
+    }
+  }
+
+  /** It is in force. */
+  follow(written: Config, joined: Joined, before: Plan, now: Plan): void {
+    this.#come(written, joined);
+    this.#leavers.follow(before, now, joined.config);
+  }
+
+  /** Nothing changes any more. */
+  async stop(): Promise<void> {
+    this.#leavers.stop();
+    await this.discoveries.stop();
+  }
+
+  /** Says what is left out, unless it has been said. */
+  #come(written: Config, joined: Joined): void {
+    const { log } = this.#options;
+    this.#written = written;
+    this.#joined = joined;
+    for (const pool of Object.keys(joined.config.pools)) {
+      const known = new Set(this.#said.get(pool));
+      const refused = this.refusedIn(pool);
+      const news = refused.filter((it) => !known.has(it));
+      this.#said.set(pool, refused);
+      const [first, ...others] = news;
+      if (first === undefined) continue;
+      log.warn("members_refused", {
+        pool,
+        reason: first,
+        ...(others.length > 0 ? { more: others.length } : {}),
+      });
+    }
+  }
+}
