@@ -302,6 +302,12 @@ export type Order =
   | { readonly do: "drain"; readonly deadlineMs: number | undefined }
   | { readonly do: "weight"; readonly weight: number };
 
+/** What became of a change of the members of a pool. */
+export type MemberChanged =
+  | { readonly message: string; readonly refused?: undefined }
+  /** Nothing has changed: what was asked for cannot be read, is not there, or goes against something that is. */
+  | { readonly message: string; readonly refused: "invalid" | "missing" | "conflict" };
+
 export interface Operations {
   status(): Status;
   counts(): Counts;
@@ -323,6 +329,15 @@ export interface Operations {
    * @return What was done, in one sentence; undefined when there is no such pool or backend.
    */
   steer(pool: string, backend: string, order: Order): string | undefined;
+  /**
+   * Adds a backend to a pool, or changes one; resolves when it is in force. It holds over what the configuration and sources say,
+   * until it is removed.
+   *
+   * @param value A map as in the configuration, without the name.
+   */
+  setBackend(pool: string, name: string, value: unknown): Promise<MemberChanged>;
+  /** Takes back what {@linkcode Operations.setBackend} has done. */
+  removeBackend(pool: string, name: string): Promise<MemberChanged>;
   /** Reads the configuration again and puts it into force. Of several requests at once, most are served by one reload. */
   reload(): Promise<Reloaded>;
 }

@@ -49,6 +49,22 @@ export function readWeight(body: unknown): Order {
 }
 
 /**
+ * The body of a PUT that adds a backend, as far as it has to be a map; what it says is read by those who know backends.
+ *
+ * @throws {Refusal} 400 that says what to write.
+ */
+export function readMember(body: unknown): Record<string, unknown> {
+  const isMap = typeof body === "object" && body !== null && !Array.isArray(body);
+  if (!isMap) {
+    throw new Refusal(400, 'The body has to be a backend, as {"address": "10.0.0.1:80", "weight": 2}.');
+  }
+  if ("name" in body) {
+    throw new Refusal(400, "The name of the backend stands in the path; leave it out of the body.");
+  }
+  return { ...body };
+}
+
+/**
  * Refuses the body of a request that takes none; `{}` is as good as none.
  *
  * @throws {Refusal} 400.

@@ -5,9 +5,9 @@ import { readJson } from "./body.ts";
 import type { EventStreams } from "./event_streams.ts";
 import { EXPOSITION_TYPE } from "./exposition.ts";
 import { renderMetrics } from "./metrics.ts";
-import type { Operations, Order, SessionFilter, Status } from "./operations.ts";
+import type { MemberChanged, Operations, Order, SessionFilter, Status } from "./operations.ts";
 import { acceptsGzip, gzipped, VARY } from "./gzip.ts";
-import { ACTIONS, readOrder, readWeight, refuseContent, singleParameter } from "./orders.ts";
+import { ACTIONS, readMember, readOrder, readWeight, refuseContent, singleParameter } from "./orders.ts";
 import { problem, Refusal } from "./problem.ts";
 import { plainJson } from "./plain_json.ts";
 import { targetOf } from "./target.ts";
@@ -84,6 +84,15 @@ export function adminRoutes({ operations, streams, page, onFault }: RoutesOption
   route(app, "PUT", `${backend}/weight`, async (c) => {
     return steer(c, operations, readWeight(await readJson(c.req.raw)));
   });
+  app.on("PUT", backend, async (c) => {
+    const { pool = "", backend = "" } = c.req.param();
+    return answerMember(c, await operations.setBackend(pool, backend, readMember(await readJson(c.req.raw))));
+  });
+  route(app, "DELETE", backend, async (c) => {
+    refuseContent(await readJson(c.req.raw));
+    const { pool = "", backend = "" } = c.req.param();
+    return answerMember(c, await operations.removeBackend(pool, backend));
+  }, "DELETE, PUT");
   route(app, "POST", "/api/reload", async (c) => {
     refuseContent(await readJson(c.req.raw));
     const done = await operations.reload();
@@ -100,9 +109,14 @@ export function adminRoutes({ operations, streams, page, onFault }: RoutesOption
 }
 
 /** One method of a path, and what the others are answered. Hono answers HEAD as it does GET, without the body. */
-function route(app: App, method: "GET" | "POST" | "PUT", path: string, handle: Handler): void {
+function route(
+  app: App,
+  method: "GET" | "POST" | "PUT" | "DELETE",
+  path: string,
+  handle: Handler,
+  allow = method === "GET" ? "GET, HEAD" : method,
+): void {
   app.on(method, path, handle);
-  const allow = method === "GET" ? "GET, HEAD" : method;
   app.all(path, () => {
     const refused = problem(405, `This path takes ${allow.replace(", ", " and ")} only.`);
     refused.headers.set("allow", allow);
@@ -142,6 +156,12 @@ function steer(c: Context, operations: Operations, order: Order): Response {
   const message = operations.steer(pool, backend, order);
   if (message !== undefined) return c.json({ message });
   return problem(404, `There is no backend ${JSON.stringify(backend)} in a pool ${JSON.stringify(pool)}.`);
+}
+
+const MEMBER_STATUS = { invalid: 422, missing: 404, conflict: 409 } as const;
+
+function answerMember(c: Context, { message, refused }: MemberChanged): Response {
+  return refused === undefined ? c.json({ message }) : problem(MEMBER_STATUS[refused], message);
 }
 
 function readLimit(query: URLSearchParams): number {

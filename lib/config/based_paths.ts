@@ -19,6 +19,7 @@ export function withPathsFrom(folder: string, config: Config): Config {
       listen: addressFrom(folder, admin.listen),
       tokenFile: pathFrom(folder, admin.tokenFile),
     },
+    stateFile: pathFrom(folder, config.stateFile),
     log: log.file === undefined ? log : { ...log, file: resolve(folder, log.file) },
   };
 }

@@ -99,6 +99,9 @@ export const configSchema = section("the configuration", {
     CONFINEMENTS,
     "Workers of the engine epoll have the kernel take away what they do not need (Landlock, seccomp): best_effort, as far as the kernel can; required: not starting where it lacks a part.",
   ).prefault("best_effort"),
+  state_file: filePath(
+    "A file that keeps what the operator wants over a restart: drained and disabled backends, weights, and backends that were added. Without it that is forgotten.",
+  ).optional(),
   workers: z.union(
     [z.literal("auto"), z.int().min(1, workersRefused).max(256, workersRefused)],
     workersRefused,
@@ -123,6 +126,7 @@ export const configSchema = section("the configuration", {
   log: it.log,
   engine: it.engine,
   confinement: it.confinement,
+  stateFile: it.state_file,
   workers: it.workers,
   shutdownDelayMs: it.shutdown_delay,
   shutdownTimeoutMs: it.shutdown_timeout,

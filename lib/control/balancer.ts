@@ -6,7 +6,6 @@ import { formatAddress } from "../core/address.ts";
 import { RunError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { sleep } from "../core/sleep.ts";
-import { socketsOf } from "../dataplane/messages.ts";
 import { HealthMonitor } from "../health/monitor.ts";
 import { SourceTable } from "../pool/source_table.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
@@ -28,7 +27,7 @@ import { type DiscoveryOptions, Membership } from "./membership.ts";
 import type { Names } from "./names.ts";
 import { OpenFiles } from "./open_files.ts";
 import { canFollow, partsOf } from "./parts.ts";
-import { NO_PLAN, type Plan } from "./plan.ts";
+import { listeningRecords, NO_PLAN, type Plan } from "./plan.ts";
 import { PlansInUse } from "./plans_in_use.ts";
 import { PoolStates } from "./pool_states.ts";
 import type { PortHold } from "./port_hold.ts";
@@ -124,7 +123,7 @@ export class Balancer {
       written: options.config,
       log: this.journal,
       engine: this.#engine.name,
-      apply: () => this.#inTurn(() => this.#lookUpAndApply(this.membership.written, this.keys.inUse)),
+      apply: () => this.applyMembers(),
       endSessions: (row) => this.generations.endSessions(row, "backend_left"),
       backendAt: (row) => this.plansInUse.backendAt(row),
       discovery: options.discovery,
@@ -197,12 +196,7 @@ export class Balancer {
     this.#reloading = starting.catch(() => {});
     await starting;
     const { log } = this.#options;
-    for (const [i, { name, pool }] of this.config.listeners.entries()) {
-      const listener = this.plan.listeners[i];
-      for (const address of listener === undefined ? [] : socketsOf(listener)) {
-        log.info("listening", { address: formatAddress(address), listener: name, pool });
-      }
-    }
+    for (const record of listeningRecords(this.plan, this.config)) log.info("listening", record);
     log.info("ready", {
       workers: workersOf(this.config),
       engine: this.engine.name,
@@ -250,6 +244,11 @@ export class Balancer {
    */
   reload(config: Config): Promise<"kept" | "replaced"> {
     return this.#inTurn(() => this.membership.during(config, () => this.#lookUpAndApply(config)));
+  }
+
+  /** Puts the members of now into force; as {@linkcode Balancer.reload}. */
+  applyMembers(): Promise<"kept" | "replaced"> {
+    return this.#inTurn(() => this.#lookUpAndApply(this.membership.written, this.keys.inUse));
   }
 
   /**
@@ -340,7 +339,7 @@ export class Balancer {
   /** The same workers go by another plan. */
   async #adjust(generation: Generation, { plan, config, keys }: Next): Promise<void> {
     const before = generation.plan;
-    introduceBackends(this.scoreboard, plan, config, before);
+    introduceBackends(this.scoreboard, plan, config, before, this.membership.wishes);
     await generation.adjust(plan);
     await generation.renew(keys.keys);
     this.plansInUse.end(before);
@@ -363,7 +362,8 @@ export class Balancer {
   async #startGeneration({ plan, config, keys }: Next): Promise<void> {
     try {
       // Until then the workers in force go on with the facts that they have.
-      const introduce = (): void => introduceBackends(this.scoreboard, plan, config, this.plan);
+      const introduce = (): void =>
+        introduceBackends(this.scoreboard, plan, config, this.plan, this.membership.wishes);
       await this.generations.start(plan, config, keys.keys, introduce);
     } catch (error) {
       this.#rows.drop(plan.rows);

@@ -6,6 +6,7 @@ import { type Backend, isElsewhere } from "../pool/backend.ts";
 import type { BackendRow } from "../pool/row.ts";
 import { asNew, type BackendFacts, type Scoreboard } from "../pool/scoreboard.ts";
 import type { Plan } from "./plan.ts";
+import type { Wishes } from "./wishes.ts";
 
 /**
  * Sets up the backends that are new: up, unless the pool says otherwise, and wanted. New is also one that comes back while sessions
@@ -14,8 +15,15 @@ import type { Plan } from "./plan.ts";
  * The workers of `before` see the change too. Call it when nothing can fail any more, and before a worker may pick by `plan`.
  *
  * @param before What is in force until now.
+ * @param wishes What the operator wants of those that come.
  */
-export function introduceBackends(scoreboard: Scoreboard, plan: Plan, config: Config, before: Plan): void {
+export function introduceBackends(
+  scoreboard: Scoreboard,
+  plan: Plan,
+  config: Config,
+  before: Plan,
+  wishes: Pick<Wishes, "take"> = { take: () => ({}) },
+): void {
   const members = new Map(before.pools.flatMap(({ backends }) => backends.map((it) => [it.row, it])));
   setAll(scoreboard, plan, config, ({ backend, pool, now: { weight, maxConnections } }) => {
     const member = members.get(backend.row);
@@ -26,7 +34,8 @@ export function introduceBackends(scoreboard: Scoreboard, plan: Plan, config: Co
     // At the start nobody serves yet, and all are new.
     const slowStartMs = before.pools.length === 0 ? 0 : config.pools[pool]?.slowStartMs ?? 0;
     const rampPercent = rampAt(0, slowStartMs).percent;
-    return { ...asNewHere, rampPercent, operator: "enabled", weight, maxConnections };
+    const wished = wishes.take(pool, backend.name);
+    return { ...asNewHere, rampPercent, operator: "enabled", weight, maxConnections, ...wished };
   });
 }
 
@@ -42,7 +51,9 @@ export function setFacts(scoreboard: Scoreboard, plan: Plan, config: Config, bef
     }),
   );
   setAll(scoreboard, plan, config, ({ pool, now: { name, weight, maxConnections } }) => {
-    return earlierWeights.get(pool)?.get(name) === weight ? { maxConnections } : { maxConnections, weight };
+    const earlier = earlierWeights.get(pool)?.get(name);
+    // One that has just come has its weight.
+    return earlier === undefined || earlier === weight ? { maxConnections } : { maxConnections, weight };
   });
 }
 

@@ -4,11 +4,13 @@ import type { EngineName } from "../config/engine_names.ts";
 import type { BackendConfig } from "../config/pool_schema.ts";
 import type { Config } from "../config/schema.ts";
 import type { Recorder } from "../core/log.ts";
+import { AddedMembers } from "./added_members.ts";
 import { Discoveries, type DiscoveriesOptions } from "./discoveries.ts";
 import { Leavers, type LeaversOptions } from "./leavers.ts";
 import { type Joined, joinMembers, type Origin } from "./members.ts";
 import { whyNotDialled } from "./permissions.ts";
 import type { Plan } from "./plan.ts";
+import { Wishes } from "./wishes.ts";
 
 /** Where backends are discovered, and how long is waited between changes; a test may have others. */
 export type DiscoveryOptions = Pick<DiscoveriesOptions, "source" | "pause">;
@@ -22,6 +24,8 @@ export interface MembershipOptions extends LeaversOptions, Pick<DiscoveriesOptio
 
 export class Membership {
   readonly discoveries: Discoveries;
+  readonly added: AddedMembers = new AddedMembers();
+  readonly wishes: Wishes = new Wishes();
   readonly #options: MembershipOptions;
   readonly #leavers: Leavers;
   /** What was left out of each pool, as far as it has been said. */
@@ -66,7 +70,7 @@ export class Membership {
   join(written: Config): Joined {
     return joinMembers(written, {
       discovered: (pool) => this.discoveries.of(pool)?.found.members ?? [],
-      added: () => [],
+      added: (pool) => this.added.of(pool),
       whyNotDialled: whyNotDialled(this.#options.engine),
     });
   }

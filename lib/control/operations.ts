@@ -8,6 +8,7 @@ import type {
   DiscoveryStatus,
   HeldBackStatus,
   ListenerStatus,
+  MemberChanged,
   Operations,
   Order,
   PoolStatus,
@@ -30,6 +31,8 @@ import type { PoolOptions } from "../pool/pool.ts";
 import process from "node:process";
 import type { Balancer } from "./balancer.ts";
 import { certificateStatus } from "./expiry.ts";
+import { KeptState } from "./kept_state.ts";
+import { MemberOrders } from "./member_orders.ts";
 import { Operator } from "./operator.ts";
 import { shownConfig } from "./shown_config.ts";
 import { connectionsOf } from "./held_back.ts";
@@ -64,6 +67,8 @@ export class BalancerOperations implements Operations {
   readonly #balancer: Balancer;
   readonly #watch: Watch;
   readonly #operator: Operator;
+  readonly #memberOrders: MemberOrders;
+  readonly #state: KeptState;
   readonly #startedMs = Date.now();
 
   /** Begins to watch; {@linkcode stop} ends that. */
@@ -72,11 +77,15 @@ export class BalancerOperations implements Operations {
     this.#balancer = options.balancer;
     this.#watch = new Watch(options.balancer);
     this.#operator = new Operator(options.balancer);
+    this.#memberOrders = new MemberOrders(options.balancer);
+    this.#state = new KeptState(options.balancer);
   }
 
-  stop(): void {
+  /** Resolves when what the operator wants is kept. */
+  async stop(): Promise<void> {
     this.#watch.stop();
     this.#operator.stop();
+    await this.#state.stop();
   }
 
   status(): Status {
@@ -178,11 +187,29 @@ export class BalancerOperations implements Operations {
   }
 
   steer(pool: string, backend: string, order: Order): string | undefined {
-    return this.#operator.steer(pool, backend, order);
+    return this.#kept(this.#operator.steer(pool, backend, order));
+  }
+
+  async setBackend(pool: string, name: string, value: unknown): Promise<MemberChanged> {
+    return this.#kept(await this.#memberOrders.set(pool, name, value));
+  }
+
+  async removeBackend(pool: string, name: string): Promise<MemberChanged> {
+    return this.#kept(await this.#memberOrders.remove(pool, name));
+  }
+
+  /** Takes over what the operator wanted before a restart. Call it before the balancer starts. */
+  restore(): Promise<void> {
+    return this.#state.restore();
   }
 
   reload(): Promise<Reloaded> {
     return this.#options.reloads.request();
+  }
+
+  #kept<T>(done: T): T {
+    this.#state.changed();
+    return done;
   }
 
   #listenerStatuses(leaving: readonly ListenerOptions[], sums: readonly Sums[]): ListenerStatus[] {

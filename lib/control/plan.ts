@@ -309,3 +309,11 @@ export function permittedBy({ listeners, pools, within }: Plan, permitsSubnets: 
 export function hasSources(pools: Plan["pools"]): boolean {
   return pools.some(({ tuning }) => tuning.sources.length > 0);
 }
+
+/** What is said of each address that is listened on. */
+export function listeningRecords({ listeners }: Plan, config: Config): Record<string, unknown>[] {
+  return config.listeners.flatMap(({ name, pool }, i) => {
+    const sockets = listeners[i] === undefined ? [] : socketsOf(listeners[i]);
+    return sockets.map((address) => ({ address: formatAddress(address), listener: name, pool }));
+  });
+}

@@ -122,6 +122,7 @@ async function run(
       }
       // Listens before the data plane does, so that it can say that the balancer starts.
       await admin.start(await planAdmin(config), operations);
+      await operations.restore();
       await balancer.start();
       // From here on sessions depend on this process: a fault of our own is told, and ends nothing.
       terminal.onFault((reason) => balancer.journal.error("internal_error", { reason: reasonOf(reason) }));
@@ -133,7 +134,7 @@ async function run(
       await admin.stop();
       log.info("stopped", { closed_sessions: closed });
     } finally {
-      operations.stop();
+      await operations.stop();
       await admin.stop();
     }
   } finally {

@@ -5,6 +5,7 @@ import type {
   CertificateStatus,
   Change,
   Counts,
+  MemberChanged,
   Operations,
   Order,
   PoolStatus,
@@ -29,6 +30,9 @@ export interface Steered {
 export class FakeOperations implements Operations {
   /** Orders, followed or not. */
   readonly orders: Steered[] = [];
+  /** Members that were to be set or removed. */
+  readonly members: { pool: string; name: string; value?: unknown }[] = [];
+  memberChanged: MemberChanged = { message: "Changed." };
   reloads = 0;
   /** How many sessions were asked for, each time. */
   readonly limits: number[] = [];
@@ -99,6 +103,16 @@ export class FakeOperations implements Operations {
     return `${order.do} ${pool} ${backend}`;
   }
 
+  setBackend(pool: string, name: string, value: unknown): Promise<MemberChanged> {
+    this.members.push({ pool, name, value });
+    return Promise.resolve(this.memberChanged);
+  }
+
+  removeBackend(pool: string, name: string): Promise<MemberChanged> {
+    this.members.push({ pool, name });
+    return Promise.resolve(this.memberChanged);
+  }
+
   reload(): Promise<Reloaded> {
     this.reloads++;
     return Promise.resolve(this.reloaded);
@@ -106,7 +120,7 @@ export class FakeOperations implements Operations {
 
   /** Whether anything was to be changed. */
   get isTouched(): boolean {
-    return this.orders.length > 0 || this.reloads > 0 || this.killed.length > 0;
+    return this.orders.length + this.members.length > 0 || this.reloads > 0 || this.killed.length > 0;
   }
 }
 

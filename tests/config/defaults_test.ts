@@ -64,6 +64,7 @@ Deno.test("a minimal file gives the documented defaults", () => {
     log: { level: "info", format: "text", sessions: true },
     engine: "auto",
     confinement: "best_effort",
+    stateFile: undefined,
     workers: "auto",
     shutdownDelayMs: 0,
     shutdownTimeoutMs: 30_000,
@@ -107,6 +108,7 @@ pools:
 admin: { listen: ":9000", token_file: secret.token }
 log: { level: error, format: json, sessions: false, file: s.log }
 engine: epoll
+state_file: state.json
 workers: 3
 shutdown_delay: 15s
 shutdown_timeout: 0s
@@ -230,6 +232,7 @@ reload_drain_timeout: 1m30s
     log: { level: "error", format: "json", sessions: false, file: "s.log" },
     engine: "epoll",
     confinement: "best_effort",
+    stateFile: "state.json",
     workers: 3,
     shutdownDelayMs: 15_000,
     shutdownTimeoutMs: 0,

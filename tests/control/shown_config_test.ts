@@ -106,6 +106,7 @@ admin: { listen: "127.0.0.1:9901", token_file: admin.token }
 log: { level: warn, format: json, sessions: served, file: "sessions #1.log" }
 engine: epoll
 confinement: best_effort
+state_file: state.json
 workers: 3
 shutdown_delay: 1s
 shutdown_timeout: 2s

@@ -4,7 +4,7 @@ import { formatAddress, parseDialAddress } from "../../lib/core/address.ts";
 import type { DiscoverConfig } from "../../lib/config/discover_schema.ts";
 import type { Found, Member, Pause, Source } from "../../lib/discovery/source.ts";
 
-type ToldMember = string | Omit<Partial<Member>, "address"> & { readonly address: string };
+type ToldMember = string | Member | Omit<Partial<Member>, "address"> & { readonly address: string };
 
 export class FakeSource implements Source {
   /** Of each pause between changes, how long it was to be. */
@@ -52,8 +52,9 @@ export class FakeSource implements Source {
   }
 }
 
-function memberOf(told: ToldMember): Member {
+export function memberOf(told: ToldMember): Member {
+  if (typeof told !== "string" && typeof told.address !== "string") return told as Member;
   const { address: written, ...facts } = typeof told === "string" ? { address: told } : told;
-  const address = parseDialAddress(written);
+  const address = parseDialAddress(String(written));
   return { name: formatAddress(address), weight: 1, maxConnections: 0, backup: false, ...facts, address };
 }

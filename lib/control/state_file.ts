@@ -1,0 +1,102 @@
+/** What the operator wants, as a file: `state_file`. */
+
+import { z } from "zod";
+import { readMemberMap } from "../config/member_list.ts";
+import type { BackendConfig } from "../config/pool_schema.ts";
+import { formatAddress } from "../core/address.ts";
+import { reasonOf } from "../core/errors.ts";
+import type { Wish } from "./wishes.ts";
+
+/** By pool and backend. */
+export interface OperatorState {
+  readonly wishes: readonly { readonly pool: string; readonly backend: string; readonly wish: Wish }[];
+  readonly added: readonly { readonly pool: string; readonly member: BackendConfig }[];
+}
+
+const wish = z.strictObject({
+  operator: z.enum(["draining", "disabled"]).optional(),
+  weight: z.int().min(0).max(256).optional(),
+});
+
+const stateSchema = z.strictObject({
+  version: z.literal(1),
+  wishes: z.record(z.string(), z.record(z.string(), wish)),
+  added: z.record(z.string(), z.record(z.string(), z.unknown())),
+});
+
+/** Far more than ten thousand wishes. */
+const MAX_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Reads the file.
+ *
+ * @return Undefined where there is none yet.
+ * @throws {Error} with one sentence.
+ */
+export async function readStateFile(path: string): Promise<OperatorState | undefined> {
+  let text: string;
+  try {
+    if ((await Deno.stat(path)).size > MAX_BYTES) throw new RangeError("it is larger than 16 MiB");
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw new Error(`${path}: cannot be read: ${reasonOf(error)}`, { cause: error });
+  }
+  try {
+    const { wishes, added } = stateSchema.parse(JSON.parse(text));
+    return {
+      wishes: entriesOf(wishes).map(([pool, backend, { operator, weight }]) => ({
+        pool,
+        backend,
+        wish: {
+          ...(operator === undefined ? {} : { operator }),
+          ...(weight === undefined ? {} : { weight }),
+        },
+      })),
+      added: entriesOf(added).map(([pool, name, value]) => {
+        return { pool, member: readMemberMap({ ...value as Record<string, unknown>, name }) };
+      }),
+    };
+  } catch (error) {
+    throw new Error(`${path}: is no state that sockbal has written`, { cause: error });
+  }
+}
+
+/** Writes it anew beside the old one and puts it in its place, so that it is always whole. */
+export async function writeStateFile(path: string, { wishes, added }: OperatorState): Promise<void> {
+  const state = {
+    version: 1,
+    wishes: nested(wishes.map(({ pool, backend, wish }) => [pool, backend, wish])),
+    added: nested(added.map(({ pool, member }) => [pool, member.name, {
+      address: formatAddress(member.address),
+      weight: member.weight,
+      max_connections: member.maxConnections,
+      backup: member.backup,
+    }])),
+  };
+  const next = newStateFile(path);
+  await Deno.writeTextFile(next, JSON.stringify(state, null, 2) + "\n", { mode: 0o600 });
+  await Deno.rename(next, path);
+}
+
+/** Where the next one is written until it is whole. */
+export function newStateFile(path: string): string {
+  return `${path}.new`;
+}
+
+function entriesOf<T>(pools: Record<string, Record<string, T>>): [pool: string, backend: string, value: T][] {
+  return Object.entries(pools).flatMap(([pool, backends]) => {
+    return Object.entries(backends).map(([backend, value]): [string, string, T] => [pool, backend, value]);
+  });
+}
+
+function nested(
+  entries: readonly (readonly [string, string, unknown])[],
+): Record<string, Record<string, unknown>> {
+  const pools = Object.groupBy(entries, ([pool]) => pool);
+  return Object.fromEntries(
+    Object.entries(pools).map(([pool, list = []]) => {
+      return [pool, Object.fromEntries(list.map(([, backend, value]) => [backend, value]))];
+    }),
+  );
+}

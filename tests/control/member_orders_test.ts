@@ -1,0 +1,178 @@
+// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
+
+/** Members that the operator adds, changes and removes, and what is kept of the operator's wishes. */
+
+import assert from "node:assert/strict";
+import type { BalancerOperations } from "../../lib/control/operations.ts";
+import { startNamedBackend, visit } from "../support/backend.ts";
+import { startTestBalancer, testConfig } from "../support/balancer.ts";
+import { Balancer } from "../../lib/control/balancer.ts";
+import { onEachEngine } from "../support/engines.ts";
+import { memoryLog } from "../support/memory_log.ts";
+import { operationsOf } from "../support/operations.ts";
+
+const WITHIN = { within: ["127.0.0.0/8"] };
+
+/** Name, origin, state and weight of each backend. */
+function members(operations: BalancerOperations): string[] {
+  return (operations.status().pools[0]?.backends ?? []).map(({ name, origin, state, weight }) =>
+    `${name} ${origin} ${state} ${weight}`
+  );
+}
+
+async function answers(port: number): Promise<string> {
+  const names = new Set<string>();
+  for (let i = 0; i < 4; i++) names.add(await visit(port));
+  return [...names].sort().join();
+}
+
+onEachEngine("a backend is added, changed and removed again, kept apart from the file", async (engine) => {
+  await using a = startNamedBackend("a");
+  await using b = startNamedBackend("b");
+  await using balancer = await startTestBalancer({ engine, backends: [a.member], pool: WITHIN });
+  const operations = operationsOf(balancer.balancer);
+  const { address } = b.member;
+  assert.deepEqual(await operations.setBackend("web", "b", { address, weight: 2 }), {
+    message: `b: added; it is ${address}, of weight 2`,
+  });
+  assert.deepEqual(members(operations), ["a file up 1", "b operator up 2"]);
+  assert.equal(await answers(balancer.port), "a,b");
+  assert.deepEqual(await operations.setBackend("web", "b", { address, weight: 0 }), {
+    message: `b: changed; it is ${address}, of weight 0`,
+  });
+  assert.equal(await answers(balancer.port), "a");
+  const { listen } = { listen: `127.0.0.1:${balancer.port}` };
+  await balancer.balancer.reload(
+    testConfig({ backends: [a.member], pool: { ...WITHIN, retries: 1 }, listener: { listen } }),
+  );
+  assert.deepEqual(members(operations), ["a file up 1", "b operator up 0"], "a reload leaves it");
+  assert.equal(JSON.stringify(operations.config()).includes('"b"'), false, "the file does not have it");
+  assert.deepEqual(await operations.removeBackend("web", "b"), { message: "b: removed" });
+  assert.deepEqual(members(operations), ["a file up 1"]);
+  assert.equal(balancer.balancer.generations.started, 1);
+  await operations.stop();
+});
+
+Deno.test("one of the file is changed over it, and is as before when that is taken back", async () => {
+  await using a = startNamedBackend("a");
+  await using b = startNamedBackend("b");
+  await using balancer = await startTestBalancer({ backends: [a.member], pool: WITHIN });
+  const operations = operationsOf(balancer.balancer);
+  await operations.setBackend("web", "a", { address: b.member.address, weight: 5 });
+  assert.deepEqual(members(operations), ["a operator up 5"]);
+  assert.equal(await answers(balancer.port), "b");
+  assert.deepEqual(await operations.removeBackend("web", "a"), {
+    message: "a: as it was before it was changed here",
+  });
+  assert.deepEqual(members(operations), ["a file up 1"]);
+  assert.equal(await answers(balancer.port), "a");
+  await operations.stop();
+});
+
+Deno.test("what cannot be done is said, and changes nothing", async () => {
+  await using balancer = await startTestBalancer({
+    backends: [{ address: "127.0.0.1:1", name: "a" }],
+    pool: WITHIN,
+  });
+  const operations = operationsOf(balancer.balancer);
+  const refusals = [
+    await operations.setBackend("nope", "b", { address: "127.0.0.1:2" }),
+    await operations.setBackend("web", "b", { address: "127.0.0.1" }),
+    await operations.setBackend("web", "b", { address: "127.0.0.1:2", colour: "red" }),
+    await operations.setBackend("web", "b c", { address: "127.0.0.1:2" }),
+    await operations.setBackend("web", "b", { address: "127.0.0.1:1" }),
+    await operations.setBackend("web", "b", { address: "10.0.0.1:1" }),
+    await operations.removeBackend("web", "a"),
+    await operations.removeBackend("web", "b"),
+  ].map(({ refused, message }) => `${refused}: ${message}`);
+  assert.deepEqual(refusals, [
+    'missing: There is no pool "nope".',
+    'invalid: address: "127.0.0.1" has no port; write host:port, [v6]:port or unix:/path',
+    'invalid: colour: unknown key "colour"; use address, name, weight, max_connections, backup',
+    'invalid: name: "b c" is not a name; use letters, digits and . _ - : / (at most 128, beginning with a letter or digit)',
+    "conflict: b: 127.0.0.1:1 is another one's address.",
+    "conflict: b: 10.0.0.1:1 is not within 127.0.0.0/8.",
+    "conflict: a was not added here: take it out of the configuration, or disable it.",
+    'missing: There is no backend "b" in the pool "web".',
+  ]);
+  assert.deepEqual(members(operations), ["a file up 1"]);
+  await operations.stop();
+});
+
+/** A balancer that keeps its state in a file; it runs until the returned function is called. */
+async function startKeeping(
+  stateFile: string,
+  backends: readonly Record<string, unknown>[],
+): Promise<{ operations: BalancerOperations; log: ReturnType<typeof memoryLog>; stop: () => Promise<void> }> {
+  const log = memoryLog();
+  const balancer = new Balancer({
+    config: { ...testConfig({ backends, pool: WITHIN, workers: 1 }), stateFile },
+    log: log.log,
+  });
+  const operations = operationsOf(balancer);
+  await operations.restore();
+  await balancer.start();
+  return {
+    operations,
+    log,
+    stop: async () => {
+      await balancer.stop();
+      await operations.stop();
+    },
+  };
+}
+
+Deno.test("the operator's wishes, weights and backends are kept over a restart", async () => {
+  const folder = await Deno.makeTempDir();
+  const file = `${folder}/state.json`;
+  const backends = ["a", "b", "c"].map((name, i) => ({ name, address: `127.0.0.1:${i + 1}` }));
+  const first = await startKeeping(file, backends);
+  first.operations.steer("web", "a", { do: "drain", deadlineMs: undefined });
+  first.operations.steer("web", "b", { do: "disable" });
+  first.operations.steer("web", "c", { do: "weight", weight: 9 });
+  await first.operations.setBackend("web", "d", { address: "127.0.0.1:4", weight: 3 });
+  await first.operations.setBackend("web", "e", { address: "127.0.0.1:5" });
+  first.operations.steer("web", "e", { do: "disable" });
+  const wanted = [
+    "a file draining 1",
+    "b file disabled 1",
+    "c file up 9",
+    "d operator up 3",
+    "e operator disabled 1",
+  ];
+  assert.deepEqual(members(first.operations), wanted);
+  await first.stop();
+
+  const second = await startKeeping(file, backends);
+  assert.deepEqual(members(second.operations), wanted);
+  await second.operations.removeBackend("web", "e");
+  second.operations.steer("web", "b", { do: "enable" });
+  await second.stop();
+
+  const third = await startKeeping(file, backends.slice(1));
+  assert.deepEqual(members(third.operations), ["b file up 1", "c file up 9", "d operator up 3"]);
+  third.operations.steer("web", "b", { do: "weight", weight: 2 });
+  await third.stop();
+  assert.match(
+    await Deno.readTextFile(file),
+    /"a": \{\s*"operator": "draining"/,
+    "what has not come yet is kept",
+  );
+  assert.equal(((await Deno.stat(file)).mode ?? 0) & 0o777, 0o600);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a state that cannot be read or written is told, and nothing else fails", async () => {
+  const folder = await Deno.makeTempDir();
+  const file = `${folder}/state.json`;
+  await Deno.writeTextFile(file, '{"version":1,"wishes":{"web":{"a":{"weight":1000}}},"added":{}}');
+  const running = await startKeeping(file, [{ name: "a", address: "127.0.0.1:1" }]);
+  assert.deepEqual((await running.log.waitFor("state_not_read")).fields, {
+    reason: `${file}: is no state that sockbal has written`,
+  });
+  await Deno.remove(folder, { recursive: true });
+  running.operations.steer("web", "a", { do: "disable" });
+  await running.log.waitFor("state_not_written");
+  assert.deepEqual(members(running.operations), ["a file disabled 1"]);
+  await running.stop();
+});
