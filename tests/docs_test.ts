@@ -23,6 +23,7 @@ const DOCUMENTS = [
   "docs/client.md",
   "docs/pools.md",
   "docs/sessions.md",
+  "docs/discovery.md",
   "docs/tls.md",
   "docs/guarding.md",
   "docs/configuration.md",
@@ -237,7 +238,8 @@ function keysOf(schema: Keys | undefined): string[] {
 }
 
 Deno.test("every key of a pool is spoken of where pools are explained", async () => {
-  const text = await Deno.readTextFile(new URL("docs/pools.md", root));
+  const texts = ["docs/pools.md", "docs/discovery.md"].map((it) => Deno.readTextFile(new URL(it, root)));
+  const text = (await Promise.all(texts)).join("\n");
   const keys = keysOf((configJsonSchema() as Keys).properties?.pools);
   assert.ok(keys.includes("max_ejected_percent"));
   for (const key of keys) assert.match(text, new RegExp(`\\b${key}\\b`), key);
