@@ -217,6 +217,12 @@ function inOrder(faults: readonly LocatedFault[], files: readonly ConfigFile[]):
   const numberOf = ({ file }: LocatedFault): number => order.get(file) ?? 0;
   const unique = new Map(faults.map((fault) => [keyOf({ located: fault }), fault]));
   return [...unique.values()].sort((a, b) => {
-    return numberOf(a) - numberOf(b) || a.line - b.line || a.column - b.column;
+    const apart = numberOf(a) - numberOf(b) || a.line - b.line || a.column - b.column;
+    // What is missing in a map stands where the map begins, and comes before what is there.
+    return apart || Number(isMissing(b)) - Number(isMissing(a));
   });
+}
+
+function isMissing({ message }: Fault): boolean {
+  return message.startsWith("missing; ");
 }

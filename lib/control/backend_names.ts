@@ -1,8 +1,12 @@
-/** The names of the backends of a balancer: looked up with each configuration, and again while some have no address. */
+// deno-lint-ignore-file no-await-in-loop -- one look after the other
+
+/** The names of the backends of a balancer: looked up with each configuration, and again and again while it runs. */
 
 import type { Config } from "../config/schema.ts";
-import { hasName } from "../core/address.ts";
+import { formatAddress, hasName } from "../core/address.ts";
 import { reasonOf } from "../core/errors.ts";
+import { sleep } from "../core/sleep.ts";
+import { addressesOf } from "../pool/backend.ts";
 import type { Journal } from "./journal.ts";
 import { NameRetries, type NameRetriesOptions } from "./name_retries.ts";
 import { Names } from "./names.ts";
@@ -16,16 +20,23 @@ export interface BackendNamesOptions extends Pick<NameRetriesOptions, "sleep"> {
   readonly plan: () => Plan;
   /** Makes a new plan of the configuration in force, and puts it into force. */
   readonly apply: () => Promise<unknown>;
+  /** Waits before it is asked whether names have moved; a test may have another clock. */
+  readonly followPause?: typeof sleep;
 }
 
 /** What is done with a backend whose name is not resolved any more, because no name server answers. */
-const LAST_ADDRESSES = "its last addresses stay in use; reload when name servers answer again";
+const LAST_ADDRESSES = "its last addresses stay in use, and it is asked for again";
+
+/** How often it is asked whether names have moved. The resolver of the system does not tell how long an answer holds. */
+const FOLLOW_EVERY_MS = 30_000;
 
 export class BackendNames {
   readonly names: Names;
   readonly #options: BackendNamesOptions;
   readonly #retries: NameRetries;
-  #isStopped = false;
+  readonly #stop = new AbortController();
+  /** Undefined until names are followed. */
+  #config: Config | undefined;
 
   constructor(options: BackendNamesOptions) {
     const { names = new Names(), plan, sleep } = options;
@@ -42,6 +53,11 @@ export class BackendNames {
     });
   }
 
+  /** Looks up the names of a configuration that were never looked up before. Never rejects. */
+  async lookUpNew(config: Config): Promise<void> {
+    await this.names.refresh(backendNames(config).filter((address) => !this.names.isKnown(address)));
+  }
+
   /** Looks up all names of a configuration, and logs those that keep their last addresses. Never rejects. */
   async lookUp(config: Config): Promise<void> {
     const addresses = backendNames(config);
@@ -56,11 +72,14 @@ export class BackendNames {
   follow(config: Config): void {
     this.names.keepOnly(backendNames(config));
     this.#retries.follow();
+    const isFirst = this.#config === undefined;
+    this.#config = config;
+    if (isFirst) void this.#followMoves();
   }
 
   /** Ends lookups and retries. */
   stop(): void {
-    this.#isStopped = true;
+    this.#stop.abort();
     this.#retries.stop();
     this.names.stop();
   }
@@ -72,12 +91,44 @@ export class BackendNames {
     try {
       await apply();
     } catch (error) {
-      if (!this.#isStopped) journal.error("name_not_applied", { reason: reasonOf(error) });
+      if (!this.#stop.signal.aborted) journal.error("name_not_applied", { reason: reasonOf(error) });
       return;
     }
     const after = new Set(unresolvedOf(plan()).map(({ backend }) => backend.row));
     for (const { pool, backend } of before) {
       if (!after.has(backend.row)) journal.info("name_resolved", { pool, backend: backend.name });
     }
+  }
+
+  /** Puts the addresses of names into force that are others than they were. */
+  async #followMoves(): Promise<void> {
+    const { followPause: pause = sleep, journal } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      await pause(FOLLOW_EVERY_MS, signal);
+      const addresses = this.#config === undefined ? [] : backendNames(this.#config);
+      if (signal.aborted || addresses.length === 0) continue;
+      await this.names.refresh(addresses);
+      const moved = this.#moved();
+      if (signal.aborted || moved.length === 0) continue;
+      await this.#applyAgain();
+      for (const { pool, backend, now } of moved) journal.info("name_moved", { pool, backend, address: now });
+    }
+  }
+
+  /** The backends whose name stands for other addresses than those that are dialled. */
+  #moved(): { readonly pool: string; readonly backend: string; readonly now: string }[] {
+    return this.#options.plan().pools.flatMap(({ name: pool, backends }) => {
+      return backends.flatMap((backend, i) => {
+        const written = this.#config?.pools[pool]?.backends[i]?.address;
+        if (written === undefined || !hasName(written) || backend.unresolved !== undefined) return [];
+        const known = this.names.of(written);
+        if ("reason" in known) return [];
+        const before = addressesOf(backend).map(formatAddress);
+        const now = known.addresses.map(formatAddress);
+        if (before.toSorted().join() === now.toSorted().join()) return [];
+        return [{ pool, backend: backend.name, now: now.join(", ") }];
+      });
+    });
   }
 }

@@ -307,7 +307,9 @@ export class Balancer {
   }
 
   async #lookUpAndApply(written: Config, known?: ReadKeys): Promise<"kept" | "replaced"> {
-    await this.#names.lookUp(this.membership.join(written).config);
+    const { config } = this.membership.join(written);
+    // With its keys known, only members have changed.
+    await (known === undefined ? this.#names.lookUp(config) : this.#names.lookUpNew(config));
     return await this.#apply(written, known);
   }
 

@@ -83,6 +83,11 @@ export class Names {
     return { reason: `the name ${quoted} is ${first}, which sockbal was started without permission to dial` };
   }
 
+  /** Whether the name of an address was looked up before, with whatever result. */
+  isKnown({ host }: IpAddress): boolean {
+    return this.#names.has(host);
+  }
+
   /** Why the last lookup of a name failed that has addresses from before; undefined when it did not. */
   staleReason({ host }: IpAddress): string | undefined {
     const name = this.#names.get(host);

@@ -33,7 +33,10 @@ export async function askNameServer(
   const late = AbortSignal.timeout(timeoutMs);
   const cannot = (error: unknown): Error => {
     if (late.aborted) return new Error(`${where} has not answered within ${formatDuration(timeoutMs)}`);
-    return new Error(`cannot ask ${where}: ${reasonOf(error)}`, { cause: error });
+    const why = error instanceof Deno.errors.NotCapable
+      ? `sockbal was started without permission to ask it (--allow-net=${formatAddress(server)})`
+      : reasonOf(error);
+    return new Error(`cannot ask ${where}: ${why}`, { cause: error });
   };
   const question = { id: crypto.getRandomValues(new Uint16Array(1))[0] ?? 0, name, type };
   let bytes: Uint8Array;

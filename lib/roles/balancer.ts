@@ -194,12 +194,14 @@ function checkReport(chosen: ChosenConfig): string {
     pools: pools.length,
     backends: pools.reduce((sum, pool) => sum + pool.backends.length, 0),
   }, config.listeners.filter(({ flows }) => flows !== undefined).length);
+  const sources = pools.filter(({ discover }) => discover !== undefined).length;
+  const discovering = sources === 0 ? "" : `, ${sources} discovering pool${sources === 1 ? "" : "s"}`;
   const parts = files.length > 1 ? files : [];
   const inFiles = parts.length > 0 ? `, in ${parts.length} files` : "";
   return [
     ...notesOn(chosen),
     ...parts.map((file) => `${file.name}: ${summary(file) || "no listener, no pool"}`),
-    `${name}: ok (${whole}${inFiles})`,
+    `${name}: ok (${whole}${discovering}${inFiles})`,
   ].map((line) => `${line}\n`).join("");
 }
 

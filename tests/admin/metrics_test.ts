@@ -229,3 +229,25 @@ Deno.test("a certificate has the time of its end, by listener or pool; of two wi
     }`,
   ]);
 });
+
+Deno.test("a source of backends that cannot be used is 0, with as many members as it has named", () => {
+  const source = { source: "dns a:1", members: 3, since: "2026-11-23T18:57:02.216Z", refused: [] };
+  const shown = rendered(
+    fakeStatus({
+      pools: [
+        fakePool("web", { discovery: { ...source, trouble: "" } }),
+        fakePool("api", { discovery: { ...source, trouble: "no" } }),
+        fakePool("plain"),
+      ],
+    }),
+    fakeCounts(),
+  );
+  assert.deepEqual(samples(shown, "sockbal_discovery_up"), [
+    'sockbal_discovery_up{pool="web"} 1',
+    'sockbal_discovery_up{pool="api"} 0',
+  ]);
+  assert.deepEqual(samples(shown, "sockbal_discovered_backends"), [
+    'sockbal_discovered_backends{pool="web"} 3',
+    'sockbal_discovered_backends{pool="api"} 3',
+  ]);
+});

@@ -198,6 +198,7 @@ Deno.test("a path takes its own methods only, and nothing is changed by another"
     ...GETS.map((path) => [path, "GET, HEAD"] as const),
     ...POSTS.map((path) => [path, "POST"] as const),
     ["/api/pools/web/backends/a/weight", "PUT"] as const,
+    ["/api/pools/web/backends/a", "DELETE, PUT"] as const,
   ];
   for (const [path, allow] of rows) {
     for (const method of METHODS.filter((it) => !allow.split(", ").includes(it))) {
@@ -300,4 +301,39 @@ Deno.test("sessions are found by what is known of them, and ended one by one", a
   assertProblem(gone, 404, "Not Found");
   assert.equal(json(gone).detail, 'There is no session "run-1-8"; it may have ended.');
   assert.deepEqual(admin.operations.killed, ["run-1-7", "run-1-8"]);
+});
+
+Deno.test("a backend is put with a map and taken back without one, and what became of it is the answer", async () => {
+  await using admin = await startTestAdmin();
+  const path = "/api/pools/web/backends/%5B::1%5D:80";
+  const body = '{"address":"10.0.0.1:80","weight":2}';
+  const put = await admin.ask({ method: "PUT", path, headers: [JSON_TYPE], body });
+  assert.deepEqual([put.status, json(put)], [200, { message: "Changed." }]);
+  assert.equal((await admin.ask({ method: "DELETE", path })).status, 200);
+  const at = { pool: "web", name: "[::1]:80" };
+  assert.deepEqual(admin.operations.members, [{ ...at, value: { address: "10.0.0.1:80", weight: 2 } }, at]);
+  for (
+    const [refused, status, title] of [
+      ["invalid", 422, "Unprocessable Content"],
+      ["missing", 404, "Not Found"],
+      ["conflict", 409, "Conflict"],
+    ] as const
+  ) {
+    admin.operations.memberChanged = { refused, message: "It cannot be done." };
+    assertProblem(await admin.ask({ method: "PUT", path, headers: [JSON_TYPE], body }), status, title);
+  }
+});
+
+Deno.test("a body that is no backend is refused", async () => {
+  await using admin = await startTestAdmin();
+  const path = "/api/pools/web/backends/b";
+  for (const body of ["", "[]", "7", '"10.0.0.1:80"', '{"name":"b","address":"10.0.0.1:80"}']) {
+    assertProblem(await admin.ask({ method: "PUT", path, headers: [JSON_TYPE], body }), 400, "Bad Request");
+  }
+  assertProblem(
+    await admin.ask({ method: "DELETE", path, headers: [JSON_TYPE], body: '{"a":1}' }),
+    400,
+    "Bad Request",
+  );
+  assert.ok(!admin.operations.isTouched);
 });

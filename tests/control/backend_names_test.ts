@@ -4,7 +4,8 @@ import { Journal } from "../../lib/control/journal.ts";
 import { Names } from "../../lib/control/names.ts";
 import type { Plan } from "../../lib/control/plan.ts";
 import { NameError } from "../../lib/core/lookup.ts";
-import { testConfig } from "../support/balancer.ts";
+import { formatAddress } from "../../lib/core/address.ts";
+import { testConfig, until } from "../support/balancer.ts";
 import { Workshop } from "../support/generation.ts";
 import type { LoggedEvent } from "../support/memory_log.ts";
 
@@ -19,6 +20,9 @@ class Setting extends Workshop {
   apply = async (): Promise<void> => {
     this.plan = await this.planOf(OPTIONS, this.names.names);
   };
+  /** It is time to ask whether names have moved. */
+  lookAgain: () => void = () => {};
+  lookAgains = 0;
   readonly #pauses: (() => void)[] = [];
 
   readonly names = new BackendNames({
@@ -33,6 +37,13 @@ class Setting extends Workshop {
     journal: new Journal(this.log.log),
     plan: () => this.plan ?? assert.fail("there is no plan"),
     apply: () => this.apply(),
+    followPause: (_, stop) => {
+      return new Promise((resolve) => {
+        this.lookAgain = resolve;
+        this.lookAgains++;
+        stop?.addEventListener("abort", () => resolve(), { once: true });
+      });
+    },
     sleep: (_, stop) => {
       return new Promise((resolve) => {
         this.#pauses.push(resolve);
@@ -123,5 +134,23 @@ Deno.test("names that no configuration has any more are forgotten", async () => 
   it.servers.delete("b.test");
   await it.names.lookUp(CONFIG);
   assert.deepEqual(it.said("name_stale"), [], "the last address of b.test is not known any more");
+  it.names.stop();
+});
+
+Deno.test("a name that moves is followed, and one that stays or is not answered for changes nothing", async () => {
+  const it = new Setting();
+  it.servers.set("a.test", "10.0.0.1").set("b.test", "10.0.0.2");
+  await it.begin();
+  const { plan } = it;
+  it.lookAgain();
+  it.servers.delete("b.test");
+  await until(() => it.lookAgains === 2, "it has asked");
+  assert.equal(it.plan, plan);
+  it.servers.set("a.test", "10.0.0.9");
+  it.lookAgain();
+  await until(() => it.said("name_moved").length > 0, "it has moved");
+  assert.deepEqual(it.said("name_moved"), [{ pool: "web", backend: "one", address: "10.0.0.9:1" }]);
+  const [one, two] = it.plan?.pools[0]?.backends.map(({ address }) => formatAddress(address)) ?? [];
+  assert.deepEqual([one, two], ["10.0.0.9:1", "10.0.0.2:1"]);
   it.names.stop();
 });

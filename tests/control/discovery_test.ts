@@ -352,6 +352,7 @@ Deno.test("a name among the members is looked up, and one that is not resolved i
     stop: () => {},
     keepOnly: () => {},
     staleReason: () => undefined,
+    isKnown: () => false,
     of: (address: { host: string; port: number }) =>
       address.host === "a.internal"
         ? { addresses: [{ transport: "tcp", host: "127.0.0.1", port: 80 }] }
@@ -366,4 +367,11 @@ Deno.test("a name among the members is looked up, and one that is not resolved i
     ["a.internal:80", undefined],
     ["b.internal:80", "there is no such name"],
   ]);
+});
+
+Deno.test("a backend that was found under a name has a certificate for that name", async () => {
+  const source = new FakeSource();
+  source.tell([{ address: "127.0.0.1:1", host: "api.internal" }]);
+  await using balancer = await start(source);
+  assert.equal(balancer.balancer.plan.pools[0]?.backends[0]?.host, "api.internal");
 });

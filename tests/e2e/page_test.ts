@@ -244,6 +244,40 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: `the page says where backends are discovered, and what keeps that from working${skipped}`,
+  ignore: skipped !== "",
+  // The browser's driver keeps timers and pipes of its own.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    await using a = startNamedBackend("a");
+    const ports = { web: refusedPort(), admin: refusedPort() };
+    const file = await writeConfig([], ports);
+    const members = await Deno.makeTempFile({ suffix: ".yaml" });
+    const found = `- { name: found, address: ${a.member.address} }\n`;
+    await Deno.writeTextFile(members, `${found}- { name: twin, address: ${a.member.address} }\n`);
+    const config = await Deno.readTextFile(file);
+    await Deno.writeTextFile(file, config.replace("backends: []", `discover: { file: ${members} }`));
+    {
+      await using _ = await start(file);
+      await withPage(`http://127.0.0.1:${ports.admin}`, async ({ page }) => {
+        const mark = page.locator("#pools [data-part=discovery]");
+        await row(page, "found").waitFor();
+        await mark.getByText("1 left out").waitFor();
+        assert.equal(await mark.getAttribute("data-discovery"), "partly");
+        await Deno.writeTextFile(members, "- nonsense\n");
+        await mark.getByText("failing for").waitFor();
+        assert.equal(await mark.getAttribute("data-discovery"), "failing");
+        await Deno.writeTextFile(members, found);
+        await page.locator("#pools [data-discovery=well]").waitFor();
+      });
+    }
+    await Deno.remove(file);
+    await Deno.remove(members);
+  },
+});
+
 const withCertificates = `${skipped}${noOpenssl.why}`;
 
 Deno.test({

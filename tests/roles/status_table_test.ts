@@ -226,3 +226,15 @@ Deno.test("an older balancer, which says nothing of certificates, is shown witho
   const status = { ...withPools(pool({})), listeners: [old] } as unknown as Status;
   assert.match(statusTable(status), /\nin +127\.0\.0\.1:5678 /);
 });
+
+Deno.test("a source of backends has a line, which says what keeps it from working", () => {
+  const { started_at: since } = fakeStatus();
+  const line = (trouble: string, refused: readonly string[] = []): string | undefined => {
+    const discovery = { source: "dns a:1", members: 3, since, trouble, refused };
+    const table = statusTable(withPools(pool({ discovery })), 100);
+    return table.split("\n").find((it) => it.includes("dns a:1"));
+  };
+  assert.equal(line(""), "  dns a:1: 3 discovered");
+  assert.equal(line("connection refused"), "  dns a:1: FAILING for 60 s: connection refused");
+  assert.equal(line("", ["b: twice"]), "  dns a:1: 3 discovered, 1 left out: b: twice");
+});
