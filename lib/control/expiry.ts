@@ -6,7 +6,7 @@ import type { CertificateStatus } from "../admin/operations.ts";
 import { ageOf, type CertificateFacts } from "../config/certificates.ts";
 import { certificateTitle } from "../core/certificate_title.ts";
 import type { Recorder } from "../core/log.ts";
-import type { CertificateInUse } from "./keys.ts";
+import type { CertificateInUse, Keys } from "./keys.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -50,4 +50,14 @@ export function certificateStatus(facts: CertificateFacts, nowMs: number): Certi
     fingerprint,
     state: fault !== undefined ? "expired" : note !== undefined ? "expires_soon" : "valid",
   };
+}
+
+/** Of a listener, or of a pool. */
+export function certificateStatuses(
+  keys: Pick<Keys, "certificatesOf">,
+  of: CertificateInUse["of"],
+  name: string,
+): CertificateStatus[] {
+  const nowMs = Date.now();
+  return keys.certificatesOf(of, name).map((facts) => certificateStatus(facts, nowMs));
 }

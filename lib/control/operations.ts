@@ -2,45 +2,36 @@
 
 import type {
   BackendStatus,
-  CertificateStatus,
   Change,
   Counts,
   DiscoveryStatus,
-  HeldBackStatus,
-  ListenerStatus,
   MemberChanged,
   Operations,
   Order,
   PoolStatus,
-  RateLimitStatus,
   Reloaded,
   SessionFilter,
   SessionStatus,
-  SourceStatus,
   Status,
   Summary,
 } from "../admin/operations.ts";
 import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
-import { textOfSource } from "../core/source.ts";
 import type { RunningLog } from "../core/log.ts";
-import { type ListenerOptions, socketsOf } from "../dataplane/messages.ts";
 import { availableOf, stateOf } from "../pool/availability.ts";
 import type { Backend } from "../pool/backend.ts";
 import type { PoolOptions } from "../pool/pool.ts";
 import process from "node:process";
 import type { Balancer } from "./balancer.ts";
-import { certificateStatus } from "./expiry.ts";
+import { certificateStatuses } from "./expiry.ts";
 import { KeptState } from "./kept_state.ts";
 import { MemberOrders } from "./member_orders.ts";
 import { Operator } from "./operator.ts";
 import { shownConfig } from "./shown_config.ts";
-import { connectionsOf } from "./held_back.ts";
-import { FAILURES, type Sums } from "./totals.ts";
+import { listenerStatuses } from "./listener_status.ts";
+import { busiestSources, heldBackStatuses } from "./source_status.ts";
+import { type Sums, total } from "./totals.ts";
 import { Watch } from "./watch.ts";
-
-/** As many sources that are held back are shown, and as many that have the most connections. */
-const MAX_SOURCES = 20;
 
 /** As many members that were left out are shown of a pool. */
 const MAX_REFUSED = 20;
@@ -125,9 +116,9 @@ export class BalancerOperations implements Operations {
         max_open_files: files?.max ?? null,
       },
       log_records_dropped: this.#options.log.dropped,
-      listeners: this.#listenerStatuses(leaving.listeners, sums),
-      held_back: this.#heldBack(),
-      sources: this.#busiestSources(),
+      listeners: listenerStatuses(this.#balancer, leaving.listeners, sums),
+      held_back: heldBackStatuses(this.#balancer),
+      sources: busiestSources(this.#balancer),
       pools: [...pools, ...gone.map(({ pool, backends }) => this.#goneStatus(pool, backends, sums))],
     };
   }
@@ -212,64 +203,6 @@ export class BalancerOperations implements Operations {
     return done;
   }
 
-  #listenerStatuses(leaving: readonly ListenerOptions[], sums: readonly Sums[]): ListenerStatus[] {
-    const { plan, scoreboard } = this.#balancer;
-    const status = (
-      listener: ListenerOptions,
-      pools: readonly string[],
-      isLeaving: boolean,
-    ): ListenerStatus => {
-      const own = sums.filter((it) => it.listener === listener.name);
-      return {
-        name: listener.name,
-        address: socketsOf(listener).map(formatAddress).join(", "),
-        pools,
-        active: scoreboard.count(listener.sessionsRow),
-        max_connections: listener.maxConnections,
-        max_flows: listener.flows?.maxFlows ?? 0,
-        max_connections_per_source: listener.greeting?.admission?.perSource?.maxConnections ?? 0,
-        rate_limit: rateLimitStatus(listener.rateLimit),
-        leaving: isLeaving,
-        certificates: isLeaving ? [] : this.#certificates("listener", listener.name),
-        sessions_total: total(own, "sessions"),
-        refused_total: total(own, "refused"),
-        refused_by: refusedBy(own),
-        bytes_in: total(own, "bytesIn"),
-        bytes_out: total(own, "bytesOut"),
-      };
-    };
-    return [
-      ...plan.listeners.map((it) => {
-        const rows = new Set([...it.greeting?.routes.map(({ pool }) => pool) ?? [], it.pool]);
-        const pools = [...rows].flatMap((row) => plan.pools.find((pool) => pool.row === row)?.name ?? []);
-        return status(it, pools, false);
-      }),
-      ...leaving.map((it) => status(it, [], true)),
-    ];
-  }
-
-  #heldBack(): HeldBackStatus[] {
-    const { heldBack, sources, plan } = this.#balancer;
-    const rows = new Map(plan.listeners.map(({ name, row }) => [name, row]));
-    return heldBack.busiest(MAX_SOURCES, Date.now()).map(
-      ({ listener, reason, source, refused, lastMs }) => {
-        const row = rows.get(listener);
-        const active = row === undefined ? 0 : connectionsOf(sources, row, source);
-        return { source, listener, reason, active, refused, last: new Date(lastMs).toISOString() };
-      },
-    );
-  }
-
-  #busiestSources(): SourceStatus[] {
-    const { sources, plan } = this.#balancer;
-    const limited = plan.listeners.filter(({ greeting }) => greeting?.admission?.perSource !== undefined);
-    if (limited.length === 0) return [];
-    const names = new Map(limited.map(({ name, row }) => [row, name]));
-    return sources.busiest(MAX_SOURCES, [...names.keys()]).map(({ listener, source, count }) => {
-      return { source: textOfSource(source), listener: names.get(listener) ?? "", active: count };
-    });
-  }
-
   #poolStatus(pool: PoolOptions, leaving: readonly Backend[], sums: readonly Sums[]): PoolStatus {
     const { scoreboard } = this.#balancer;
     const known = pool.backends.map(({ row, isBackup, unresolved }) => {
@@ -285,7 +218,7 @@ export class BalancerOperations implements Operations {
       queue_size: pool.queue?.size ?? 0,
       available: primaries.length + backups.length,
       leaving: false,
-      certificates: this.#certificates("pool", pool.name),
+      certificates: certificateStatuses(this.#balancer.keys, "pool", pool.name),
       discovery: this.#discovery(pool.name),
       sessions_total: total(own, "sessions"),
       refused_total: total(own, "refused"),
@@ -312,11 +245,6 @@ export class BalancerOperations implements Operations {
       since: new Date(discovery.sinceMs).toISOString(),
       refused: membership.refusedIn(pool).slice(0, MAX_REFUSED),
     };
-  }
-
-  #certificates(of: "listener" | "pool", name: string): CertificateStatus[] {
-    const nowMs = Date.now();
-    return this.#balancer.keys.certificatesOf(of, name).map((facts) => certificateStatus(facts, nowMs));
   }
 
   /** A pool that is gone: no session is admitted, and all its backends leave. */
@@ -368,32 +296,6 @@ export class BalancerOperations implements Operations {
       dial_ms: this.#watch.dialMs(pool.name, name),
     };
   }
-}
-
-function rateLimitStatus(limit: ListenerOptions["rateLimit"]): RateLimitStatus {
-  return {
-    in: limit?.in ?? 0,
-    out: limit?.out ?? 0,
-    total_in: limit?.totalIn ?? 0,
-    total_out: limit?.totalOut ?? 0,
-  };
-}
-
-/** Sessions that were refused, by reason. A backend that was lost is none. */
-function refusedBy(sums: readonly Sums[]): Record<string, number> {
-  return Object.fromEntries(
-    FAILURES.flatMap(({ end, isRefusal }, i) => {
-      const count = sums.reduce((sum, it) => sum + (it.failures[i] ?? 0), 0);
-      return isRefusal && count > 0 ? [[end, count]] : [];
-    }),
-  );
-}
-
-function total(
-  sums: readonly Sums[],
-  what: "sessions" | "refused" | "retries" | "bytesIn" | "bytesOut" | "dialFailures",
-): number {
-  return sums.reduce((sum, it) => sum + it[what], 0);
 }
 
 function cpuSeconds(): number {

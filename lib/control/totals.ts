@@ -143,3 +143,11 @@ function add(total: Float64Array, more: ArrayLike<number>): void {
 function idOf(listener: string, pool: string, backend: string | null): string {
   return `${listener} ${pool} ${backend ?? ""}`;
 }
+
+/** One of the sums, of all of these. */
+export function total(
+  sums: readonly Sums[],
+  what: "sessions" | "refused" | "retries" | "bytesIn" | "bytesOut" | "dialFailures",
+): number {
+  return sums.reduce((sum, it) => sum + it[what], 0);
+}
