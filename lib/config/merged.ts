@@ -9,6 +9,7 @@ import { formatPath, type Path, type Place } from "./document.ts";
 import { refuse } from "./fields.ts";
 import type { PathFault } from "./findings.ts";
 import type { ConfigFile } from "./gather.ts";
+import { fittingDefaults } from "./fitting_defaults.ts";
 import { isMap } from "./loose.ts";
 import { rebased } from "./rebased.ts";
 import { LISTENERS_FORM, POOLS_FORM } from "./schema.ts";
@@ -51,7 +52,8 @@ interface Section {
   readonly key: "listeners" | "pools";
   readonly defaultsKey: "listener" | "pool";
   readonly parts: ReadonlyMap<string | number, Part>;
-  readonly defaults: Readonly<Record<string, unknown>>;
+  /** Those that one of them has. */
+  readonly defaultsOf: (value: unknown) => Readonly<Record<string, unknown>>;
 }
 
 /** @param files At least one. Their values are not changed. */
@@ -74,14 +76,16 @@ export function merge(files: readonly ConfigFile[]): Merged {
   }
   const root = global.document.value;
   const defaults = isMap(root) && isMap(root.defaults) ? root.defaults : {};
+  const listenerDefaults = known(defaults.listener, LISTENER_DEFAULTS);
+  const poolDefaults = known(defaults.pool, POOL_DEFAULTS);
   const sections: Record<string, Section> = {
     listeners: {
       key: "listeners",
       defaultsKey: "listener",
       parts: new Map(listeners.entries()),
-      defaults: known(defaults.listener, LISTENER_DEFAULTS),
+      defaultsOf: (value) => fittingDefaults(listenerDefaults, value),
     },
-    pools: { key: "pools", defaultsKey: "pool", parts: pools, defaults: known(defaults.pool, POOL_DEFAULTS) },
+    pools: { key: "pools", defaultsKey: "pool", parts: pools, defaultsOf: () => poolDefaults },
   };
   return {
     value: readable.length === 0 ? undefined : valueOf(root, Object.values(sections), main.folder),
@@ -94,10 +98,10 @@ export function merge(files: readonly ConfigFile[]): Merged {
 /** The one document: `root` with all listeners and pools in the place of its own. What has the wrong shape stays as it is. */
 function valueOf(root: unknown, sections: readonly Section[], folder: string): unknown {
   if (!isMap(root) && sections.every(({ parts }) => parts.size === 0)) return root;
-  const joined = sections.filter(({ parts }) => parts.size > 0).map(({ key, parts, defaults }) => {
+  const joined = sections.filter(({ parts }) => parts.size > 0).map(({ key, parts, defaultsOf }) => {
     const entries = [...parts].map(([step, { file, value }]) => {
       const moved = file.folder === folder ? value : rebased(value, [key, step], file.folder, folder);
-      return [step, isMap(moved) ? { ...defaults, ...moved } : moved];
+      return [step, isMap(moved) ? { ...defaultsOf(moved), ...moved } : moved];
     });
     return [key, key === "pools" ? Object.fromEntries(entries) : entries.map(([, value]) => value)];
   });
@@ -111,7 +115,8 @@ function originOf(path: Path, section: Section | undefined, global: ConfigFile):
   const { file, value } = part;
   const whole = [section.key, part.step];
   const [key = ""] = rest;
-  const isDefault = isMap(value) && Object.hasOwn(section.defaults, key) && !Object.hasOwn(value, key);
+  const isDefault = isMap(value) && Object.hasOwn(section.defaultsOf(value), key) &&
+    !Object.hasOwn(value, key);
   if (!isDefault) return { file, path: [...whole, ...rest] };
   return { file: global, path: ["defaults", section.defaultsKey, ...rest], user: { file, path: whole } };
 }

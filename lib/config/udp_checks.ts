@@ -35,7 +35,8 @@ const OF_CONNECTIONS: readonly (readonly [key: string, why: string])[] = [
 /** Keys that a listener on UDP may not have. */
 export const KEYS_OF_CONNECTIONS: readonly string[] = OF_CONNECTIONS.map(([key]) => key);
 
-const OF_FLOWS = ["max_flows", "responses"];
+/** Keys that no other listener may have. */
+export const KEYS_OF_FLOWS: readonly string[] = ["max_flows", "responses"];
 
 /** Who uses a pool. */
 interface Use {
@@ -91,7 +92,7 @@ function listenerFaults(listener: Loose, path: Path): PathFault[] {
   const transport = parsedAddress(listener.listen, parseListenAddress)?.transport;
   if (transport === undefined) return [];
   if (transport !== "udp") {
-    return OF_FLOWS.filter((key) => key in listener).map((key) => {
+    return KEYS_OF_FLOWS.filter((key) => key in listener).map((key) => {
       const message =
         `${key} belongs to a listener that takes datagrams; leave it out, or listen on udp:host:port`;
       return { path: [...path, key], message, atKey: true };

@@ -160,3 +160,27 @@ Deno.test("a text from the environment is not shown in faults, what is no secret
     Deno.env.get = get;
   }
 });
+
+Deno.test("a default that means nothing to a listener is left to the others", () => {
+  const { listeners } = parseConfig(
+    `defaults: { listener: { backlog: 77, max_flows: 50, mode: "0660", idle_timeout: 2m } }
+listeners:
+  - { name: tcp, listen: "127.0.0.1:1", pool: a }
+  - { name: file, listen: "unix:/run/a.sock", pool: a }
+  - { name: udp, listen: "udp:127.0.0.1:1", pool: b }
+pools: { a: { backends: [10.0.0.1:1] }, b: { backends: [10.0.0.1:1] } }
+`,
+    "f",
+  );
+  assert.deepEqual(
+    listeners.map(({ name, backlog, mode, flows, idleTimeoutMs }) => [
+      ...[name, mode, flows?.maxFlows, idleTimeoutMs],
+      flows === undefined ? backlog : "none",
+    ]),
+    [
+      ["tcp", undefined, undefined, 120_000, 77],
+      ["file", 0o660, undefined, 120_000, 77],
+      ["udp", undefined, 50, 120_000, "none"],
+    ],
+  );
+});

@@ -125,7 +125,7 @@ Deno.test("a port that is taken for UDP is named in one sentence; one that is ta
   await assert.rejects(start("echo", address), {
     name: "RunError",
     message:
-      `cannot listen on ${address}: port ${running.port} is in use, by another program or by another listener`,
+      `cannot listen on ${address}: UDP port ${running.port} is in use, by another program or by another listener`,
   });
   using tcp = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   await using beside = await start("echo", `udp:127.0.0.1:${tcp.addr.port}`);
