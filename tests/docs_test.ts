@@ -110,20 +110,24 @@ Deno.test("the alias of the README works in any folder, with files of that folde
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("the unit and the logrotate lines of the documents speak of the same folder and user", async () => {
-  const operations = await Deno.readTextFile(new URL("docs/operations.md", root));
-  const unit = /```\n(\[Unit\][^]*?)```/.exec(operations)?.[1] ?? "";
+Deno.test("the unit, the logrotate lines and the document speak of the same folders and user", async () => {
+  const [operations, unit, rotate] = await Promise.all(
+    ["docs/operations.md", "packaging/systemd/sockbal.service", "packaging/logrotate/sockbal"]
+      .map((path) => Deno.readTextFile(new URL(path, root))),
+  ) as [string, string, string];
   const value = (key: string): string => new RegExp(`^${key}=(.*)$`, "m").exec(unit)?.[1] ?? "";
-  const [, log = "", lines = ""] = /```\n(\/\S+) \{\n([^]*?)\n\}\n```/.exec(operations) ?? [];
-  assert.equal(log, `/var/log/${value("LogsDirectory")}/sessions.log`);
-  assert.ok(operations.includes(`log: { file: ${log} }`));
-  assert.match(lines, new RegExp(`^ {2}su ${value("User")} ${value("User")}$`, "m"));
-  assert.match(lines, /^ {2}nocreate$/m);
-  assert.match(lines, /systemctl kill --signal=SIGUSR2 sockbal\.service/);
-  assert.equal(value("ProtectSystem"), "strict");
+  const folder = `/var/log/${value("LogsDirectory")}`;
+  assert.match(rotate, new RegExp(`^${folder}/\\*\\.log \\{$`, "m"));
+  assert.ok(operations.includes(`log: { file: ${folder}/`));
+  assert.ok(operations.includes(`unix:/run/${value("RuntimeDirectory")}/`));
+  assert.ok(operations.includes(`state_file: /var/lib/${value("StateDirectory")}/`));
+  assert.match(rotate, new RegExp(`^ {2}su ${value("User")} ${value("User")}$`, "m"));
+  assert.match(rotate, /^ {2}nocreate$/m);
+  assert.match(rotate, /systemctl kill .*--signal=SIGUSR2 sockbal\.service/);
   assert.match(operations, new RegExp(`^useradd .* ${value("User")}$`, "m"));
-  const args = value("ExecStart").split(" ").slice(1);
-  assert.equal(parseCommandLine(args, "0").run, "balancer");
+  for (const key of ["ExecStartPre", "ExecStart", "ExecReload"]) {
+    assert.equal(parseCommandLine(value(key).split(" ").slice(1), "0").run, "balancer");
+  }
 });
 
 Deno.test("every configuration of the documents is accepted", async () => {
