@@ -165,7 +165,8 @@ onEachEngineWith(
     })();
     while (!isOver) {
       const answers = await digMany(port, 200, "who.example", "TXT");
-      assert.equal(answers.filter((it) => it === '"one"' || it === '"two"').length, 200);
+      assert.deepEqual(answers.filter((it) => it !== '"one"' && it !== '"two"'), []);
+      assert.equal(answers.length, 200);
     }
     await reloading;
   },

@@ -1,6 +1,7 @@
 /** Real DNS servers, each with a small zone of the test, and what `dig` asks them. */
 
 import assert from "node:assert/strict";
+import { refusedPort } from "./backend.ts";
 import { type Finished, runCommand, RunningCommand } from "./command.ts";
 import { findProgram, pathOf } from "./packages.ts";
 import { whenAccepting } from "./peers.ts";
@@ -84,11 +85,13 @@ function withAddress(running: AsyncDisposable, port: number): DnsServer {
   return { address: `127.0.0.1:${port}`, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
 }
 
-/** A port that is free for both transports. */
+/**
+ * A port that is free for both transports, and none that the system gives to clients: dig shares its own (SO_REUSEPORT), and at the port of
+ * the balancer it would hear itself.
+ */
 export function freeDnsPort(): number {
   for (;;) {
-    using tcp = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = tcp.addr;
+    const port = refusedPort();
     try {
       Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port }).close();
       return port;
