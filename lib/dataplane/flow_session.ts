@@ -67,7 +67,8 @@ export class FlowSession extends Session implements Flow {
     if (this.backend !== undefined) this.pool?.failed(this.backend);
   }
 
+  /** An answer that was above the rate limit has come nevertheless. */
   get #isAnswerDue(): boolean {
-    return this.#answered < this.#asked * this.#flows.responses;
+    return this.#answered + (this.paces?.out?.dropped ?? 0) < this.#asked * this.#flows.responses;
   }
 }

@@ -23,6 +23,9 @@ const TURN_MS = 10;
 /** And no less than this, where the rate is small. */
 const LEAST_TURN_BYTES = 1024;
 
+/** A flow counts as limited for so long after a datagram of it was dropped. */
+const DROPPING_MS = 1_000;
+
 /** What the sessions of a listener in one worker share. */
 export interface PacingDeps {
   readonly buckets: SharedByteBuckets;
@@ -43,6 +46,11 @@ export class SessionPaces implements Paces {
   /** Whether bytes of it wait. */
   get isWaiting(): boolean {
     return this.in?.isWaiting === true || this.out?.isWaiting === true;
+  }
+
+  /** Whether datagrams of it were dropped a moment ago. */
+  get isDropping(): boolean {
+    return this.in?.isDropping === true || this.out?.isDropping === true;
   }
 
   /** Its connections are closed: what waits goes on at once, to find that out. */
@@ -79,6 +87,9 @@ class DirectionPace implements Pace {
   readonly #deps: PacingDeps;
   /** Ends the wait; undefined while nothing waits. */
   #release: (() => void) | undefined;
+  /** Datagrams that were above the limit. */
+  dropped = 0;
+  #droppedMs = -Infinity;
 
   constructor(direction: Direction, own: number, total: number, deps: PacingDeps) {
     this.mostBytes = mostBytes(own, total);
@@ -92,12 +103,31 @@ class DirectionPace implements Pace {
     return this.#release !== undefined;
   }
 
+  get isDropping(): boolean {
+    return this.dropped > 0 && this.#deps.now() - this.#droppedMs < DROPPING_MS;
+  }
+
   /** The bucket of the listener is asked last: what passes it moves at that time. */
   ask(bytes: number, resume: () => void): boolean {
     const waitMs = this.#own?.take(bytes, this.#deps.now()) ?? 0;
     if (waitMs === 0) return this.#askAll(bytes, resume);
     this.#wait(waitMs, () => this.#askAll(bytes, resume) && resume(), resume);
     return false;
+  }
+
+  /** Nothing is taken of either bucket for what does not pass both. */
+  passes(bytes: number): boolean {
+    const nowMs = this.#deps.now();
+    const total = this.#total;
+    const isOpen = this.#own?.isOpen(nowMs) !== false &&
+      (total === 0 || this.#deps.buckets.takeNow(this.#direction, bytes, total));
+    if (isOpen) {
+      this.#own?.take(bytes, nowMs);
+    } else {
+      this.dropped++;
+      this.#droppedMs = nowMs;
+    }
+    return isOpen;
   }
 
   #askAll(bytes: number, resume: () => void): boolean {

@@ -59,11 +59,11 @@ export class Session implements Greeted, Seeker, RelayEvents {
   queuedMs: number | undefined;
   dialMs = 0;
   diallingMs = 0;
+  /** How fast it may move bytes; undefined before it is relayed, and where its listener does not say. */
+  paces: SessionPaces | undefined;
 
   readonly #tools: SessionTools;
   #search: Search | undefined;
-  /** How fast it may move bytes; undefined where its listener does not say. */
-  #paces: SessionPaces | undefined;
   #endReason: EndReason | undefined;
   /** Whether its peers are asked for signs of life. */
   #hasKeepalive = false;
@@ -137,8 +137,8 @@ export class Session implements Greeted, Seeker, RelayEvents {
     // Its facts were passed on, and are up to 4 KiB.
     if (this.greeting !== undefined) this.greeting.tlvs = [];
     this.phase = "relaying";
-    this.#paces = this.listener.pace?.();
-    this.#tools.engine.relay(this.client, socket, this, this.#paces);
+    this.paces = this.listener.pace?.();
+    this.#tools.engine.relay(this.client, socket, this, this.paces);
   }
 
   shortOf(backend: Backend, what: string): void {
@@ -213,9 +213,9 @@ export class Session implements Greeted, Seeker, RelayEvents {
     }
   }
 
-  /** Whether bytes of it wait for a rate limit. */
+  /** Whether a rate limit holds it back: bytes of it wait, or datagrams were dropped a moment ago. Then it is not idle. */
   get isPaced(): boolean {
-    return this.#paces?.isWaiting === true;
+    return this.paces !== undefined && (this.paces.isWaiting || this.paces.isDropping);
   }
 
   /** With the first tick: a short session needs no signs of life, and each option is a system call. */
@@ -249,7 +249,7 @@ export class Session implements Greeted, Seeker, RelayEvents {
     if (isRelaying && this.#endReason !== "done") this.#cut();
     this.client.close();
     this.backendSocket?.close();
-    this.#paces?.release();
+    this.paces?.release();
     // A relay has to come to its end first.
     if (isRelaying) return;
     this.#search?.abandon();

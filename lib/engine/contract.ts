@@ -212,6 +212,8 @@ export interface Pace {
    * @return Whether they may pass now. Otherwise `resume` is called once, when they may, or when both sockets are closed.
    */
   ask(bytes: number, resume: () => void): boolean;
+  /** Of datagrams, which cannot wait: asked once for each, whole; false when it is above the limit, and is to be dropped. */
+  passes(bytes: number): boolean;
 }
 
 /** Those of a relay; undefined for a direction without a limit. */

@@ -4,6 +4,9 @@
  * A bucket is one number, the time at which it will be full (the generic cell rate algorithm, ITU-T I.371). Who takes bytes moves
  * that time on, and is told how long to wait until they may pass. So bytes pass in the order in which they were asked for, and in
  * any time no more of them than a full bucket and what has come in since.
+ *
+ * Datagrams cannot wait: one passes while the bucket is not empty, whatever its size, and is dropped otherwise. So in any time no more bytes
+ * of them pass than a full bucket, what has come in since, and one datagram; small and large ones have the same chance.
  */
 
 /** A bucket holds what comes in within so long: short enough for a rate to be right over a second, long enough for a late timer. */
@@ -34,11 +37,18 @@ export class ByteBucket {
     this.#fullMs = Math.max(this.#fullMs, nowMs) + bytes * 1_000 / this.#bytesPerSecond;
     return Math.max(0, this.#fullMs - nowMs - BURST_MS);
   }
+
+  /** Whether a datagram may pass now. It is not taken yet. */
+  isOpen(nowMs: number): boolean {
+    return this.#fullMs - nowMs <= BURST_MS;
+  }
 }
 
 /** Which of the buckets of a listener, and the latest time that a thread has seen; each is a cell. */
 const BUCKETS = { in: 0, out: 1 } as const;
 const LATEST = 2;
+
+const BURST_NS = BigInt(BURST_MS) * 1_000_000n;
 
 /** Clocks of threads may differ by so much. */
 const MAX_SKEW_NS = 10_000_000n;
@@ -75,6 +85,18 @@ export class SharedByteBuckets {
       const after = (before > nowNs ? before : nowNs) + costNs(bytes, bytesPerSecond);
       if (Atomics.compareExchange(this.#cells, cell, before, after) !== before) continue;
       return Math.max(0, Number(after - nowNs) / 1e6 - BURST_MS);
+    }
+  }
+
+  /** Takes the bytes of a datagram if it may pass now, and tells whether. */
+  takeNow(direction: "in" | "out", bytes: number, bytesPerSecond: number): boolean {
+    const nowNs = this.#nowNs();
+    const cell = BUCKETS[direction];
+    for (;;) {
+      const before = Atomics.load(this.#cells, cell);
+      if (before - nowNs > BURST_NS) return false;
+      const after = (before > nowNs ? before : nowNs) + costNs(bytes, bytesPerSecond);
+      if (Atomics.compareExchange(this.#cells, cell, before, after) === before) return true;
     }
   }
 

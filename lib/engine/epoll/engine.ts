@@ -147,7 +147,7 @@ export class EpollEngine implements Engine {
   }
 
   relay(client: EpollClient | Flow, backend: EpollSocket | UdpSocket, on: RelayEvents, paces?: Paces): void {
-    if (client instanceof Flow) relayFlow(client, backend as UdpSocket, on);
+    if (client instanceof Flow) relayFlow(client, backend as UdpSocket, on, paces);
     else relay(client, backend as EpollSocket, on, paces);
   }
 

@@ -93,7 +93,7 @@ export class RuntimeEngine implements Engine {
     paces?: Paces,
   ): void {
     if (client instanceof RuntimeFlow) {
-      return relayDatagrams(client, backend as RuntimeUpstream, on, this.#datagramBuffers);
+      return relayDatagrams(client, backend as RuntimeUpstream, on, this.#datagramBuffers, paces);
     }
     relay(
       client,

@@ -3,6 +3,7 @@
  * sent by one call.
  */
 
+import type { Pace } from "../../contract.ts";
 import { EAGAIN, EINTR } from "../errno.ts";
 import type { Libc } from "../libc.ts";
 import { MSG_NOSIGNAL, SYS_RECVMMSG, SYS_SENDMMSG } from "../linux.ts";
@@ -23,6 +24,8 @@ export interface Answered {
     readonly nameBytes: number;
     readonly localWords: Int32Array | undefined;
   };
+  /** Undefined without a limit. */
+  readonly paceOut: Pace | undefined;
   /** One of them was sent. */
   answered(bytes: number): void;
 }
@@ -51,7 +54,7 @@ export class Answers {
 
   /** Receives answers of a backend, as many as there is room for; they are sent at the end of the round at the latest. */
   receive(relay: Answered, fd: number): typeof MORE | typeof DRAINED | typeof FAILED {
-    const { socket } = relay.flow;
+    const { flow: { socket }, paceOut } = relay;
     if (this.#count === BATCH || this.#socket !== socket) this.flush();
     this.#socket = socket;
     const from = this.#count;
@@ -61,8 +64,15 @@ export class Answers {
       const errno = this.#libc.errno();
       return errno === EAGAIN ? DRAINED : errno === EINTR ? MORE : FAILED;
     }
-    this.#count += got;
-    for (let i = from; i < this.#count; i++) this.#address(i, relay);
+    let count = from;
+    for (let i = from; i < from + got; i++) {
+      const length = this.#received.received(i);
+      if (paceOut !== undefined && !paceOut.passes(length)) continue;
+      // It takes the place of one that was dropped.
+      if (count < i) this.#move(i, count, length);
+      this.#address(count++, relay, length);
+    }
+    this.#count = count;
     if (!this.#isDue) {
       this.#isDue = true;
       this.#loop.soon(this.#onDue);
@@ -100,9 +110,13 @@ export class Answers {
     this.flush();
   };
 
-  #address(i: number, relay: Answered): void {
+  #move(from: number, to: number, length: number): void {
+    const { buffers } = this.#received;
+    buffers[to]?.set((buffers[from] as Uint8Array).subarray(0, length));
+  }
+
+  #address(i: number, relay: Answered, length: number): void {
     const { flow } = relay;
-    const length = this.#received.received(i);
     this.#relays[i] = relay;
     this.#lengths[i] = length;
     this.#sent.setLength(i, length);

@@ -1,9 +1,9 @@
 /**
  * The relay of a flow: datagrams from its client to its backend and back, each as it is, in their order. What a system has no room for is
- * dropped. It ends when both are closed, or when the backend refuses.
+ * dropped, and what is above a rate limit. It ends when both are closed, or when the backend refuses.
  */
 
-import type { RelayEvents } from "../../contract.ts";
+import type { Pace, Paces, RelayEvents } from "../../contract.ts";
 import { ECONNREFUSED, EMSGSIZE, ENOBUFS, ENOMEM } from "../errno.ts";
 import { EPOLLERR, MSG_NOSIGNAL, SYS_SENDMMSG } from "../linux.ts";
 import { takeError } from "../options.ts";
@@ -16,21 +16,25 @@ import type { UdpSocket, UdpSocketOwner } from "./udp_socket.ts";
 const FAIR_SHARE_CALLS = 4;
 
 /** Relays as {@linkcode Engine.relay} says. */
-export function relayFlow(flow: Flow, backend: UdpSocket, on: RelayEvents): void {
-  new FlowRelay(flow, backend, on).begin();
+export function relayFlow(flow: Flow, backend: UdpSocket, on: RelayEvents, paces: Paces | undefined): void {
+  new FlowRelay(flow, backend, on, paces).begin();
 }
 
 class FlowRelay implements FlowSink, UdpSocketOwner, Answered {
   readonly flow: Flow;
   readonly #backend: UdpSocket;
   readonly #on: RelayEvents;
+  readonly #paceIn: Pace | undefined;
+  readonly paceOut: Pace | undefined;
   #isOver = false;
   #isRefused = false;
 
-  constructor(flow: Flow, backend: UdpSocket, on: RelayEvents) {
+  constructor(flow: Flow, backend: UdpSocket, on: RelayEvents, paces: Paces | undefined) {
     this.flow = flow;
     this.#backend = backend;
     this.#on = on;
+    this.#paceIn = paces?.in;
+    this.paceOut = paces?.out;
   }
 
   begin(): void {
@@ -41,6 +45,7 @@ class FlowRelay implements FlowSink, UdpSocketOwner, Answered {
   passKept(datagram: Uint8Array<ArrayBuffer>): void {
     if (this.#isEnded) return;
     try {
+      if (this.#paceIn?.passes(datagram.length) === false) return;
       this.#send(datagram, datagram.length);
     } catch (fault) {
       this.#on.fault(fault);
@@ -50,10 +55,9 @@ class FlowRelay implements FlowSink, UdpSocketOwner, Answered {
   passIn(arrivals: Arrivals, begin: number, end: number): number {
     if (this.#isEnded) return end - begin;
     try {
-      if (end - begin > 1) return this.#sendSome(arrivals, begin, end);
-      const { received } = arrivals;
-      const buffer = received.buffers[begin] as Uint8Array<ArrayBuffer>;
-      return this.#send(buffer, received.received(begin)) ? 1 : 0;
+      return this.#paceIn === undefined
+        ? this.#sendAll(arrivals, begin, end)
+        : this.#sendPassing(arrivals, begin, end, this.#paceIn);
     } catch (fault) {
       this.#on.fault(fault);
       return end - begin;
@@ -96,6 +100,28 @@ class FlowRelay implements FlowSink, UdpSocketOwner, Answered {
     if (libc.send(this.#backend.fd, datagram, length, MSG_NOSIGNAL) >= 0) this.#on.moved("in", length);
     else if (libc.errno() === ECONNREFUSED) return !this.#refused();
     return true;
+  }
+
+  /** Those that are below the limit. How many are dealt with. */
+  #sendPassing(arrivals: Arrivals, begin: number, end: number, pace: Pace): number {
+    const { received } = arrivals;
+    for (let at = begin; at < end;) {
+      let to = at;
+      while (to < end && pace.passes(received.received(to))) to++;
+      if (to > at) at += this.#sendAll(arrivals, at, to);
+      if (this.#isEnded) return at - begin;
+      // The one that was dropped.
+      at = to + 1;
+    }
+    return end - begin;
+  }
+
+  /** How many are dealt with. */
+  #sendAll(arrivals: Arrivals, begin: number, end: number): number {
+    if (end - begin > 1) return this.#sendSome(arrivals, begin, end);
+    const { received } = arrivals;
+    const buffer = received.buffers[begin] as Uint8Array<ArrayBuffer>;
+    return this.#send(buffer, received.received(begin)) ? 1 : 0;
   }
 
   #sendSome({ received, sent }: Arrivals, begin: number, end: number): number {

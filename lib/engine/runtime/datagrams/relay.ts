@@ -1,7 +1,7 @@
 /** The relay of a flow: each datagram by itself, whole, in the order in which they came. */
 
 import { errnoOf } from "../../../core/errors.ts";
-import type { Direction, RelayEvents } from "../../contract.ts";
+import type { Direction, Paces, RelayEvents } from "../../contract.ts";
 import type { DatagramBuffers } from "./datagram_buffers.ts";
 import { FairShare, nextTurn } from "./fair_share.ts";
 import type { RuntimeFlow } from "./flow.ts";
@@ -23,21 +23,24 @@ export function relayDatagrams(
   upstream: RuntimeUpstream,
   on: RelayEvents,
   buffers: DatagramBuffers,
+  paces: Paces | undefined,
 ): void {
-  new DatagramRelay(flow, upstream, on).begin(buffers);
+  new DatagramRelay(flow, upstream, on, paces).begin(buffers);
 }
 
 class DatagramRelay {
   readonly #flow: RuntimeFlow;
   readonly #upstream: RuntimeUpstream;
   readonly #on: RelayEvents;
+  readonly #paces: Paces | undefined;
   #isSending = false;
   #isOver = false;
 
-  constructor(flow: RuntimeFlow, upstream: RuntimeUpstream, on: RelayEvents) {
+  constructor(flow: RuntimeFlow, upstream: RuntimeUpstream, on: RelayEvents, paces: Paces | undefined) {
     this.#flow = flow;
     this.#upstream = upstream;
     this.#on = on;
+    this.#paces = paces;
   }
 
   begin(buffers: DatagramBuffers): void {
@@ -51,10 +54,11 @@ class DatagramRelay {
     void this.#answer(buffers);
   }
 
-  /** What waits, to the backend. */
+  /** What waits, to the backend, but for what is above the limit. */
   async #forward(): Promise<void> {
     this.#isSending = true;
     for (let datagram = this.#flow.next(); datagram !== undefined; datagram = this.#flow.next()) {
+      if (this.#paces?.in?.passes(datagram.length) === false) continue;
       try {
         // deno-lint-ignore no-await-in-loop -- datagrams are sent in order
         await this.#upstream.send(datagram);
@@ -66,7 +70,7 @@ class DatagramRelay {
     this.#isSending = false;
   }
 
-  /** What comes from the backend, to the client. */
+  /** What comes from the backend, to the client, but for what is above the limit. */
   async #answer(buffers: DatagramBuffers): Promise<void> {
     const buffer = buffers.take();
     const share = new FairShare();
@@ -75,9 +79,11 @@ class DatagramRelay {
       const datagram = await this.#upstream.receive(buffer).catch(() => this.#backendGone());
       if (datagram === undefined) break;
       try {
-        // deno-lint-ignore no-await-in-loop -- datagrams are sent in order
-        await this.#flow.answer(datagram);
-        this.#moved("out", datagram.length);
+        if (this.#paces?.out?.passes(datagram.length) !== false) {
+          // deno-lint-ignore no-await-in-loop -- datagrams are sent in order
+          await this.#flow.answer(datagram);
+          this.#moved("out", datagram.length);
+        }
       } catch (error) {
         // Any other is lost as it could be on its way.
         if (error instanceof Deno.errors.NotCapable) this.#tell(() => this.#on.fault(error));
