@@ -208,7 +208,7 @@ export interface SessionStatus {
   readonly age_ms: number;
   readonly bytes_in: number;
   readonly bytes_out: number;
-  /** Whether bytes of it wait for the rate limit of its listener. */
+  /** Whether bytes of it wait for the rate limit of its listener, or datagrams of it were dropped in the last second. */
   readonly rate_limited: boolean;
 }
 

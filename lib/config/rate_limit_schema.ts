@@ -44,6 +44,7 @@ export const rateLimit = section("rate_limit", {
   total_out: byteRate("Of all sessions of the listener together, from backends to clients.").prefault(0),
 }, "write rate_limit: { in: 1MiB, out: 10MiB }")
   .transform((it) => ({ in: it.in, out: it.out, totalIn: it.total_in, totalOut: it.total_out }))
-  .meta({ description: "How many bytes a second may be relayed." }).prefault({});
+  .meta({ description: "How many bytes a second may be relayed; datagrams above that are dropped." })
+  .prefault({});
 
 export type RateLimitConfig = z.output<typeof rateLimit>;

@@ -117,3 +117,20 @@ Deno.test("a thousand waits take few timers, and end in order", () => {
   world.pass(16);
   assert.deepEqual(ended, Array.from({ length: 1_000 }, (_, i) => i));
 });
+
+Deno.test("a datagram passes both limits or takes nothing of either, and what is dropped shows for a second", () => {
+  const world = new World();
+  const limit = { in: 10_000, totalIn: 20_000 };
+  const passes = (it: SessionPaces, bytes: number): boolean | undefined => it.in?.passes(bytes);
+  const [one, other] = [world.session(limit), world.session(limit)];
+  assert.deepEqual([passes(one, 1_500), passes(one, 1_500)], [true, false], "its own limit");
+  assert.deepEqual([passes(other, 400), passes(other, 400)], [true, true], "the other has its own");
+  assert.deepEqual([passes(world.session(limit), 1), one.in?.dropped], [false, 1], "that of all");
+  assert.deepEqual([one.isDropping, other.isDropping, one.isWaiting], [true, false, false]);
+  world.pass(50);
+  assert.equal(passes(one, 1_000), true);
+  world.pass(949);
+  assert.equal(one.isDropping, true);
+  world.pass(1);
+  assert.equal(one.isDropping, false);
+});

@@ -104,3 +104,38 @@ Deno.test("a thread whose clock was set before the machine's clock was changed g
   assert.equal(ahead.take("in", 10, rate), 60);
   assert.equal(behind.take("in", 10, rate), 70);
 });
+
+Deno.test("a datagram passes while the bucket is not empty, whatever its size, and one that does not takes nothing", () => {
+  const cells = sharedCells();
+  let nowMs = 1_790_000_000_000;
+  const [a, b] = [0, 1].map(() => new SharedByteBuckets(cells, () => nowMs)) as [
+    SharedByteBuckets,
+    SharedByteBuckets,
+  ];
+  const rate = 10_000;
+  assert.equal(a.takeNow("in", 65_507, rate), true);
+  assert.equal(b.takeNow("out", 1, rate), true, "the other direction has its own");
+  nowMs += 6_450;
+  assert.deepEqual([a.takeNow("in", 1, rate), b.takeNow("in", 0, rate)], [false, false]);
+  nowMs += 1;
+  assert.deepEqual([b.takeNow("in", 1_400, rate), a.takeNow("in", 1, rate)], [true, false]);
+});
+
+Deno.test("datagrams of all threads together come to the rate, and to no more than a bucket and one of them above it", () => {
+  const cells = sharedCells();
+  let nowMs = 1_790_000_000_000;
+  const threads = [0, 1, 2].map(() => new SharedByteBuckets(cells, () => nowMs));
+  for (const rate of [16 * 1_024, 1_048_576]) {
+    let [bytes, offered] = [0, 0];
+    for (let ms = 0; ms < 10_000; ms++, nowMs++) {
+      for (const [i, buckets] of threads.entries()) {
+        const size = [64, 512, 1_400][(ms + i) % 3] as number;
+        offered += size;
+        if (buckets.takeNow("in", size, rate)) bytes += size;
+      }
+    }
+    assert.ok(offered > rate * 12, `${offered} were offered`);
+    assert.ok(bytes >= rate * 10 && bytes <= rate * 10.1 + 1_400, `${bytes} of ${rate} a second`);
+    nowMs += 60_000;
+  }
+});

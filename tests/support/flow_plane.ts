@@ -30,6 +30,8 @@ export interface FlowPlaneOptions {
   readonly flows?: Partial<NonNullable<ListenerOptions["flows"]>>;
   readonly limits?: Partial<ListenerOptions["limits"]>;
   readonly greeting?: ListenerOptions["greeting"];
+  /** In bytes a second; what is left out has no limit. */
+  readonly rateLimit?: Partial<NonNullable<ListenerOptions["rateLimit"]>>;
   readonly consecutiveFailures?: number;
   /** What open files leave for sessions; 0 is no limit. */
   readonly maxSessions?: number;
@@ -55,7 +57,8 @@ export interface FlowPlane extends AsyncDisposable {
 }
 
 export async function startFlowPlane(name: EngineName, options: FlowPlaneOptions): Promise<FlowPlane> {
-  const { backends, flows, limits, greeting, consecutiveFailures = 0, maxSessions = 0, beside } = options;
+  const { backends, flows, limits, greeting, rateLimit, consecutiveFailures = 0, maxSessions = 0, beside } =
+    options;
   const rigged = makeRigged(name);
   const address = beside?.address ?? udpAt(freeUdpPort());
   const shared = beside?.shared ??
@@ -70,6 +73,9 @@ export async function startFlowPlane(name: EngineName, options: FlowPlaneOptions
     address,
     pool: asRow(0),
     ...(greeting === undefined ? {} : { greeting }),
+    ...(rateLimit === undefined
+      ? {}
+      : { rateLimit: { in: 0, out: 0, totalIn: 0, totalOut: 0, ...rateLimit } }),
     flows: { maxFlows: 1_000, responses: 0, ...flows },
     maxConnections: 0,
     backlog: 0,

@@ -54,7 +54,7 @@ export function createSessions(say) {
     parts.put("age", formatSpan(session.age_ms / 1000));
     parts.put("in", formatBytes(session.bytes_in));
     parts.put("out", formatBytes(session.bytes_out));
-    parts.put("rate-limited", session.rate_limited ? "waits for its rate limit" : "");
+    parts.put("rate-limited", session.rate_limited ? "held back by its rate limit" : "");
     const button = parts.get("end");
     setAttribute(button, "aria-label", `End the session of ${session.client}`);
     button.addEventListener("click", async () => {
