@@ -13,7 +13,7 @@ import { KeptWorker, type WorkerDeps } from "./kept_worker.ts";
 import { permittedBy, type Plan } from "./plan.ts";
 
 /** What the crews of a generation share. */
-export type CrewDeps = Omit<WorkerDeps, "permitted" | "sockets" | "firstIndex">;
+export type CrewDeps = Omit<WorkerDeps, "permitted" | "sockets" | "firstIndex" | "count">;
 
 export class Crew {
   readonly workers: KeptWorker[] = [];
@@ -38,12 +38,15 @@ export class Crew {
   }
 
   /**
-   * Starts so many workers; one, where one alone can read what they are for.
+   * Starts workers; one, where one alone can read what they are for.
    *
+   * @param most How many, where all of them can.
    * @param firstIndex Of the first of them in the generation.
    * @throws {RunError} when the runtime does not permit one; those that were started are in `workers`.
    */
-  start(count: number, firstIndex: number, deps: CrewDeps): void {
+  start(most: number, firstIndex: number, deps: CrewDeps): void {
+    const isForOne = !this.#host.sharesDatagrams && this.#part(deps.plan()).listeners.some(hasDatagrams);
+    const count = isForOne ? 1 : most;
     const all = {
       ...deps,
       engine: this.#host,
@@ -52,9 +55,9 @@ export class Crew {
       permitted: permittedBy(this.#part(deps.plan()), this.permitsSubnets),
       sockets: this.sockets,
       firstIndex,
+      count,
     };
-    const isForOne = !this.#host.sharesDatagrams && this.#part(deps.plan()).listeners.some(hasDatagrams);
-    for (let i = 0; i < (isForOne ? 1 : count); i++) this.workers.push(new KeptWorker(firstIndex + i, all));
+    for (let i = 0; i < count; i++) this.workers.push(new KeptWorker(firstIndex + i, all));
   }
 
   /** Whether its workers may be permitted subnets. */

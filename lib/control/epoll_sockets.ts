@@ -15,7 +15,7 @@ import type { GenerationSockets } from "./generation_sockets.ts";
 type SocketHost = Pick<EpollHost, "listen" | "openDatagrams" | "keepAlive" | "closeListening">;
 
 interface OpenSocket {
-  /** One that all workers share, or for datagrams one for each worker, by its index. */
+  /** One that all workers share; for datagrams one for each worker, by its index, as many as there ever were at once. */
   readonly descriptors: number[];
   /** Generations that listen on it. */
   users: number;
@@ -46,20 +46,21 @@ export class SocketBook {
   }
 
   /**
-   * The descriptor that a worker listens with at an address in use. It stays the same for a worker with the same index in a later
-   * generation: with another number of sockets the system would give clients to other workers than before.
+   * The descriptors that a worker listens with at an address in use. For datagrams each generation has the same ones: with another number
+   * of sockets the system would give clients to other workers than before. Where workers are fewer than they were, one has several: what
+   * comes to a socket that no worker reads would be lost.
    *
-   * @throws {RunError} when it cannot be opened.
+   * @param index Of the worker, less than `workers`.
+   * @throws {RunError} when one cannot be opened.
    */
-  descriptor(address: Address, index: number): number {
+  descriptors(address: Address, index: number, workers: number): readonly number[] {
     const descriptors = this.#open.get(formatAddress(address))?.descriptors ?? [];
-    const [shared] = descriptors;
-    if (shared === undefined) throw new TypeError(`Cannot use ${formatAddress(address)}: it is not open`);
-    if (address.transport !== "udp") return shared;
+    if (descriptors.length === 0) throw new TypeError(`Cannot use ${formatAddress(address)}: it is not open`);
+    if (address.transport !== "udp") return descriptors;
     while (descriptors.length <= index) {
       descriptors.push(attempt(address, () => this.#host.openDatagrams(address, false)));
     }
-    return descriptors[index] ?? shared;
+    return descriptors.filter((_, i) => i % workers === index);
   }
 
   /** Those who connect from now on have this. */
@@ -118,10 +119,10 @@ export class EpollSockets implements GenerationSockets {
     }
   }
 
-  forWorker(listener: ListenerOptions, index: number): ListenerOptions {
+  forWorker(listener: ListenerOptions, index: number, workers: number): ListenerOptions {
     return {
       ...listener,
-      sockets: socketsOf(listener).map((address) => this.#book.descriptor(address, index)),
+      sockets: socketsOf(listener).flatMap((address) => this.#book.descriptors(address, index, workers)),
     };
   }
 

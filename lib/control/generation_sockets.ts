@@ -9,8 +9,12 @@ export interface GenerationSockets {
    * @throws {RunError} when one cannot be listened on.
    */
   prepare(before: readonly ListenerOptions[]): Promise<void>;
-  /** A listener as a worker is told of it; undefined when this worker has no part in it. */
-  forWorker(listener: ListenerOptions, index: number): ListenerOptions | undefined;
+  /**
+   * A listener as a worker is told of it; undefined when this worker has no part in it.
+   *
+   * @param index Of the worker, less than `workers`.
+   */
+  forWorker(listener: ListenerOptions, index: number, workers: number): ListenerOptions | undefined;
   /** All workers listen. */
   takeOverPaths(): Promise<void>;
   /**

@@ -43,6 +43,8 @@ export interface WorkerDeps {
   readonly sockets: GenerationSockets;
   /** The index of the first of those that share `sockets`. */
   readonly firstIndex: number;
+  /** How many they are. */
+  readonly count: number;
   readonly engine: EngineHost;
   /** Whether a worker is not to start where the kernel lacks a part of its confinement. */
   readonly isConfinementRequired: boolean;
@@ -138,6 +140,7 @@ export class KeptWorker {
       isConfinementRequired,
       sockets,
       firstIndex,
+      count,
       flows,
       events,
       log,
@@ -156,7 +159,7 @@ export class KeptWorker {
           worker: number,
           sessionIdPrefix: numbers.sessionIdPrefix(),
           listeners: listeners.flatMap((listener) =>
-            sockets.forWorker(listener, this.index - firstIndex) ?? []
+            sockets.forWorker(listener, this.index - firstIndex, count) ?? []
           ),
           engine: engineOfWorker.options,
           pools,

@@ -160,3 +160,24 @@ onEachEngine(
     assert.ok(it.records().some(({ end, bytes_in }) => end === "forgotten" && bytes_in === 1));
   },
 );
+
+onEachEngine("with fewer or more workers than before every client is still served", async (engine) => {
+  using a = startNamedUdpBackend("a");
+  await using it = new FlowGenerations(engine);
+  const ports = freePorts(1);
+  const [port = assert.fail()] = ports;
+  const askAll = async (question: string): Promise<void> => {
+    const clients = Array.from({ length: 16 }, () => new UdpClient(udpAt(port)));
+    const answers = await Promise.all(clients.map((client) => client.ask(question)));
+    for (const client of clients) client[Symbol.dispose]();
+    assert.deepEqual(new Set(answers), new Set([`a:${question}`]));
+  };
+  await it.run({ backend: a, ports, workers: 3 });
+  using old = new UdpClient(udpAt(port));
+  assert.equal(await old.ask("1"), "a:1");
+  await it.run({ backend: a, ports, workers: 1 });
+  await askAll("with one");
+  await it.run({ backend: a, ports, workers: 2 });
+  await askAll("with two");
+  assert.equal(await old.ask("2"), "a:2");
+});

@@ -32,6 +32,7 @@ class Setting extends Workshop {
       permitted: permittedBy(plan, true),
       sockets: this.engine.sockets(plan.listeners),
       firstIndex: 0,
+      count: 1,
       draining: this.draining.signal,
     });
   }

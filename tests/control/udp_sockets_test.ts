@@ -24,7 +24,7 @@ Deno.test({
     const book = new SocketBook(host);
     const options = listener(freeUdpPort());
     const socketsOf = (sockets: EpollSockets): (number | undefined)[] => {
-      return [0, 1, 2].map((index) => sockets.forWorker(options, index).sockets?.[0]);
+      return [0, 1, 2].map((index) => sockets.forWorker(options, index, 3).sockets?.[0]);
     };
     const held = new HeldByBook(book);
     assert.ok(options.address.transport === "udp");
@@ -40,6 +40,9 @@ Deno.test({
     await second.prepare();
     await first.remove();
     assert.deepEqual(socketsOf(second), descriptors);
+    const ofTwo = [0, 1].map((index) => second.forWorker(options, index, 2).sockets);
+    const [a, b, c] = descriptors;
+    assert.deepEqual(ofTwo, [[a, c], [b]], "of two workers one reads what the third had");
     await second.remove();
     using _free = new UdpPeer("127.0.0.1", options.address.port);
     await host.close();
@@ -55,7 +58,7 @@ Deno.test({
     const options = listener(freeUdpPort());
     const other = new EpollSockets(new SocketBook(others), [options]);
     await other.prepare();
-    other.forWorker(options, 1);
+    other.forWorker(options, 1, 2);
     const own = new EpollSockets(new SocketBook(ours), [options]);
     await assert.rejects(own.prepare(), (error) => {
       assert.ok(error instanceof RunError);
