@@ -26,6 +26,8 @@ export class FlowExchange {
   readonly #workers = new Set<FlowWorker>();
   /** Of these, those that have not been told to leave that to others. */
   readonly #readers = new Set<FlowWorker>();
+  /** Counts the workers that were asked for one more than the others. */
+  #nextToMakeRoom = 0;
 
   /** Lets a worker read datagrams. */
   join(worker: FlowWorker): void {
@@ -51,14 +53,19 @@ export class FlowExchange {
     for (const reader of this.#readers) reader.takeOver(flows);
   }
 
-  /** A worker has these flows no more. */
+  /** A worker has these flows no more. One that another worker has by now goes on. */
   over(worker: FlowWorker, flows: readonly FlowsAt[]): void {
-    for (const { listener, clients } of flows) {
-      const keepers = this.#keepers.get(listener);
-      for (const client of clients) keepers?.delete(client);
-      if (keepers?.size === 0) this.#keepers.delete(listener);
+    const own = flows.map(({ listener, clients }) => ({
+      listener,
+      clients: clients.filter((client) => this.#keepers.get(listener)?.get(client) === worker),
+    })).filter(({ clients }) => clients.length > 0);
+    if (own.length === 0) return;
+    for (const { listener, clients } of own) {
+      const keepers = this.#keepersAt(listener);
+      for (const client of clients) keepers.delete(client);
+      if (keepers.size === 0) this.#keepers.delete(listener);
     }
-    for (const other of this.#workers) if (other !== worker) other.flowsOver(flows);
+    for (const other of this.#workers) if (other !== worker) other.flowsOver(own);
   }
 
   /** A worker is no more. */
@@ -89,13 +96,19 @@ export class FlowExchange {
 
   /**
    * A worker has found no room for as many flows. Those of older workers make it; where there are none, those of the workers beside it,
-   * each a part.
+   * each a part, in turn.
    */
   makeRoom(worker: FlowWorker, listener: string, count: number): void {
     const [keeper] = this.#keepers.get(listener)?.values() ?? [];
     if (keeper !== undefined) return keeper.makeRoom(listener, count);
     const others = [...this.#workers].filter((it) => it !== worker);
-    for (const other of others) other.makeRoom(listener, Math.ceil(count / others.length));
+    const [each, left] = [Math.floor(count / others.length), count % others.length];
+    others.forEach((other, i) => {
+      const turn = (i + others.length - this.#nextToMakeRoom % others.length) % others.length;
+      const part = each + (turn < left ? 1 : 0);
+      if (part > 0) other.makeRoom(listener, part);
+    });
+    this.#nextToMakeRoom += left;
   }
 
   #keepersAt(listener: string): Map<string, FlowWorker> {

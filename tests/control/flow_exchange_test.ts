@@ -98,3 +98,33 @@ Deno.test("room is made by older workers first, and otherwise by those beside", 
     ["make room 3"],
   ]);
 });
+
+Deno.test("no more room is made than was asked for, and each worker has its turn", () => {
+  const exchange = new FlowExchange();
+  const workers = Array.from({ length: 4 }, () => new NotedWorker());
+  const [asking = assert.fail(), ...others] = workers;
+  for (const worker of workers) exchange.join(worker);
+  for (let i = 0; i < 3; i++) exchange.makeRoom(asking, DNS, 1);
+  exchange.makeRoom(asking, DNS, 7);
+  assert.deepEqual(others.map(({ told }) => told.slice(1)), [
+    ["make room 1", "make room 3"],
+    ["make room 1", "make room 2"],
+    ["make room 1", "make room 2"],
+  ]);
+  assert.deepEqual(asking.told, ["take over"]);
+});
+
+Deno.test("a worker that comes late does not end a flow that another has by now", () => {
+  const exchange = new FlowExchange();
+  const [late, keeper, reader] = [new NotedWorker(), new NotedWorker(), new NotedWorker()];
+  for (const worker of [late, keeper]) exchange.join(worker);
+  exchange.leave(late);
+  exchange.handedOver(late, at(1));
+  exchange.leave(keeper);
+  exchange.handedOver(keeper, at(1));
+  exchange.join(reader);
+  exchange.over(late, at(1));
+  exchange.passOn(reader, [from(1, 1)]);
+  assert.deepEqual(keeper.told.at(-1), "deliver 1");
+  assert.deepEqual(reader.told, ["take over 198.51.100.7:1"]);
+});
