@@ -13,6 +13,9 @@ import type { Terminal } from "./lib/roles/terminal.ts";
 /** 0: done, or stopped by the user. 1: it could not run, or the peer failed. 2: the input is wrong. */
 type ExitStatus = 0 | 1 | 2;
 
+/** The commit that a bundle was made from; tools/bundle.ts writes it here. Empty in the source tree. */
+const COMMIT: string = "";
+
 /** How long a role may take to end after it was told not to wait for sessions. */
 const HURRY_TIMEOUT_MS = 5_000;
 
@@ -45,7 +48,7 @@ async function main(args: readonly string[]): Promise<ExitStatus> {
   globalThis.addEventListener("error", (event) => onFault(event, event.error));
   try {
     const { parseCommandLine } = await import("./lib/cli/command_line.ts");
-    await run(parseCommandLine(args, project.version), terminal);
+    await run(parseCommandLine(args, await version(args)), terminal);
     return 0;
   } catch (error) {
     // Whoever reads stdout has seen enough, as `head` has.
@@ -54,6 +57,12 @@ async function main(args: readonly string[]): Promise<ExitStatus> {
   } finally {
     isDone = true;
   }
+}
+
+/** More than its number only for those who ask: it is more to load. */
+async function version(args: readonly string[]): Promise<string> {
+  if (!args.includes("--version")) return project.version;
+  return (await import("./lib/roles/version.ts")).describeVersion(project.version, COMMIT);
 }
 
 async function run(command: Command, terminal: Terminal): Promise<void> {

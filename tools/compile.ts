@@ -2,17 +2,22 @@
  * `deno task compile`: dist/sockbal, one executable with its permissions baked in.
  *
  * The runtime base of the executable comes from Deno's own server, or from the file that DENORT_BIN names. Where neither
- * can be had, the reason and the other ways are said in one sentence.
+ * can be had, the reason and the other ways are said in one sentence. `--self-extracting` needs none of it.
  */
 
-const PERMISSIONS = ["--no-prompt", "--allow-net", "--allow-read", "--allow-write", "--allow-env"];
+import { PERMISSIONS, V8_FLAGS } from "./permissions.ts";
+import { writeSelfExtracting } from "./self_extracting.ts";
+
+const SELF_EXTRACTING = "--self-extracting";
 
 /** Further permissions, which begin with `--`, and where to write it. */
-const further = Deno.args.filter((arg) => arg.startsWith("--"));
+const further = Deno.args.filter((arg) => arg.startsWith("--") && arg !== SELF_EXTRACTING);
 const [output = "dist/sockbal"] = Deno.args.filter((arg) => !arg.startsWith("--"));
 
-/** A small young generation: sessions leave little garbage, and the space would be kept by each worker (docs/benchmarks.md). */
-const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
+if (Deno.args.includes(SELF_EXTRACTING)) {
+  await writeSelfExtracting(output, further);
+  Deno.exit(0);
+}
 
 const compile = new Deno.Command("deno", {
   args: [
@@ -32,7 +37,7 @@ const said = new TextDecoder().decode(stderr);
 if (/Setting up base binary|Could not find denort/.test(said)) {
   await print(
     "The runtime base of `deno compile` cannot be had: set DENORT_BIN to a denort of this version of Deno, " +
-      "or use `deno task install`, `deno task bundle` or `deno task npm` instead.\n",
+      "or use `deno task compile --self-extracting`, `deno task install`, `deno task bundle` or `deno task npm` instead.\n",
   );
 } else {
   await print(new TextDecoder().decode(stdout) + said);

@@ -68,6 +68,8 @@ function flagNames(usage: Usage, wanted?: Kind): string[] {
 /**
  * Reads the command line.
  *
+ * `version` is what `--version` shows behind the name, one line or more.
+ *
  * The role is looked up first, wherever it stands; then that role's own flags are read, so that a mistyped flag is
  * compared with those that could have been meant.
  *
@@ -144,9 +146,11 @@ function parse<Run extends Parsed, Flags>(
   version: string,
 ): { run: Run; flags: Flags } | { run: "show"; text: string } {
   let shown = "";
+  // The library takes one line, and shows what onShow gives.
+  const [value = ""] = version.split("\n");
   const result: unknown = runParser(parser, "sockbal", args, {
     help: { option: { names: ["-h", "--help"] }, onShow: () => new Shown(shown) },
-    version: { option: true, value: version, onShow: () => new Shown(`sockbal ${version}\n`) },
+    version: { option: true, value, onShow: () => new Shown(`sockbal ${version}\n`) },
     aboveError: "none",
     maxWidth: 100,
     termWidth: "auto",
