@@ -180,6 +180,7 @@ function oneSentence(error: Message, run: Parsed): string {
   if (!unknown.startsWith("-")) return `unexpected argument ${JSON.stringify(unknown)}`;
   const [name = ""] = unknown.split("=");
   const owner = ROLES.find((role) => flagNames(FLAGS[role].usage).includes(name));
+  if (run === "compare" && owner !== undefined) return `--compare reads two reports; leave ${name} out`;
   if (owner !== undefined) return `${name} is a flag of the ${owner}`;
   const other = OTHER_FLAG_NAMES[name] ?? "";
   const meant = flagNames((run === "compare" ? compareFlags : FLAGS[run]).usage).includes(other)

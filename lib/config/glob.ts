@@ -21,10 +21,16 @@ export function folderOfGlob(pattern: string): string {
 /**
  * Paths in the order of their names (code units); folders are left out. Empty also where the folder does not exist.
  *
- * @throws {InputError} when a folder cannot be looked into.
+ * @throws {InputError} when a folder cannot be looked into, or the pattern has `**`.
  */
 export async function filesOf(pattern: string): Promise<string[]> {
   const steps = pattern.split("/");
+  // It would match a folder less deep than is meant, and say nothing.
+  if (steps.includes("**")) {
+    throw new InputError(
+      `${JSON.stringify(pattern)}: ** is not known; write one line for each depth, with *`,
+    );
+  }
   let found = [folderOfGlob(pattern)];
   for (let i = steps.findIndex(isGlob); i < steps.length; i++) {
     const isLast = i === steps.length - 1;

@@ -6,7 +6,7 @@ import { parsed, refuse, shown } from "./fields.ts";
 import { MODE_PATTERN } from "./patterns.ts";
 
 const MODE = new RegExp(MODE_PATTERN);
-const MODE_FORM = 'write it in quotes, as "0660"';
+const MODE_FORM = 'write it in octal and in quotes, as "0660"';
 
 function parseMode(text: string): number {
   if (!MODE.test(text)) throw new InputError(`${shown(text)} is not the mode of a file; ${MODE_FORM}`);

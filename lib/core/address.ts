@@ -190,6 +190,9 @@ function parseHost(host: string, text: string): string {
     );
   }
   if (host.includes("/")) throw new InputError(`${quote(text)} is not an address; write only host:port`);
+  if (/^tcp:[^:]*$/.test(host)) {
+    throw new InputError(`${quote(text)}: write it without tcp:, as ${text.replace("tcp:", "")}`);
+  }
   if (host.includes(":")) {
     throw new InputError(`${quote(text)}: write an IPv6 address in brackets, as [::1]:8001`);
   }

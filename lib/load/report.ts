@@ -93,7 +93,11 @@ function requestLines({ figures, durationMs }: LoadResult): string[] {
 }
 
 function heldLines({ figures, durationMs }: LoadResult): string[] {
-  return [`held       ${count(figures.connects.count)} connections were opened, for ${time(durationMs)}`];
+  return [
+    `held       ${count(figures.connects.count)} ${
+      figures.connects.count === 1 ? "connection was" : "connections were"
+    } opened, for ${time(durationMs)}`,
+  ];
 }
 
 function errorLines(figures: Figures, paint: (text: string) => string): string[] {

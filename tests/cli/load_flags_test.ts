@@ -102,6 +102,10 @@ Deno.test("two reports are compared without a peer", () => {
   });
   assert.equal(command("--role client --compare=a.json b.json").run, "compare");
   assert.match(refusal("--role client --compare a.json"), /FILE/);
+  assert.equal(
+    refusal("--role client --connect a:1 --compare a.json b.json"),
+    "--compare reads two reports; leave --connect out",
+  );
   assert.equal(refusal("--role client --compare a.json b.json c.json"), 'unexpected argument "c.json"');
   assert.match(
     shown("--role client --compare a.json --help"),

@@ -83,7 +83,7 @@ Deno.test("mode and group belong to a Unix socket, and are told what to write", 
   ) {
     assertFaults(withListener(`mode: ${mode}`, "unix:/a"), [
       "1:51 listeners[0].mode",
-      `${shown} is not the mode of a file; write it in quotes, as "0660"`,
+      `${shown} is not the mode of a file; write it in octal and in quotes, as "0660"`,
     ]);
   }
   for (const group of ["-1", '"a b"', '"a:b"', "1.5"]) {
@@ -106,7 +106,7 @@ Deno.test("the admin side has a mode and a group with the same faults", () => {
   );
   assertFaults(
     withAdmin('listen: "unix:/run/admin.sock", mode: 0660, group: -1'),
-    ["3:48 admin.mode", '660 is not the mode of a file; write it in quotes, as "0660"'],
+    ["3:48 admin.mode", '660 is not the mode of a file; write it in octal and in quotes, as "0660"'],
     ["3:61 admin.group", "-1 is not a group; write its name, or its number"],
   );
 });

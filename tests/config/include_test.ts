@@ -205,3 +205,15 @@ Deno.test("what a folder lacks is said of its first file", async () => {
     return true;
   });
 });
+
+Deno.test("a pattern of all depths is refused, since it would match less than is meant", async () => {
+  await using it = await configFolder({
+    "balancer.yaml": `${listenerText("main", 1)}${poolText("web", 1)}include: ["pools/**/*.yaml"]\n`,
+    "pools/a/b/c.yaml": poolText("deep", 1),
+  });
+  const [said = ""] = await it.faults("balancer.yaml");
+  assert.match(
+    said,
+    /^balancer\.yaml:6:11 include\[0\]: .*\*\* is not known; write one line for each depth, with \*$/,
+  );
+});

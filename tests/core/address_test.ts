@@ -100,6 +100,7 @@ Deno.test("what is no address is refused with one sentence that says what to wri
     ["", "has no port; write host:port, [v6]:port or unix:/path"],
     ["80", "is only a port; write :80 or 127.0.0.1:80"],
     ["localhost", "has no port"],
+    ["tcp:127.0.0.1:80", "write it without tcp:, as 127.0.0.1:80"],
     ["a:", "the port is a number from 0 to 65535"],
     ["a:65536", "the port is a number from 0 to 65535"],
     ["a:123456", "the port is a number from 0 to 65535"],
