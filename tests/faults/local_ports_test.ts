@@ -7,7 +7,7 @@ import { ENGINES } from "../support/engines.ts";
 /** Opens sessions until one is not answered, then says so; after SIGUSR1 it waits for the answer all the same. */
 const CLIENTS = `
 import signal, socket, sys
-signal.signal(signal.SIGUSR1, lambda *_: None)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
 path, held = sys.argv[1], []
 while len(held) < 40:
     s = socket.socket(socket.AF_UNIX); s.settimeout(1); s.connect(path); s.sendall(b"x")
@@ -15,7 +15,7 @@ while len(held) < 40:
     try: s.recv(1)
     except TimeoutError: break
 print("served", len(held) - 1, flush=True)
-signal.pause()
+signal.sigwait([signal.SIGUSR1])
 held[-1].settimeout(10)
 print("then", held[-1].recv(1), flush=True)
 alive = 0
