@@ -3,7 +3,7 @@
 /** The names of the backends of a balancer: looked up with each configuration, and again and again while it runs. */
 
 import type { Config } from "../config/schema.ts";
-import { formatAddress, hasName } from "../core/address.ts";
+import { asUdp, formatAddress, hasName } from "../core/address.ts";
 import { reasonOf } from "../core/errors.ts";
 import { sleep } from "../core/sleep.ts";
 import { addressesOf } from "../pool/backend.ts";
@@ -125,7 +125,9 @@ export class BackendNames {
         const known = this.names.of(written);
         if ("reason" in known) return [];
         const before = addressesOf(backend).map(formatAddress);
-        const now = known.addresses.map(formatAddress);
+        // The configuration does not say whether a backend is dialled over UDP; the plan does.
+        const isUdp = backend.address.transport === "udp";
+        const now = known.addresses.map((it) => formatAddress(isUdp ? asUdp(it) : it));
         if (before.toSorted().join() === now.toSorted().join()) return [];
         return [{ pool, backend: backend.name, now: now.join(", ") }];
       });

@@ -85,6 +85,23 @@ Deno.test("a name that no server answers for keeps its last address, which is sa
   it.names.stop();
 });
 
+Deno.test("a name that stands for the same address has not moved, also where it is dialled over UDP", async () => {
+  const it = new Setting();
+  const options = { ...OPTIONS, listener: { listen: "udp:127.0.0.1:0" } };
+  let applied = 0;
+  it.apply = () => Promise.resolve(void applied++);
+  it.servers.set("a.test", "10.0.0.1").set("b.test", "10.0.0.2");
+  await it.names.lookUp(testConfig(options));
+  it.plan = await it.planOf(options, it.names.names);
+  assert.equal(it.plan.pools[0]?.backends[0]?.address.transport, "udp");
+  it.names.follow(testConfig(options));
+  await until(() => it.lookAgains === 1, "it waits");
+  it.lookAgain();
+  await until(() => it.lookAgains === 2, "it has looked");
+  assert.deepEqual([applied, it.said("name_moved")], [0, []]);
+  it.names.stop();
+});
+
 Deno.test("a name that is resolved later comes into force, and its backend is named", async () => {
   const it = new Setting();
   it.servers.set("a.test", "10.0.0.1").set("b.test", "unknown");
