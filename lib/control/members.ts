@@ -1,6 +1,7 @@
 /** The members of pools: those of the configuration, those that are discovered, and those that the operator has added. Pure. */
 
 import type { BackendConfig, PoolConfig } from "../config/pool_schema.ts";
+import { udpPools } from "../config/listener_schema.ts";
 import type { Config } from "../config/schema.ts";
 import { type Address, formatAddress } from "../core/address.ts";
 import { formatSubnet, isWithin } from "../core/subnet.ts";
@@ -30,8 +31,9 @@ export interface Joined {
 
 /** The written members come first, in their order, then the discovered ones by name, then those that the operator has added. */
 export function joinMembers(written: Config, sources: Sources): Joined {
+  const overUdp = udpPools(written.listeners);
   const pools = Object.entries(written.pools).map(([name, pool]) =>
-    [name, joinPool(name, pool, sources)] as const
+    [name, joinPool(name, pool, sources, overUdp.has(name))] as const
   );
   const hasMore = pools.some(([name, { pool }]) => pool !== written.pools[name]);
   return {
@@ -52,7 +54,7 @@ interface JoinedPool {
   readonly refused: string[];
 }
 
-function joinPool(name: string, pool: PoolConfig, sources: Sources): JoinedPool {
+function joinPool(name: string, pool: PoolConfig, sources: Sources, isUdp: boolean): JoinedPool {
   const added = sources.added(name);
   const discovered = pool.discover === undefined ? [] : sources.discovered(name);
   const origins = new Map<string, Origin>();
@@ -69,6 +71,8 @@ function joinPool(name: string, pool: PoolConfig, sources: Sources): JoinedPool 
       ? `${address} is another one's address`
       : origin === "file"
       ? undefined
+      : isUdp && member.address.transport === "unix"
+      ? "a Unix socket takes connections, and this pool has the datagrams of a listener; write host:port"
       : whyOutside(member.address, pool) ?? sources.whyNotDialled(member.address, pool);
     if (why !== undefined) {
       refused.push(`${member.name}: ${why}`);
