@@ -36,6 +36,8 @@ export interface Permitted {
   readonly clients?: Clients;
   /** Whether dials may have a local address of the pool's choice. */
   readonly mayBind?: boolean;
+  /** Whether datagrams are sent to the subnets as well. */
+  readonly sendsDatagrams?: boolean;
 }
 
 /** Whether all of these addresses may be dialled. */
@@ -99,13 +101,17 @@ export function whyNotDialled(
 }
 
 /** To listen on and to dial these, and nothing else. A Unix socket is a file as well. */
-export function socketPermissions({ listens, dials, subnets, clients = [] }: Permitted): Permissions {
+export function socketPermissions(
+  { listens, dials, subnets, clients = [], sendsDatagrams = false }: Permitted,
+): Permissions {
   const addresses = [...listens, ...dials];
   const paths = addresses.flatMap((address) => address.transport === "unix" ? [address.path] : []);
   const answers = clientPermissions(clients);
   const net = [
     ...addresses.map(netPermission),
     ...datagramSources(dials),
+    // Subnets are of IPv4.
+    ...(sendsDatagrams ? ["0.0.0.0:0"] : []),
     ...subnets.map(formatSubnet),
     ...answers ?? [],
   ];

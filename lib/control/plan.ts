@@ -302,6 +302,8 @@ export function permittedBy({ listeners, pools, within }: Plan, permitsSubnets: 
     subnets: permitsSubnets ? within : [],
     ...(hasUdp ? { clients: permitsSubnets ? clientsOfSettled(listeners) : "anyone" } : {}),
     mayBind: hasSources(pools),
+    // Those that come within the subnets are dialled from there, also where no backend is known yet.
+    sendsDatagrams: hasUdp && permitsSubnets && within.length > 0,
   };
 }
 

@@ -16,13 +16,13 @@ import { RowBook } from "../../lib/control/rows.ts";
 import { Scoreboard } from "../../lib/pool/scoreboard.ts";
 import { runCommand, sockbalWith } from "../support/command.ts";
 
-function planOf(dns: string): Promise<Plan> {
+function planOf(dns: string, pool = "backends: [127.0.0.1:5301]"): Promise<Plan> {
   const config = parseConfig(
     `listeners:
   - { name: dns, ${dns}, pool: dns }
   - { name: web, listen: "127.0.0.1:0", pool: web }
 pools:
-  dns: { backends: [127.0.0.1:5301] }
+  dns: { ${pool} }
   web: { backends: [127.0.0.1:8001] }
 `,
     "f",
@@ -86,6 +86,14 @@ Deno.test("a worker of a listener on UDP takes datagrams, sends them to backends
   ];
   const answers = await tried(permissionsOf(plan, "dns"), attempts.map(([attempt]) => attempt));
   assert.deepEqual(answers, attempts.map(([, answer]) => answer));
+});
+
+Deno.test("a worker whose backends are still to come may send them datagrams within the subnets of their pool", async () => {
+  const pool = "discover: { file: /nowhere }, within: ['127.9.0.0/16:5301']";
+  const plan = await planOf('listen: "udp:127.0.0.1:0", allow: [127.3.0.0/16]', pool);
+  const attempts = ["send 127.9.0.1 5301", "send 127.9.0.1 5302"];
+  assert.deepEqual(await tried(permissionsOf(plan, "dns"), attempts), ["yes", "not permitted"]);
+  assert.deepEqual(await tried(permissionsOf(plan, "web"), ["bind 0.0.0.0 0"]), ["not permitted"]);
 });
 
 Deno.test("the workers of other listeners can neither take nor send datagrams", async () => {
