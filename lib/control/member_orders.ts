@@ -17,7 +17,7 @@ export class MemberOrders {
   /** @param value As a backend in the file, without its name. */
   async set(pool: string, name: string, value: unknown): Promise<MemberChanged> {
     const { membership, journal } = this.#balancer;
-    if (membership.written.pools[pool] === undefined) return noPool(pool);
+    if (!Object.hasOwn(membership.written.pools, pool)) return noPool(pool);
     let member: BackendConfig;
     try {
       member = readMemberMap({ ...value as Record<string, unknown>, name });
@@ -37,7 +37,7 @@ export class MemberOrders {
 
   async remove(pool: string, name: string): Promise<MemberChanged> {
     const { membership, journal } = this.#balancer;
-    if (membership.written.pools[pool] === undefined) return noPool(pool);
+    if (!Object.hasOwn(membership.written.pools, pool)) return noPool(pool);
     if (membership.backend(pool, name) === undefined) {
       const message = `There is no backend ${JSON.stringify(name)} in the pool ${JSON.stringify(pool)}.`;
       return { refused: "missing", message };

@@ -77,6 +77,7 @@ Deno.test("what cannot be done is said, and changes nothing", async () => {
   const operations = operationsOf(balancer.balancer);
   const refusals = [
     await operations.setBackend("nope", "b", { address: "127.0.0.1:2" }),
+    await operations.setBackend("constructor", "b", { address: "127.0.0.1:2" }),
     await operations.setBackend("web", "b", { address: "127.0.0.1" }),
     await operations.setBackend("web", "b", { address: "127.0.0.1:2", colour: "red" }),
     await operations.setBackend("web", "b c", { address: "127.0.0.1:2" }),
@@ -87,6 +88,7 @@ Deno.test("what cannot be done is said, and changes nothing", async () => {
   ].map(({ refused, message }) => `${refused}: ${message}`);
   assert.deepEqual(refusals, [
     'missing: There is no pool "nope".',
+    'missing: There is no pool "constructor".',
     'invalid: address: "127.0.0.1" has no port; write host:port, [v6]:port or unix:/path',
     'invalid: colour: unknown key "colour"; use address, name, weight, max_connections, backup',
     'invalid: name: "b c" is not a name; use letters, digits and . _ - : / (at most 128, beginning with a letter or digit)',
