@@ -51,7 +51,7 @@ async function main(args: readonly string[]): Promise<ExitStatus> {
     await run(parseCommandLine(args, await version(args)), terminal);
     return 0;
   } catch (error) {
-    // Whoever reads stdout has seen enough, as `head` has.
+    // The reader of stdout has seen enough, as `head` has.
     if (error instanceof Error && error.name === "OutputClosed") return 0;
     return await report(error, args);
   } finally {
@@ -128,7 +128,7 @@ async function report(error: unknown, args: readonly string[]): Promise<ExitStat
   const isPlaced = error instanceof Error && (error.name === "ConfigError" || error.name === "PlacedError");
   const prefix = isPlaced ? "" : "sockbal: ";
   const { writeAll } = await import("./lib/core/connection.ts");
-  // Whoever reads stderr may have gone; there is nobody else to tell.
+  // The reader of stderr may have gone; there is no other place to say it.
   await writeAll(Deno.stderr, new TextEncoder().encode(`${trace}${prefix}${message}\n`)).catch(() => {});
   return error instanceof InputError ? 2 : 1;
 }

@@ -167,7 +167,7 @@ async function datagramFigures(target: Target): Promise<Record<string, number>> 
   return figures;
 }
 
-/** Small requests while one session moves bulk data as fast as it can: nobody is to starve. */
+/** Small requests while one session moves bulk data as fast as it can: no session is to starve. */
 async function fairnessFigures(target: Target): Promise<Record<string, number>> {
   const load = { connections: 64, seconds, keepAlive: true };
   const quiet = await requests(target.ports.requests, load);

@@ -10,7 +10,7 @@ export interface Running {
 
 const allRunning = new Set<Running>();
 
-/** Starts a program whose output nobody reads. */
+/** Starts a program whose output is not read. */
 export function start(command: readonly string[]): Running {
   const [program = "", ...args] = command;
   const child = new Deno.Command(program, { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
@@ -99,7 +99,7 @@ function parseStat(line: string): { pid: number; parent: number; ticks: number; 
   };
 }
 
-/** Resolves with the milliseconds it took until somebody accepted on the port. */
+/** Resolves with the milliseconds it took until the port accepted. */
 export async function untilAccepting(port: number): Promise<number> {
   const startedMs = performance.now();
   while (performance.now() - startedMs < 10_000) {

@@ -1,7 +1,7 @@
 /**
  * Streams of events to browsers: first the past, then what happens.
  *
- * A reader that stalls costs bounded memory and holds nobody up: what is published is put into its stream or, when that
+ * A reader that stalls costs bounded memory and holds up no other: what is published is put into its stream or, when that
  * is full, ends it. A browser comes back by itself and gets the past anew.
  */
 

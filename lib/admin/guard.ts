@@ -19,7 +19,7 @@ export interface Origins {
   readonly secFetchSite: string | null;
 }
 
-/** What changes nothing, so that it matters little who sends it: without CORS headers nobody else reads the answer. */
+/** Methods that change nothing. Any page may send them: without CORS headers it cannot read the answer. */
 const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS", "TRACE"];
 
 /**

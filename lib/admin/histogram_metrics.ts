@@ -4,7 +4,7 @@ import type { HistogramView } from "../pool/histogram.ts";
 import { type Exposition, labels } from "./exposition.ts";
 import type { Counts, Status } from "./operations.ts";
 
-/** Adds the histograms. Whoever is known has one, if only of zeros, so that its first observation counts as a rise. */
+/** Adds the histograms. Every backend has one, if only of zeros, so that its first observation counts as a rise. */
 export function addHistograms(to: Exposition, { listeners, pools }: Status, { totals }: Counts): void {
   const dials = new Sums();
   const sessions = new Sums();

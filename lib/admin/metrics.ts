@@ -37,7 +37,7 @@ function addProgram(to: Exposition, status: Status): void {
   to.family(
     "sockbal_worker_loop_lag_seconds",
     "gauge",
-    "The most that the worker's clock was late, of late.",
+    "Largest event-loop lag of the worker since the last report.",
   );
   for (const { id, lag_ms } of status.workers) to.sample(labels({ worker: String(id) }), lag_ms / 1_000);
 }

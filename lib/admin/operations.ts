@@ -232,7 +232,7 @@ export interface Summary {
   readonly retries_per_s: number;
   readonly bytes_in_per_s: number;
   readonly bytes_out_per_s: number;
-  /** Mean dial time by `pool/backend`, of at most 20 backends; null when nobody was dialled. */
+  /** Mean dial time by `pool/backend`, of at most 20 backends; null when none was dialled. */
   readonly dial_ms: Readonly<Record<string, number | null>>;
 }
 

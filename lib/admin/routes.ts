@@ -27,7 +27,7 @@ export interface RoutesOptions {
   readonly onFault: (request: Request, error: unknown) => void;
 }
 
-/** Open to everybody: whoever watches over the program asks here, without a token and by whatever name. */
+/** Open without a token and by any host name: probes ask here. */
 export const HEALTH_PATHS: readonly string[] = ["/healthz", "/readyz"];
 
 /** What the list of sessions can be narrowed by. */
@@ -62,7 +62,7 @@ export function adminRoutes({ operations, streams, page, onFault }: RoutesOption
     return c.body(plainJson(operations.config() ?? null), 200, { "content-type": "application/json" });
   });
   route(app, "GET", "/api/events", (c) => {
-    // Whoever asks for the head alone would leave a stream unread.
+    // The stream of a HEAD request would stay unread.
     if (c.req.method === "HEAD") return c.body(null, 200, { "content-type": "text/event-stream" });
     return streams.open(c.env.completed);
   });

@@ -47,7 +47,7 @@ export interface RunningAdmin {
 /** How long {@linkcode RunningAdmin.stop} waits for requests under way. */
 const STOP_TIMEOUT_MS = 1_000;
 
-/** Answers are of now and of nobody else's business. */
+/** Answers are of this moment, and private: no cache keeps them. */
 const COMMON_HEADERS = {
   "cache-control": "no-store",
   "referrer-policy": "no-referrer",

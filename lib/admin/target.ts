@@ -1,4 +1,4 @@
-/** The target of a request, taken apart once, so that whoever guards a path and whoever routes it see the same one. */
+/** The target of a request, parsed once, so that the guard and the router see the same path. */
 
 /** What a request asks for and of whom. */
 export interface Target {

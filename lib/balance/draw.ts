@@ -17,7 +17,7 @@ const BLIND_DRAWS = 8;
 /**
  * Builds the drawing: O(log members) while most of the weight is free, O(members) otherwise.
  *
- * Both ways give every free member exactly its share: a blind draw that hits somebody who is not free is drawn again.
+ * Both ways give every free member exactly its share: a blind draw that hits a member that is not free is drawn again.
  */
 export function drawByWeight(weights: Weights, random: () => number): Draw {
   const ends = new Float64Array(weights.length);

@@ -14,7 +14,7 @@ const NOBODY = -1;
  * Balancer, NSDI 2016, section 3.4).
  *
  * Every member has its own order of all slots, a start and a stride from its name. They take turns, and whose turn it
- * is takes the first slot of its order that nobody has. So everybody gets its share to within one slot, and when one
+ * is takes the first free slot of its order. So every member gets its share to within one slot, and when one
  * leaves, most others keep theirs. Members take turns as often as their weights say, as in Envoy
  * (https://github.com/envoyproxy/envoy, maglev_lb.cc).
  *

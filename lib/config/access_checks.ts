@@ -49,7 +49,7 @@ export function socketFileFaults(listener: Record<string, unknown>, path: Path):
 
 function namelessFaults(listener: Record<string, unknown>, path: Path): PathFault[] {
   return BY_ADDRESS.filter(([key, isSet]) => isSet(listener[key])).map(([key]) => {
-    const message = `whoever connects to a Unix socket has no IP address; leave ${key} out ` +
+    const message = `clients of a Unix socket have no IP address; leave ${key} out ` +
       "(mode and group say who may connect), or take the address from a PROXY header with proxy_protocol";
     return { path: [...path, key], message, atKey: true };
   });

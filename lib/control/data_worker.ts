@@ -99,7 +99,7 @@ export class DataWorker implements FlowWorker {
     this.listening = this.#listening.promise;
     this.ended = this.#ended.promise;
     this.closed = Promise.race([this.#closed.promise, this.ended]);
-    // Whoever does not wait for `listening` learns of the failure from `ended`.
+    // A caller that does not wait for `listening` learns of the failure from `ended`.
     this.listening.catch(() => {});
     const name = `data-plane-${plane.worker}`;
     this.#worker = new Worker(entry, {

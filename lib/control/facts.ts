@@ -31,7 +31,7 @@ export function introduceBackends(
     if (member !== undefined && !isElsewhere(member, backend)) return {};
     scoreboard.clearFailures(backend.row);
     if (member !== undefined) return asNewHere;
-    // At the start nobody serves yet, and all are new.
+    // At the start every backend is new, and none has served.
     const slowStartMs = before.pools.length === 0 ? 0 : config.pools[pool]?.slowStartMs ?? 0;
     const rampPercent = rampAt(0, slowStartMs).percent;
     const wished = wishes.take(pool, backend.name);

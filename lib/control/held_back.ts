@@ -1,4 +1,4 @@
-/** Whose clients are not let in, of late: the busiest sources, in bounded memory however many there are. */
+/** The sources whose clients were refused most recently and most often, in bounded memory however many there are. */
 
 import { readIP } from "../core/ip_words.ts";
 import type { Denials } from "../dataplane/denials.ts";

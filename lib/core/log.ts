@@ -34,7 +34,7 @@ export interface LogOptions {
   readonly retryMs?: number;
 }
 
-/** Whoever takes records: the log itself, or something in front of it. */
+/** What takes records: the log itself, or something in front of it. */
 export interface Recorder {
   info(event: string, fields: Record<string, unknown>): void;
   warn(event: string, fields: Record<string, unknown>): void;

@@ -23,7 +23,7 @@ export interface Available {
 /**
  * Combines health, ejection, the operator's wish and weight into who may be picked.
  *
- * With `ignore_health`, when health leaves nobody, it is as if every check had succeeded; what the operator wants holds
+ * With `ignore_health`, when health leaves no backend, it is as if every check had succeeded; what the operator wants holds
  * all the same.
  */
 export function availableOf(backends: readonly Known[], whenAllDown: WhenAllDown): Available {

@@ -1,7 +1,7 @@
 /**
  * The scoreboard: live facts about listeners, pools and backends in memory that all threads share.
  *
- * The control plane makes it, every worker attaches to it, and nobody sends a message to learn or to change a fact.
+ * The control plane makes it, every worker attaches to it, and no message is needed to learn or to change a fact.
  * A listener, a pool and a backend have a row each, which they keep for as long as they are known, through reloads too.
  * A row's first cell is a count that only a {@linkcode Ledger} changes: sessions admitted at a listener, active at a
  * backend, queued at a pool.

@@ -71,7 +71,7 @@ export class HttpRequestReader {
       }
       case "body":
       case "chunk":
-        // The body is on its way: nobody waits any more.
+        // The body is on its way: the client waits no more.
         if (this.#pending.length > 0) this.#wantsContinue = false;
         return this.#skipBody(complete);
       case "chunk_size": {

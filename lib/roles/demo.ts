@@ -42,7 +42,7 @@ export async function runDemo(flags: DemoFlags, terminal: Terminal): Promise<voi
         }),
       );
     }
-    // Nobody's work depends on a demo: whoever is still connected at the end is not waited for.
+    // No work depends on a demo: clients that are still connected at the end are not waited for.
     balancer = await startBalancer({
       config: { ...config, shutdownTimeoutMs: 200 },
       log,

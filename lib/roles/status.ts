@@ -29,7 +29,7 @@ const CLEAR = "\x1b[2J\x1b[H";
 /**
  * Shows the state once, or with `--watch` every second until the user stops it.
  *
- * @throws {RunError} when nobody answers, and, after it was shown once, when the balancer is not ready.
+ * @throws {RunError} when no balancer answers, and, after it was shown once, when the balancer is not ready.
  */
 export async function runStatus(flags: BalancerFlags, terminal: Terminal): Promise<void> {
   const { address, token } = await whereToAsk(flags);
@@ -70,7 +70,7 @@ async function whereToAsk(flags: BalancerFlags): Promise<{ address: Address; tok
  *
  * HTTP/1.0, whose answers end with the connection, so that it works alike over a Unix socket.
  *
- * @throws {RunError} when nobody answers, or not with a status.
+ * @throws {RunError} when no balancer answers, or not with a status.
  */
 async function askStatus(address: Address, token: string | undefined): Promise<Status> {
   const where = formatAddress(address);

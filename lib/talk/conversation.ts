@@ -25,7 +25,7 @@ export interface ConversationOptions {
   /** How long to wait to be connected, for TLS to open, and for any byte in either direction; 0 is forever, but 10 s for TLS. */
   readonly timeoutMs: number;
   readonly input: Pick<Connection, "read">;
-  /** Whether the input ends only when somebody wishes so, as at a terminal; then the end of the peer is the end. */
+  /** Whether the input ends only when the user ends it, as at a terminal; then the end of the peer is the end. */
   readonly isInputEndless: boolean;
   readonly output: Pick<Connection, "write">;
   /** Ends the conversation at once; not an error. */

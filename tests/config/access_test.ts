@@ -37,7 +37,7 @@ Deno.test("a range that stands twice, or in both lists, is a fault", () => {
 
 Deno.test("clients of a Unix socket have an address only where a PROXY header gives them one", () => {
   const fault = (key: string): string =>
-    `whoever connects to a Unix socket has no IP address; leave ${key} out (mode and group say who may connect), or take the address from a PROXY header`;
+    `clients of a Unix socket have no IP address; leave ${key} out (mode and group say who may connect), or take the address from a PROXY header`;
   assertFaults(
     withListener("allow: [10.0.0.0/8], deny: [10.0.0.7]", "unix:/run/a.sock"),
     ["1:54 listeners[0].allow", fault("allow")],

@@ -1,5 +1,5 @@
 /**
- * The live page: one document that asks nobody but its own origin.
+ * The live page: one document that asks its own origin alone.
  *
  * Its script is a set of small modules, which are type-checked as such. They become one module by being put one after the
  * other without their imports and exports, in the order of what they need; so their top-level names must differ.

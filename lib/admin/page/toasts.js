@@ -23,7 +23,7 @@ export function showToast(message, kind) {
 }
 
 /**
- * Takes a message away, but not while somebody points at it or has the focus in it.
+ * Takes a message away, but not while the pointer or the focus is in it.
  *
  * @param {HTMLElement} toast
  */

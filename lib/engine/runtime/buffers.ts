@@ -26,7 +26,7 @@ type Buffer = Uint8Array<ArrayBuffer>;
 
 /** Buffers of one worker. */
 export class Buffers {
-  /** Every one that nobody uses; as many as were ever used at once, so that the next wave allocates nothing. */
+  /** Every free buffer; as many as were ever used at once, so that the next wave allocates nothing. */
   readonly #small: Buffer[] = [];
   readonly #medium: Buffer[] = [];
   readonly #large: Buffer[] = [];

@@ -80,7 +80,7 @@ export class RuntimeSocket implements Socket, StreamSocket {
     try {
       if ("setKeepAlive" in this.conn) (this.conn as Deno.TcpConn).setKeepAlive(idleMs > 0);
     } catch {
-      // Its peer has gone, or it is closed; then nobody needs to be asked.
+      // Its peer has gone, or it is closed; then there is no peer to probe.
     }
   }
 
