@@ -2,7 +2,8 @@
 
 import type { HistogramView } from "../pool/histogram.ts";
 import { type Exposition, labels } from "./exposition.ts";
-import type { Counts, Status } from "./operations.ts";
+import type { Counts } from "./operations.ts";
+import type { Status } from "./status.ts";
 
 /** Adds the histograms. Every backend has one, if only of zeros, so that its first observation counts as a rise. */
 export function addHistograms(to: Exposition, { listeners, pools }: Status, { totals }: Counts): void {

@@ -2,7 +2,8 @@
 
 import { certificateTitle } from "../core/certificate_title.ts";
 import { Exposition, labels } from "./exposition.ts";
-import type { BackendState, CertificateStatus, Counts, Status } from "./operations.ts";
+import type { Counts } from "./operations.ts";
+import type { BackendState, CertificateStatus, Status } from "./status.ts";
 import { addHistograms } from "./histogram_metrics.ts";
 
 const STATES: readonly BackendState[] = ["up", "down", "ejected", "draining", "disabled", "leaving"];

@@ -1,6 +1,6 @@
 /** The control plane: from a configuration to a running data plane, through new configurations, to its end. */
 
-import type { LifeState } from "../admin/operations.ts";
+import type { LifeState } from "../admin/status.ts";
 import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
 import { RunError } from "../core/errors.ts";

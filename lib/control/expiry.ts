@@ -2,7 +2,7 @@
 
 /** What is told about certificates that are in use, and above all when they expire. */
 
-import type { CertificateStatus } from "../admin/operations.ts";
+import type { CertificateStatus } from "../admin/status.ts";
 import { ageOf, type CertificateFacts } from "../config/certificates.ts";
 import { certificateTitle } from "../core/certificate_title.ts";
 import type { Recorder } from "../core/log.ts";

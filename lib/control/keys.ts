@@ -13,7 +13,7 @@ import type { Config } from "../config/schema.ts";
 import { RunError } from "../core/errors.ts";
 import { sleep } from "../core/sleep.ts";
 import { type AllTlsKeys, NO_TLS_KEYS } from "../dataplane/messages.ts";
-import type { TlsKeys } from "../engine/contract.ts";
+import type { TlsKeys } from "../engine/tls_contract.ts";
 import { logNotes } from "./config_notes.ts";
 import type { Journal } from "./journal.ts";
 import { keyChanges } from "./key_changes.ts";

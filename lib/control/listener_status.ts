@@ -1,6 +1,6 @@
 /** The listeners of a running balancer, as the admin side shows them. */
 
-import type { ListenerStatus, RateLimitStatus } from "../admin/operations.ts";
+import type { ListenerStatus, RateLimitStatus } from "../admin/status.ts";
 import { formatAddress } from "../core/address.ts";
 import { type ListenerOptions, socketsOf } from "../dataplane/messages.ts";
 import type { Balancer } from "./balancer.ts";

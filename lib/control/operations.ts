@@ -1,20 +1,17 @@
 /** A running balancer as the admin side sees it. */
 
 import type {
-  BackendStatus,
   Change,
   Counts,
-  DiscoveryStatus,
   MemberChanged,
   Operations,
   Order,
-  PoolStatus,
   Reloaded,
   SessionFilter,
   SessionStatus,
-  Status,
   Summary,
 } from "../admin/operations.ts";
+import type { BackendStatus, DiscoveryStatus, PoolStatus, Status } from "../admin/status.ts";
 import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
 import type { RunningLog } from "../core/log.ts";

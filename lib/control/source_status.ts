@@ -1,6 +1,6 @@
 /** The sources of clients that stand out, as the admin side shows them. */
 
-import type { HeldBackStatus, SourceStatus } from "../admin/operations.ts";
+import type { HeldBackStatus, SourceStatus } from "../admin/status.ts";
 import { textOfSource } from "../core/source.ts";
 import type { Balancer } from "./balancer.ts";
 import { connectionsOf } from "./held_back.ts";

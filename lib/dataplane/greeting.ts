@@ -8,7 +8,8 @@
  */
 
 import type { Endpoint } from "../core/endpoint.ts";
-import type { ClientSocket, FirstBytesEvents, TlsEvents, TlsFacts, TlsServer } from "../engine/contract.ts";
+import type { ClientSocket, FirstBytesEvents } from "../engine/contract.ts";
+import type { TlsEvents, TlsFacts, TlsServer } from "../engine/tls_contract.ts";
 import type { Pool } from "../pool/pool.ts";
 import { type ClientHello, ClientHelloReader, MAX_CLIENT_HELLO_BYTES } from "../wire/client_hello.ts";
 import { Malformed } from "../wire/malformed.ts";

@@ -5,7 +5,7 @@ import { admissionOf, type AdmissionOptions } from "./admission.ts";
 import { ipMatcher } from "../core/ip_matcher.ts";
 import type { IPRange } from "../core/ip_range.ts";
 import type { TlsServerOptions } from "../core/tls_options.ts";
-import type { TlsServer } from "../engine/contract.ts";
+import type { TlsServer } from "../engine/tls_contract.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { ListenerRow, PoolRow } from "../pool/row.ts";
 import type { SourceLedger } from "../pool/source_ledger.ts";

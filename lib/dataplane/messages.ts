@@ -3,7 +3,8 @@
 import type { Address, IpAddress } from "../core/address.ts";
 import type { SocketFile } from "../core/socket_file.ts";
 import type { Confinement, Reach } from "../engine/confinement.ts";
-import type { Keepalive, TlsKeys } from "../engine/contract.ts";
+import type { Keepalive } from "../engine/contract.ts";
+import type { TlsKeys } from "../engine/tls_contract.ts";
 import type { PoolChange, PoolOptions } from "../pool/pool.ts";
 import type { BackendRow, FilesRow, ListenerRow, PoolRow, SessionsRow } from "../pool/row.ts";
 import type { TallyEntry } from "../pool/tally.ts";

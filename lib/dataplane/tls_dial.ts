@@ -1,4 +1,5 @@
-import type { DialEvents, Socket, TlsClient, TlsEvents } from "../engine/contract.ts";
+import type { DialEvents, Socket } from "../engine/contract.ts";
+import type { TlsClient, TlsEvents } from "../engine/tls_contract.ts";
 
 /** What a dial is to do when it is connected. */
 export interface TlsDialOptions {

@@ -1,5 +1,6 @@
 import { reasonOf } from "../core/errors.ts";
-import type { Engine, TlsClient, TlsKeys, TlsServer } from "../engine/contract.ts";
+import type { Engine } from "../engine/contract.ts";
+import type { TlsClient, TlsKeys, TlsServer } from "../engine/tls_contract.ts";
 import type { AllTlsKeys, PlaneOptions } from "./messages.ts";
 
 /** Trusts the public authorities that the runtime brings, and shows nothing. */

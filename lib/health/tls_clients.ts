@@ -1,7 +1,7 @@
 /** What checks open TLS with: the options and keys of the sessions of their pools. */
 
 import type { TlsClientOptions } from "../core/tls_options.ts";
-import type { TlsKeys } from "../engine/contract.ts";
+import type { TlsKeys } from "../engine/tls_contract.ts";
 import { Buffers } from "../engine/runtime/buffers.ts";
 import { RuntimeTlsClient } from "../engine/runtime/tls_client.ts";
 

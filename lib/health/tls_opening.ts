@@ -1,7 +1,7 @@
 /** TLS on the connection of a check. */
 
 import { reasonOf } from "../core/errors.ts";
-import type { TlsFacts } from "../engine/contract.ts";
+import type { TlsFacts } from "../engine/tls_contract.ts";
 import type { RuntimeSocket } from "../engine/runtime/socket.ts";
 import { describeTlsFault } from "../engine/runtime/tls_fault.ts";
 import type { RuntimeTlsClient } from "../engine/runtime/tls_client.ts";

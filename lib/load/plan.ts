@@ -2,7 +2,7 @@
 
 import type { Address } from "../core/address.ts";
 import type { TlsClientOptions } from "../core/tls_options.ts";
-import type { TlsKeys } from "../engine/contract.ts";
+import type { TlsKeys } from "../engine/tls_contract.ts";
 
 /**
  * What ends a reply. `echo`: as many bytes as were sent. `eof`: the end of the connection. `lines`: as many lines as were sent.

@@ -1,6 +1,6 @@
 import type { Endpoint } from "../core/endpoint.ts";
 import { every } from "../core/every.ts";
-import type { TlsClient } from "../engine/contract.ts";
+import type { TlsClient } from "../engine/tls_contract.ts";
 import { RuntimeEngine } from "../engine/runtime/engine.ts";
 import type { RuntimeSocket } from "../engine/runtime/socket.ts";
 import { TlsFault } from "../engine/runtime/tls_fault.ts";

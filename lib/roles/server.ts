@@ -3,7 +3,7 @@
 import type { ServerFlags } from "../cli/flags.ts";
 import { InputError } from "../core/errors.ts";
 import { log } from "../core/log.ts";
-import type { TlsKeys } from "../engine/contract.ts";
+import type { TlsKeys } from "../engine/tls_contract.ts";
 import { datagramHandlers } from "../respond/datagram_handlers.ts";
 import { startDatagramServer } from "../respond/datagram_server.ts";
 import { handlers } from "../respond/handlers.ts";

@@ -2,7 +2,7 @@
 
 /** `--status`: what a running balancer says about itself, as a table in the terminal. */
 
-import type { Status } from "../admin/operations.ts";
+import type { Status } from "../admin/status.ts";
 import type { BalancerFlags } from "../cli/flags.ts";
 import { type Address, formatAddress, formatHostPort, type IpAddress } from "../core/address.ts";
 import { chunks, writeAll } from "../core/connection.ts";

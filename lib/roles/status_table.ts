@@ -6,7 +6,7 @@ import type {
   ListenerStatus,
   PoolStatus,
   Status,
-} from "../admin/operations.ts";
+} from "../admin/status.ts";
 import { certificateTitle } from "../core/certificate_title.ts";
 import { quote } from "../core/quote.ts";
 import { type Column, cutMiddle, type Row, tableLines, wrapped } from "./text_table.ts";

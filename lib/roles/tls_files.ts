@@ -2,7 +2,7 @@
 
 import { readKeyFiles } from "../config/key_files.ts";
 import { InputError } from "../core/errors.ts";
-import type { TlsKeys } from "../engine/contract.ts";
+import type { TlsKeys } from "../engine/tls_contract.ts";
 
 /** Paths, as far as they were given; a certificate and its key go together. */
 export interface TlsFiles {

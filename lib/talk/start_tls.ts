@@ -1,5 +1,5 @@
 import type { TlsClientOptions } from "../core/tls_options.ts";
-import type { TlsFacts, TlsKeys } from "../engine/contract.ts";
+import type { TlsFacts, TlsKeys } from "../engine/tls_contract.ts";
 import { RuntimeEngine } from "../engine/runtime/engine.ts";
 import type { RuntimeSocket } from "../engine/runtime/socket.ts";
 

@@ -1,21 +1,18 @@
 /** A balancer that does nothing but remember what it was told. */
 
 import type {
-  BackendStatus,
-  CertificateStatus,
   Change,
   Counts,
   MemberChanged,
   Operations,
   Order,
-  PoolStatus,
   Reloaded,
   SessionFilter,
   SessionStatus,
-  Status,
   Summary,
   Totals,
 } from "../../lib/admin/operations.ts";
+import type { BackendStatus, CertificateStatus, PoolStatus, Status } from "../../lib/admin/status.ts";
 import { HISTOGRAM_CELLS, type HistogramView, observe, viewHistogram } from "../../lib/pool/histogram.ts";
 
 type News = { summary: Summary } | { change: Change };

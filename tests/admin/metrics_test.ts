@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { findProgram, pathOf, skipWithout } from "../support/packages.ts";
 import { Exposition, labels } from "../../lib/admin/exposition.ts";
 import { renderMetrics } from "../../lib/admin/metrics.ts";
-import type { Counts, Status } from "../../lib/admin/operations.ts";
+import type { Counts } from "../../lib/admin/operations.ts";
+import type { Status } from "../../lib/admin/status.ts";
 import { BOUNDS_SECONDS } from "../../lib/pool/histogram.ts";
 import { text } from "../support/bytes.ts";
 import {

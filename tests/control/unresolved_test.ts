@@ -3,7 +3,7 @@
 /** Backends whose names are not resolved: they are down, and nothing else suffers. */
 
 import assert from "node:assert/strict";
-import type { BackendStatus } from "../../lib/admin/operations.ts";
+import type { BackendStatus } from "../../lib/admin/status.ts";
 import { Names } from "../../lib/control/names.ts";
 import { NameError } from "../../lib/core/lookup.ts";
 import { refusedPort, startNamedBackend, visit } from "../support/backend.ts";

@@ -15,11 +15,8 @@ import type {
   FirstBytesEvents,
   RelayEvents,
   Socket,
-  TlsClient,
-  TlsEvents,
-  TlsKeys,
-  TlsServer,
 } from "../../lib/engine/contract.ts";
+import type { TlsClient, TlsEvents, TlsKeys, TlsServer } from "../../lib/engine/tls_contract.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
 import { joined } from "../support/bytes.ts";
 import { asRow } from "../support/rows.ts";

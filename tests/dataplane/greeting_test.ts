@@ -5,7 +5,7 @@ import type { Endpoint } from "../../lib/core/endpoint.ts";
 import { parseIPRange } from "../../lib/core/ip_range.ts";
 import { type GreetingOptions, greetingPlan } from "../../lib/dataplane/greeting_plan.ts";
 import { recordOf } from "../../lib/dataplane/session_facts.ts";
-import type { TlsServer } from "../../lib/engine/contract.ts";
+import type { TlsServer } from "../../lib/engine/tls_contract.ts";
 import type { PoolOptions } from "../../lib/pool/pool.ts";
 import { MAX_CLIENT_HELLO_BYTES } from "../../lib/wire/client_hello.ts";
 import { readProxyHeader } from "../../lib/wire/read_proxy_header.ts";

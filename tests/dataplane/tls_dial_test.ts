@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { recordOf } from "../../lib/dataplane/session_facts.ts";
-import type { TlsFacts } from "../../lib/engine/contract.ts";
+import type { TlsFacts } from "../../lib/engine/tls_contract.ts";
 import { type SharedPool, sharePool } from "../pool/shared_pool.ts";
 import { text } from "../support/bytes.ts";
 import { FakeWorld, TLS_CLIENT } from "./fake_engine.ts";

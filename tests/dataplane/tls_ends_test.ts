@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { AllTlsKeys, ListenerOptions } from "../../lib/dataplane/messages.ts";
 import { TlsEnds } from "../../lib/dataplane/tls_ends.ts";
-import type { TlsKeys, TlsServer } from "../../lib/engine/contract.ts";
+import type { TlsKeys, TlsServer } from "../../lib/engine/tls_contract.ts";
 import { sharePool } from "../pool/shared_pool.ts";
 import { FakeEngine } from "./fake_engine.ts";
 

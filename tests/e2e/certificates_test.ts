@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
-import type { Status } from "../../lib/admin/operations.ts";
+import type { Status } from "../../lib/admin/status.ts";
 import { refusedPort, startBackend, startNamedBackend } from "../support/backend.ts";
 import {
   type CertificateFiles,

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { TlsServerOptions } from "../../lib/core/tls_options.ts";
-import type { TlsKeys } from "../../lib/engine/contract.ts";
+import type { TlsKeys } from "../../lib/engine/tls_contract.ts";
 import { startBackend, type TestBackend } from "../support/backend.ts";
 import { until } from "../support/balancer.ts";
 import { chunks, writeAll } from "../../lib/core/connection.ts";

@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { createServer, type TlsOptions } from "node:tls";
 import { writeAll } from "../../lib/core/connection.ts";
 import type { TlsClientOptions } from "../../lib/core/tls_options.ts";
-import type { TlsKeys } from "../../lib/engine/contract.ts";
+import type { TlsKeys } from "../../lib/engine/tls_contract.ts";
 import type { CheckResult, HealthCheck } from "../../lib/health/check.ts";
 import { type Opening, prepareProbe } from "../../lib/health/probe.ts";
 import { TlsClients } from "../../lib/health/tls_clients.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Status } from "../../lib/admin/operations.ts";
+import type { Status } from "../../lib/admin/status.ts";
 import { statusTable, whyNotReady } from "../../lib/roles/status_table.ts";
 import { cutMiddle } from "../../lib/roles/text_table.ts";
 import { fakeBackend, fakeCertificate, fakeListener, fakeStatus } from "../admin/fake_operations.ts";

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import type { TlsClientOptions, TlsServerOptions } from "../../lib/core/tls_options.ts";
-import type { Engine, TlsClient, TlsFacts, TlsKeys, TlsServer } from "../../lib/engine/contract.ts";
+import type { Engine } from "../../lib/engine/contract.ts";
+import type { TlsClient, TlsFacts, TlsKeys, TlsServer } from "../../lib/engine/tls_contract.ts";
 import { RuntimeEngine } from "../../lib/engine/runtime/engine.ts";
 import { settleAddresses } from "../../lib/engine/runtime/settle.ts";
 import { ClientHelloReader, type HelloAnswer, MAX_CLIENT_HELLO_BYTES } from "../../lib/wire/client_hello.ts";

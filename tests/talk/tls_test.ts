@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parseDialAddress } from "../../lib/core/address.ts";
 import { CoarseClock } from "../../lib/core/coarse_clock.ts";
 import { writeAll } from "../../lib/core/connection.ts";
-import type { TlsFacts } from "../../lib/engine/contract.ts";
+import type { TlsFacts } from "../../lib/engine/tls_contract.ts";
 import { handlers } from "../../lib/respond/handlers.ts";
 import { type RunningServer, startServer } from "../../lib/respond/server.ts";
 import { type ConversationOptions, converse } from "../../lib/talk/conversation.ts";

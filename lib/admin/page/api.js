@@ -3,12 +3,12 @@
 /** The balancer's API: what it answers, and how it is asked. */
 
 /**
- * @typedef {import("../operations.ts").Status} Status
- * @typedef {import("../operations.ts").ListenerStatus} Listener
- * @typedef {import("../operations.ts").PoolStatus} Pool
- * @typedef {import("../operations.ts").BackendStatus} Backend
- * @typedef {import("../operations.ts").BackendState} BackendState
- * @typedef {import("../operations.ts").CertificateStatus} Certificate
+ * @typedef {import("../status.ts").Status} Status
+ * @typedef {import("../status.ts").ListenerStatus} Listener
+ * @typedef {import("../status.ts").PoolStatus} Pool
+ * @typedef {import("../status.ts").BackendStatus} Backend
+ * @typedef {import("../status.ts").BackendState} BackendState
+ * @typedef {import("../status.ts").CertificateStatus} Certificate
  * @typedef {import("../operations.ts").Summary} Summary
  * @typedef {import("../operations.ts").Change} Change
  * @typedef {import("../operations.ts").SessionStatus} Session

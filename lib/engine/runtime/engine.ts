@@ -2,15 +2,8 @@ import type { Address } from "../../core/address.ts";
 import { type Every, every } from "../../core/every.ts";
 import { type Woken, woken } from "../../core/woken.ts";
 import type { TlsClientOptions, TlsServerOptions } from "../../core/tls_options.ts";
-import type {
-  AcceptOptions,
-  DialEvents,
-  Engine,
-  Listener,
-  Paces,
-  RelayEvents,
-  TlsKeys,
-} from "../contract.ts";
+import type { AcceptOptions, DialEvents, Engine, Listener, Paces, RelayEvents } from "../contract.ts";
+import type { TlsKeys } from "../tls_contract.ts";
 import { acceptConnections } from "./accept.ts";
 import { Buffers } from "./buffers.ts";
 import { DatagramBuffers } from "./datagrams/datagram_buffers.ts";

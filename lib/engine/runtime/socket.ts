@@ -7,8 +7,8 @@ import type {
   RelayEvents,
   Socket,
   StreamSocket,
-  TlsEvents,
 } from "../contract.ts";
+import type { TlsEvents } from "../tls_contract.ts";
 import type { Buffers } from "./buffers.ts";
 import {
   beginEarlyRead,

@@ -6,7 +6,7 @@ import { namesOf } from "../../core/certificate_text.ts";
 import { reasonOf } from "../../core/errors.ts";
 import { canonicalServerName, wildcardOf } from "../../core/server_name.ts";
 import { whyNoTlsKey } from "../../core/tls_key_kinds.ts";
-import type { TlsKeys } from "../contract.ts";
+import type { TlsKeys } from "../tls_contract.ts";
 
 type KeyPair = TlsKeys["pairs"][number];
 

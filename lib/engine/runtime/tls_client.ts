@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { connect, createSecureContext, type SecureContext } from "node:tls";
 import { subjectText } from "../../core/certificate_text.ts";
 import type { TlsClientOptions } from "../../core/tls_options.ts";
-import type { TlsClient, TlsFacts, TlsKeys } from "../contract.ts";
+import type { TlsClient, TlsFacts, TlsKeys } from "../tls_contract.ts";
 import type { Buffers } from "./buffers.ts";
 import { checkPair } from "./tls_certificates.ts";
 import type { TlsConn } from "./tls_conn.ts";

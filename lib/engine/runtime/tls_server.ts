@@ -1,7 +1,7 @@
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { subjectText } from "../../core/certificate_text.ts";
 import type { TlsServerOptions } from "../../core/tls_options.ts";
-import type { TlsFacts, TlsKeys, TlsServer } from "../contract.ts";
+import type { TlsFacts, TlsKeys, TlsServer } from "../tls_contract.ts";
 import { byServerName } from "./tls_certificates.ts";
 import type { Handshake, TlsConn } from "./tls_conn.ts";
 import { TlsFault } from "./tls_fault.ts";
