@@ -15,7 +15,7 @@ import {
 import { accessFaults, socketFileFaults } from "./access_checks.ts";
 import { discoverFaults } from "./discover_checks.ts";
 import { nearest } from "../core/nearest.ts";
-import type { Path } from "./document.ts";
+import type { Path } from "./place.ts";
 import type { PathFault } from "./findings.ts";
 import { CHECK_TYPES, EXPECT_FORMS, typesOfCheckKey } from "./health_check_schema.ts";
 import { asList, asMap, isMap, parsedAddress } from "./loose.ts";

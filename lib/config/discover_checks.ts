@@ -1,7 +1,7 @@
 /** What no single value of `discover` can know: which keys go together. Works on the plain document, as cross_checks.ts does. */
 
 import { SOURCE_KEYS } from "./discover_schema.ts";
-import type { Path } from "./document.ts";
+import type { Path } from "./place.ts";
 import type { PathFault } from "./findings.ts";
 import { asList, asMap, isMap } from "./loose.ts";
 

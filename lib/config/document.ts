@@ -17,23 +17,9 @@ import {
   type SequenceEvent,
   YAMLException,
 } from "js-yaml";
-import { type Environment, expand, NO_ENVIRONMENT, VARIABLE_FORMS, withPlainVariables } from "./variables.ts";
-
-/** Where something stands, counted from 1. */
-export interface Place {
-  readonly line: number;
-  readonly column: number;
-}
-
-/** Steps from the root to a value: keys and list positions. */
-export type Path = readonly (string | number)[];
-
-/** Something wrong with what the user wrote. */
-export interface Fault extends Place {
-  /** Empty for a fault of the whole document. */
-  readonly path: Path;
-  readonly message: string;
-}
+import type { Fault, Path, Place } from "./place.ts";
+import { describeSyntaxError, describeUnquoted, UNQUOTED_V6 } from "./syntax_faults.ts";
+import { type Environment, expand, NO_ENVIRONMENT, withPlainVariables } from "./variables.ts";
 
 /** A document that was read, with its faults of form (there may still be faults of content). */
 export interface YamlDocument {
@@ -78,24 +64,6 @@ export function unreadable(fault: Fault): YamlDocument {
     placeOf: () => start,
     placeOfKey: () => start,
   };
-}
-
-function describeSyntaxError(reason: string, line: string): string {
-  const v6 = new RegExp(`(?:^|[\\s,])${UNQUOTED_V6.source}`, "i").exec(line)?.[1];
-  if (v6 !== undefined) return describeUnquoted(v6);
-  if (line.includes("${")) return VARIABLE_FORMS;
-  if (reason.includes("tab characters")) return "a tab cannot indent YAML; use spaces";
-  if (reason === "deficient indentation" && line.trim() === "") {
-    return "not valid YAML: a bracket, a brace or a quote that was opened above is not closed";
-  }
-  return `not valid YAML: ${reason}`;
-}
-
-/** An IPv6 address with its port, which YAML takes for a list when it stands without quotes. */
-const UNQUOTED_V6 = /(\[[\da-f:.]*:[\da-f:.]*(?:%[^\s\]]+)?\]:\d+)/i;
-
-function describeUnquoted(v6: string): string {
-  return `put quotes around an IPv6 address: "${v6}"`;
 }
 
 /** What one walk over the events builds. */
@@ -321,13 +289,4 @@ function lineStarts(text: string): number[] {
 
 function pathKey(path: Path): string {
   return JSON.stringify(path);
-}
-
-/** `listeners[0].pool`. */
-export function formatPath(path: Path): string {
-  return path.reduce<string>((text, step) => {
-    if (typeof step === "number") return `${text}[${step}]`;
-    const shown = step === "" ? '""' : step;
-    return text === "" ? shown : `${text}.${shown}`;
-  }, "");
 }

@@ -13,7 +13,7 @@ import { groupNumber } from "../core/groups.ts";
 import { whyNoLogFile, whyNoNewFile } from "../core/log_file.ts";
 import { standardStreamOf } from "../core/standard_stream.ts";
 import type { Findings, PathFault } from "./findings.ts";
-import type { Path } from "./document.ts";
+import type { Path } from "./place.ts";
 import { type KeyFiles, listenerKeyFiles, poolKeyFiles, readKeyFiles } from "./key_files.ts";
 import { asList, asMap, parsedAddress } from "./loose.ts";
 import { readToken } from "./token_file.ts";

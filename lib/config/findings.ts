@@ -1,6 +1,6 @@
 /** What is found about a configuration, by the paths of its keys. */
 
-import type { Path } from "./document.ts";
+import type { Path } from "./place.ts";
 
 /** A fault whose place is still to be looked up. */
 export interface PathFault {

@@ -13,7 +13,7 @@ import {
 } from "./certificates.ts";
 import { quote } from "../core/quote.ts";
 import type { Findings, PathFault } from "./findings.ts";
-import type { Path } from "./document.ts";
+import type { Path } from "./place.ts";
 import type { ListenerConfig } from "./listener_schema.ts";
 import type { PoolConfig } from "./pool_schema.ts";
 import type { CheckedConfig } from "./schema.ts";

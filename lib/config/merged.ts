@@ -5,7 +5,7 @@
  * pool, or in the defaults.
  */
 
-import { formatPath, type Path, type Place } from "./document.ts";
+import { formatPath, type Path, type Place } from "./place.ts";
 import { refuse } from "./fields.ts";
 import type { PathFault } from "./findings.ts";
 import type { ConfigFile } from "./gather.ts";

@@ -3,7 +3,7 @@
 import { InputError } from "../core/errors.ts";
 import { withPathsFrom } from "./based_paths.ts";
 import { readsStdin } from "./config_file.ts";
-import type { Path } from "./document.ts";
+import type { Path } from "./place.ts";
 import type { EngineOf } from "./engine_checks.ts";
 import { fileFindings } from "./file_checks.ts";
 import { type ConfigFile, gather, readPathsOf } from "./gather.ts";

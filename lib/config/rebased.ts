@@ -1,7 +1,7 @@
 /** Relative paths of a file in one folder, as they are written in another. */
 
 import { isAbsolute, join, relative } from "node:path";
-import type { Path } from "./document.ts";
+import type { Path } from "./place.ts";
 import { isOfKind } from "./value_kinds.ts";
 
 const UNIX = "unix:";

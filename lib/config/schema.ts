@@ -9,7 +9,7 @@
 import { z } from "zod";
 import { zoneOf } from "../core/zone.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../core/log.ts";
-import type { Path } from "./document.ts";
+import type { Path } from "./place.ts";
 import {
   choice,
   duration,

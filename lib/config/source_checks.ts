@@ -3,7 +3,7 @@
 import { isIPv6 } from "node:net";
 import { hasName, isIPv6Address } from "../core/address.ts";
 import type { PathFault } from "./findings.ts";
-import type { Path } from "./document.ts";
+import type { Path } from "./place.ts";
 import { asList, asMap } from "./loose.ts";
 import type { PoolConfig } from "./pool_schema.ts";
 

@@ -7,7 +7,7 @@
 import { parseDialAddress, parseListenAddress } from "../core/address.ts";
 import { canonicalPattern } from "../core/server_name.ts";
 import type { PathFault } from "./findings.ts";
-import type { Path } from "./document.ts";
+import type { Path } from "./place.ts";
 import { asList, asMap, isMap, parsedAddress } from "./loose.ts";
 
 /** @param path Where the listener stands. */

@@ -3,7 +3,7 @@
 import { formatIPRange } from "../core/ip_range.ts";
 import { matchesServerName } from "../core/server_name.ts";
 import type { PathFault } from "./findings.ts";
-import type { Path } from "./document.ts";
+import type { Path } from "./place.ts";
 import type { ListenerConfig } from "./listener_schema.ts";
 import type { PoolConfig } from "./pool_schema.ts";
 import type { CheckedConfig } from "./schema.ts";

@@ -5,7 +5,7 @@
  */
 
 import { parseDialAddress, parseListenAddress } from "../core/address.ts";
-import type { Path } from "./document.ts";
+import type { Path } from "./place.ts";
 import type { PathFault } from "./findings.ts";
 import { asList, asMap, isMap, parsedAddress } from "./loose.ts";
 

@@ -1,6 +1,6 @@
 /** What kind of value stands at a path, as the JSON Schema calls it. */
 
-import type { Path } from "./document.ts";
+import type { Path } from "./place.ts";
 import { configJsonSchema } from "./schema.ts";
 
 /** As much of a JSON Schema as is looked at. */

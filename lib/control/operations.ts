@@ -11,27 +11,19 @@ import type {
   SessionStatus,
   Summary,
 } from "../admin/operations.ts";
-import type { BackendStatus, DiscoveryStatus, PoolStatus, Status } from "../admin/status.ts";
+import type { Status } from "../admin/status.ts";
 import type { Config } from "../config/schema.ts";
-import { formatAddress } from "../core/address.ts";
 import type { RunningLog } from "../core/log.ts";
-import { availableOf, stateOf } from "../pool/availability.ts";
-import type { Backend } from "../pool/backend.ts";
-import type { PoolOptions } from "../pool/pool.ts";
 import process from "node:process";
 import type { Balancer } from "./balancer.ts";
-import { certificateStatuses } from "./expiry.ts";
 import { KeptState } from "./kept_state.ts";
 import { MemberOrders } from "./member_orders.ts";
 import { Operator } from "./operator.ts";
+import { goneStatus, poolStatus, type PoolStatusDeps } from "./pool_status.ts";
 import { shownConfig } from "./shown_config.ts";
 import { listenerStatuses } from "./listener_status.ts";
 import { busiestSources, heldBackStatuses } from "./source_status.ts";
-import { type Sums, total } from "./totals.ts";
 import { Watch } from "./watch.ts";
-
-/** As many members that were left out are shown of a pool. */
-const MAX_REFUSED = 20;
 
 /** Where reloads are asked for, and counted. */
 export interface Reloads {
@@ -58,6 +50,7 @@ export class BalancerOperations implements Operations {
   readonly #memberOrders: MemberOrders;
   readonly #state: KeptState;
   readonly #startedMs = Date.now();
+  readonly #shown: PoolStatusDeps;
 
   /** Begins to watch; {@linkcode stop} ends that. */
   constructor(options: OperationsOptions) {
@@ -67,6 +60,12 @@ export class BalancerOperations implements Operations {
     this.#operator = new Operator(options.balancer);
     this.#memberOrders = new MemberOrders(options.balancer);
     this.#state = new KeptState(options.balancer);
+    this.#shown = {
+      balancer: options.balancer,
+      startedMs: this.#startedMs,
+      changedMs: (row) => this.#operator.changedMs(row),
+      dialMs: (pool, backend) => this.#watch.dialMs(pool, backend),
+    };
   }
 
   /** Resolves when what the operator wants is kept. */
@@ -82,11 +81,8 @@ export class BalancerOperations implements Operations {
     const files = this.#balancer.openFiles.inUse;
     const leaving = this.#balancer.plansInUse.leaving(this.#balancer.plan);
     const pools = plan.pools.map((pool) => {
-      return this.#poolStatus(
-        pool,
-        leaving.pools.find((it) => it.pool.name === pool.name)?.backends ?? [],
-        sums,
-      );
+      const left = leaving.pools.find((it) => it.pool.name === pool.name)?.backends ?? [];
+      return poolStatus(pool, left, sums, this.#shown);
     });
     const gone = leaving.pools.filter(({ isGone }) => isGone);
     return {
@@ -116,7 +112,7 @@ export class BalancerOperations implements Operations {
       listeners: listenerStatuses(this.#balancer, leaving.listeners, sums),
       held_back: heldBackStatuses(this.#balancer),
       sources: busiestSources(this.#balancer),
-      pools: [...pools, ...gone.map(({ pool, backends }) => this.#goneStatus(pool, backends, sums))],
+      pools: [...pools, ...gone.map(({ pool, backends }) => goneStatus(pool, backends, sums, this.#shown))],
     };
   }
 
@@ -198,100 +194,6 @@ export class BalancerOperations implements Operations {
   #kept<T>(done: T): T {
     this.#state.changed();
     return done;
-  }
-
-  #poolStatus(pool: PoolOptions, leaving: readonly Backend[], sums: readonly Sums[]): PoolStatus {
-    const { scoreboard } = this.#balancer;
-    const known = pool.backends.map(({ row, isBackup, unresolved }) => {
-      return { facts: scoreboard.facts(row), isBackup, unresolved };
-    });
-    const { primaries, backups } = availableOf(known, pool.tuning.whenAllDown);
-    const own = sums.filter((it) => it.pool === pool.name);
-    const byBackend = Map.groupBy(own, (it) => it.backend);
-    return {
-      name: pool.name,
-      algorithm: pool.algorithm,
-      queued: scoreboard.count(pool.row),
-      queue_size: pool.queue?.size ?? 0,
-      available: primaries.length + backups.length,
-      leaving: false,
-      certificates: certificateStatuses(this.#balancer.keys, "pool", pool.name),
-      discovery: this.#discovery(pool.name),
-      sessions_total: total(own, "sessions"),
-      refused_total: total(own, "refused"),
-      retries_total: total(own, "retries"),
-      backends: [...pool.backends, ...leaving].map((backend) => {
-        return this.#backendStatus(
-          pool,
-          backend,
-          byBackend.get(backend.name) ?? [],
-          leaving.includes(backend),
-        );
-      }),
-    };
-  }
-
-  #discovery(pool: string): DiscoveryStatus | null {
-    const { membership } = this.#balancer;
-    const discovery = membership.discoveries.of(pool);
-    if (discovery === undefined) return null;
-    return {
-      source: discovery.title,
-      members: discovery.found.members.length,
-      trouble: discovery.trouble,
-      since: new Date(discovery.sinceMs).toISOString(),
-      refused: membership.refusedIn(pool).slice(0, MAX_REFUSED),
-    };
-  }
-
-  /** A pool that is gone: no session is admitted, and all its backends leave. */
-  #goneStatus(pool: PoolOptions, leaving: readonly Backend[], sums: readonly Sums[]): PoolStatus {
-    return { ...this.#poolStatus({ ...pool, backends: [] }, leaving, sums), available: 0, leaving: true };
-  }
-
-  #backendStatus(
-    pool: PoolOptions,
-    backend: Backend,
-    sums: readonly Sums[],
-    isLeaving: boolean,
-  ): BackendStatus {
-    const { scoreboard, health, membership } = this.#balancer;
-    const configured = membership.backend(pool.name, backend.name);
-    const { name, row, address, otherAddresses = [], isBackup } = backend;
-    const facts = scoreboard.facts(row);
-    const known = health.of(row);
-    const healthMs = known?.sinceMs ?? this.#startedMs;
-    const isSteered = facts.operator !== "enabled";
-    const sinceMs = isSteered ? this.#operator.changedMs(row) ?? healthMs : healthMs;
-    return {
-      name,
-      address: [address, ...otherAddresses].map(formatAddress).join(", "),
-      state: isLeaving ? "leaving" : stateOf(facts),
-      reason: isLeaving
-        ? "gone from the configuration"
-        : isSteered
-        ? "as the operator wishes"
-        : known?.reason ?? "",
-      since: new Date(sinceMs).toISOString(),
-      health: known?.isChecked || backend.unresolved !== undefined
-        ? (facts.isUp ? "up" : "down")
-        : "unchecked",
-      ejected: facts.isEjected,
-      operator: facts.operator,
-      weight: facts.weight,
-      configured_weight: configured?.weight ?? facts.weight,
-      leaving: isLeaving,
-      origin: membership.originOf(pool.name, name),
-      effective_weight: facts.weight * facts.rampPercent / 100,
-      backup: isBackup,
-      active: scoreboard.count(row),
-      max_connections: facts.maxConnections,
-      sessions_total: total(sums, "sessions"),
-      dial_failures_total: total(sums, "dialFailures"),
-      bytes_in: total(sums, "bytesIn"),
-      bytes_out: total(sums, "bytesOut"),
-      dial_ms: this.#watch.dialMs(pool.name, name),
-    };
   }
 }
 

@@ -5,11 +5,8 @@ import { udpPools } from "../config/listener_schema.ts";
 import type { BackendConfig } from "../config/pool_schema.ts";
 import type { Config } from "../config/schema.ts";
 import { type Address, asUdp, formatAddress, hasName, type IpAddress } from "../core/address.ts";
-import { RunError } from "../core/errors.ts";
-import type { Holder } from "../core/overlap.ts";
 import type { Subnet } from "../core/subnet.ts";
 import { type ListenerOptions, socketsOf } from "../dataplane/messages.ts";
-import { settleAddresses } from "../engine/runtime/settle.ts";
 import { addressesOf, type Backend } from "../pool/backend.ts";
 import type { PoolOptions } from "../pool/pool.ts";
 import { QUEUE_CELLS } from "../pool/queue.ts";
@@ -19,10 +16,10 @@ import { groupNumber } from "../core/groups.ts";
 import { clientsOfSettled } from "./clients.ts";
 import type { Names } from "./names.ts";
 import type { Permitted } from "./permissions.ts";
-import { resolveAddress } from "../core/resolve.ts";
 import type { PortHold } from "./port_hold.ts";
 import type { RowBook, RowKey } from "./rows.ts";
-import { greetingOf, introductionOf, opensTls, tlsToBackends } from "./greetings.ts";
+import { greetingOf, introductionOf, tlsToBackends } from "./greetings.ts";
+import { listenKey, settleListeners } from "./settled_listeners.ts";
 import { boundAt } from "../core/socket_file.ts";
 
 /** What a generation of workers runs. */
@@ -61,93 +58,9 @@ export async function makePlan(
   running?: Running,
   ports?: PortHold,
 ): Promise<Plan> {
-  const settled = new Map<string, readonly Address[]>();
-  for (const listener of config.listeners) {
-    const sockets = running?.plan.settled.get(listenKey(listener));
-    if (sockets !== undefined) settled.set(listenKey(listener), sockets);
-  }
-  const fresh = config.listeners.filter((listener) => !settled.has(listenKey(listener)));
-  const resolved = await Promise.all(fresh.map((listener) => resolveAddress(listener.listen)));
+  const settled = await settleListeners(config, running, ports);
   const groups = await groupNumbers(config);
-  const staying = [...settled.values()].flat();
-  const held = running === undefined ? [] : holders(running, config, staying);
-  const found = await settleAndHold(fresh, () => settleAddresses(resolved, held), config, ports);
-  fresh.forEach((listener, i) => settled.set(listenKey(listener), found[i] ?? [listener.listen]));
   return layOut(config, rows, settled, names, groups);
-}
-
-/** Between the moment in which the system has chosen a port and that in which it is held, another program may be given it. */
-const MAX_CHOICES = 5;
-
-async function settleAndHold(
-  listeners: Config["listeners"],
-  settle: () => readonly (readonly Address[])[],
-  config: Config,
-  ports: PortHold | undefined,
-): Promise<readonly (readonly Address[])[]> {
-  for (let choice = 1;; choice++) {
-    const found = settle();
-    if (ports === undefined) return found;
-    try {
-      // deno-lint-ignore no-await-in-loop -- another choice is made only when this one was taken
-      await holdChosenPorts(listeners, found, config, ports);
-      return found;
-    } catch (error) {
-      // deno-lint-ignore no-await-in-loop -- as above
-      await ports.release();
-      if (!isTaken(error) || choice === MAX_CHOICES) throw error;
-    }
-  }
-}
-
-/** As both engines tell it. */
-function isTaken(error: unknown): boolean {
-  const cause = error instanceof RunError ? error.cause : undefined;
-  return cause instanceof Error && (cause as { code?: unknown }).code === "EADDRINUSE";
-}
-
-async function holdChosenPorts(
-  listeners: Config["listeners"],
-  found: readonly (readonly Address[])[],
-  config: Config,
-  ports: PortHold,
-): Promise<void> {
-  const chosen = listeners.flatMap((listener, i) => {
-    const { listen, backlog, keepalive } = listener;
-    if (listen.transport === "unix" || listen.port !== 0) return [];
-    const options = { backlog, keepalive, opensTls: opensTls(listener, config) };
-    return (found[i] ?? []).map((address) => ({ address, options }));
-  });
-  for (const { address, options } of chosen) {
-    // deno-lint-ignore no-await-in-loop -- it does not wait: a port is listened on at once
-    if (address.transport !== "unix") await ports.hold(address, options);
-  }
-}
-
-/** Keyed by the address text; port 0 also by the name of the listener, since each gets a port of its own. */
-function listenKey({ name, listen }: Config["listeners"][number]): string {
-  const written = formatAddress(listen);
-  return listen.transport !== "unix" && listen.port === 0 ? `${name} ${written}` : written;
-}
-
-/**
- * What this program listens on while the next configuration is put into force.
- *
- * @param staying Sockets of listeners whose address has not changed.
- */
-function holders({ plan, config }: Running, next: Config, staying: readonly Address[]): Holder[] {
-  const listeners = plan.listeners.flatMap((listener) =>
-    socketsOf(listener).map((address) => ({
-      address,
-      what: `listener ${JSON.stringify(listener.name)}`,
-      isStaying: staying.includes(address),
-      isShareable: true,
-    }))
-  );
-  if (config.admin === undefined) return listeners;
-  const address = config.admin.listen;
-  const isStaying = next.admin !== undefined && formatAddress(next.admin.listen) === formatAddress(address);
-  return [...listeners, { address, what: "the admin page", isStaying, isShareable: false }];
 }
 
 /** Gives out the rows. A backend keeps its own for as long as its pool and it keep their names. */

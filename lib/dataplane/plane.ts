@@ -6,7 +6,7 @@ import type { AcceptOptions, ClientSocket, Engine, Listener } from "../engine/co
 import { Ledger } from "../pool/ledger.ts";
 import { Pool, type PoolChange } from "../pool/pool.ts";
 import { SharedByteBuckets } from "../pool/byte_rate.ts";
-import type { BackendRow, ListenerRow, PoolRow } from "../pool/row.ts";
+import type { BackendRow, PoolRow } from "../pool/row.ts";
 import { SourceLedger } from "../pool/source_ledger.ts";
 import { SourceTable } from "../pool/source_table.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
@@ -14,8 +14,7 @@ import { FlowSession } from "./flow_session.ts";
 import { Flows } from "./flows.ts";
 import { Handover } from "./handover.ts";
 import { type LimiterOptions, sharedLimiter } from "./limiter.ts";
-import { greetingPlan } from "./greeting_plan.ts";
-import type { ListenerContext } from "./listener_context.ts";
+import { type ListenerContext, listenerContext } from "./listener_context.ts";
 import type { ThreadEngine } from "./make_engine.ts";
 import {
   type AllTlsKeys,
@@ -23,17 +22,15 @@ import {
   type FlowsAt,
   type FromWorker,
   type ListenerOptions,
-  type LiveSessionFacts,
   type LiveSessionFilter,
   type PlaneOptions,
   socketsOf,
 } from "./messages.ts";
-import { type RateLimit, SessionPaces } from "./pacing.ts";
 import type { EndReason } from "./record.ts";
 import { Report } from "./report.ts";
 import { Roster } from "./roster.ts";
 import { Session, type SessionTools } from "./session.ts";
-import { factsOf } from "./session_facts.ts";
+import { oldestFacts } from "./session_facts.ts";
 import { TlsEnds } from "./tls_ends.ts";
 import { Waits } from "./waits.ts";
 
@@ -204,12 +201,7 @@ export class Plane implements Watched {
 
   /** Tells which sessions go on, the oldest first. */
   listSessions(request: number, limit: number, filter: LiveSessionFilter): void {
-    const sessions: LiveSessionFacts[] = [];
-    for (const session of this.#sessions.all().sort((a, b) => a.activity.startedMs - b.activity.startedMs)) {
-      if (sessions.length === limit) break;
-      const facts = factsOf(session);
-      if (fits(facts, filter)) sessions.push(facts);
-    }
+    const sessions = oldestFacts(this.#sessions.all(), limit, filter);
     this.#tell({ type: "live_sessions", request, sessions });
   }
 
@@ -277,16 +269,13 @@ export class Plane implements Watched {
   }
 
   #contextOf(options: ListenerOptions): ListenerContext {
-    const { row, sessionsRow, name, limits, keepalive } = options;
-    const poolAt = (at: PoolRow): Pool => this.#poolAt(at, name);
-    return {
-      ...{ row, sessionsRow, name, limits, keepalive },
-      pace: options.rateLimit === undefined ? undefined : this.#paceBy(row, options.rateLimit),
-      pool: options.pool === undefined ? undefined : poolAt(options.pool),
-      greeting: options.greeting === undefined
-        ? undefined
-        : greetingPlan(options.greeting, row, this.#tls.ofListener(name), poolAt, this.#sources),
-    };
+    return listenerContext(options, {
+      pools: this.#pools,
+      tls: this.#tls.ofListener(options.name),
+      sources: this.#sources,
+      waits: this.#waits,
+      buckets: () => new SharedByteBuckets(this.#scoreboard.rateCells(options.row)),
+    });
   }
 
   #acceptOptionsOf({ name }: ListenerOptions): Omit<AcceptOptions<ClientSocket>, "limiter" | "serve"> {
@@ -307,20 +296,6 @@ export class Plane implements Watched {
     };
   }
 
-  #paceBy(row: ListenerRow, limit: RateLimit): () => SessionPaces {
-    const buckets = new SharedByteBuckets(this.#scoreboard.rateCells(row));
-    const deps = { buckets, waits: this.#waits, now: () => performance.now() };
-    return () => new SessionPaces(limit, deps);
-  }
-
-  #poolAt(row: PoolRow, listener: string): Pool {
-    const pool = this.#pools.get(row);
-    if (pool === undefined) {
-      throw new RangeError(`Cannot start listener ${listener}: there is no pool in row ${row}`);
-    }
-    return pool;
-  }
-
   #serve(session: Session): void {
     this.#sessions.add(session);
     this.#ledger.take(session.listener.sessionsRow, 0);
@@ -333,11 +308,4 @@ export class Plane implements Watched {
     this.#report.over(session);
     if (this.#sessions.size === 0) this.#onIdle?.();
   }
-}
-
-function fits(facts: LiveSessionFacts, { listener, pool, backend, client }: LiveSessionFilter): boolean {
-  return (listener === undefined || facts.listener === listener) &&
-    (pool === undefined || facts.pool === pool) &&
-    (backend === undefined || facts.backend === backend) &&
-    (client === undefined || facts.client.includes(client));
 }

@@ -2,7 +2,7 @@
 
 import { formatEndpoint } from "../core/endpoint.ts";
 import type { Greeting } from "./greeting.ts";
-import type { LiveSessionFacts } from "./messages.ts";
+import type { LiveSessionFacts, LiveSessionFilter } from "./messages.ts";
 import type { SessionRecord } from "./record.ts";
 import type { Session } from "./session.ts";
 
@@ -19,6 +19,28 @@ export function factsOf(session: Session): LiveSessionFacts {
     bytes_out: session.activity.bytesOut,
     rate_limited: session.isPaced,
   };
+}
+
+/** Of the sessions that fit, the oldest first. */
+export function oldestFacts(
+  sessions: readonly Session[],
+  limit: number,
+  filter: LiveSessionFilter,
+): LiveSessionFacts[] {
+  const found: LiveSessionFacts[] = [];
+  for (const session of sessions.toSorted((a, b) => a.activity.startedMs - b.activity.startedMs)) {
+    if (found.length === limit) break;
+    const facts = factsOf(session);
+    if (fits(facts, filter)) found.push(facts);
+  }
+  return found;
+}
+
+function fits(facts: LiveSessionFacts, { listener, pool, backend, client }: LiveSessionFilter): boolean {
+  return (listener === undefined || facts.listener === listener) &&
+    (pool === undefined || facts.pool === pool) &&
+    (backend === undefined || facts.backend === backend) &&
+    (client === undefined || facts.client.includes(client));
 }
 
 /** What a session that is over leaves behind. */

@@ -1,7 +1,7 @@
 /** What kept a balancer from starting, said with its place in the configuration. */
 
 import type { Config } from "../config/schema.ts";
-import type { Path } from "../config/document.ts";
+import type { Path } from "../config/place.ts";
 import { type Address, formatAddress, hasName } from "../core/address.ts";
 import { InputError, RunError } from "../core/errors.ts";
 import type { ChosenConfig } from "./chosen_config.ts";

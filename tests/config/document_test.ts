@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Path, readDocument } from "../../lib/config/document.ts";
+import { readDocument } from "../../lib/config/document.ts";
+import type { Path } from "../../lib/config/place.ts";
 
 const TEXT = `# a comment
 listeners:
