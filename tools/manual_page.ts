@@ -17,7 +17,7 @@ ${synopsis().map(escaped).join("\n")}
 The server accepts connections and answers what it reads. The balancer shares the connections of one port among many backends; it
 relays bytes, in order and in both directions. The client talks to either.
 .PP
-An address is host:port, [v6]:port, :port (all addresses) or unix:/path. A time is 250ms, 30s, 1m30s or 2h.
+An address is host:port, [v6]:port, :port (all addresses) or unix:/path; udp:host:port is for datagrams. A time is 250ms, 30s, 1m30s or 2h.
 ${parts.map(section).join("\n")}
 .SH EXIT STATUS
 .TP

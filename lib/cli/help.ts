@@ -53,6 +53,6 @@ export const EXAMPLES: Record<"server" | "client" | "compare" | "balancer" | "de
     message`${DIAL} ${UDP} ${TIME}${lineBreak()}Example: sockbal --role client --connect 127.0.0.1:5678 --message hi${lineBreak()}A load: sockbal --role client --connect 127.0.0.1:5678 --duration 10s --connections 50 --expect eof${lineBreak()}Two loads beside each other: sockbal --role client --compare A.json B.json`,
   compare: message`Each is what a load with --json has written.`,
   balancer:
-    message`${LISTEN}${lineBreak()}Example: sockbal --role balancer --listen :80 --backend 10.0.0.1:80 --backend 10.0.0.2:80`,
+    message`${LISTEN} ${UDP}${lineBreak()}Example: sockbal --role balancer --listen :80 --backend 10.0.0.1:80 --backend 10.0.0.2:80`,
   demo: message`Stop it with Ctrl-C.`,
 };
