@@ -329,6 +329,8 @@ const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 async function violations(page: Page): Promise<string[]> {
   const all: string[] = [];
   await page.evaluate(axe.source);
+  // What a search hides cannot be seen, and looking at a thousand rows takes ten seconds.
+  await page.evaluate(`document.querySelectorAll("#pools tr[hidden]").forEach((it) => it.remove())`);
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
     const found = await page.evaluate(
@@ -371,10 +373,7 @@ Deno.test({
         /127\.0\.0\.1\s+web\s+too many at once\s+2 \/ 2\s+2/,
       );
       assert.equal(await held(page).count(), 1, "it is not shown as served again");
-      for (const colorScheme of ["light", "dark"] as const) {
-        await page.emulateMedia({ colorScheme });
-        assert.deepEqual(await violations(page), []);
-      }
+      assert.deepEqual(await violations(page), []);
       for (const guest of guests) guest[Symbol.dispose]();
     });
     await withPage(`http://127.0.0.1:${ports.admin}`, async ({ page }) => {
