@@ -224,6 +224,11 @@ const IN_MAPS: readonly (readonly [map: string, hint: string, ...keys: string[]]
     "network",
   ],
   ["a backend", "write weight: 0", "down", "disabled"],
+  // Only among the defaults are these unknown.
+  ["a listener", "each listener has its own; write it there", "name", "listen"],
+  ["a pool", "each pool has its own; write them there", "backends"],
+  ["defaults", "what all listeners have stands in listener: { … }", "listeners", "frontend", "frontends"],
+  ["defaults", "what all pools have stands in pool: { … }", "pools", "backend", "backends", "upstream"],
 ];
 
 /** What has no key here. */

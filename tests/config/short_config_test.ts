@@ -40,13 +40,19 @@ listeners: [{ listen: ":1", pool: a }, { listen: ":2", pool: a }]
 pools: { a: { backends: [a:1] }, b: { backends: [a:1] } }
 `,
     ["2:29 defaults.listener.idle_timeout", "add the unit"],
-    ["2:32 defaults.listener.name", "unknown key"],
+    ["2:32 defaults.listener.name", "each listener has its own; write it there"],
     ["2:41 defaults.listener.listn", "unknown key"],
-    ["2:51 defaults.listener.listen", "unknown key"],
+    ["2:51 defaults.listener.listen", "each listener has its own; write it there"],
     ["2:86 defaults.listener.tls.certificates", "empty"],
     ["3:20 defaults.pool.retries", "write 0 to 100"],
-    ["3:23 defaults.pool.backends", "unknown key"],
+    ["3:23 defaults.pool.backends", "each pool has its own; write them there"],
     ["4:3 defaults.pols", "use listener, pool"],
+  );
+  assertFaults(
+    "defaults: { listeners: { idle_timeout: 5s }, pools: { retries: 1 }, backend: {} }\n" + MINIMAL,
+    ["1:13 defaults.listeners", "what all listeners have stands in listener: { … }"],
+    ["1:46 defaults.pools", "what all pools have stands in pool: { … }"],
+    ["1:69 defaults.backend", "what all pools have stands in pool: { … }"],
   );
   assertFaults(withRootLine("defaults: { listener: x, pool: }"), ["8:23 defaults.listener", "is not a map"], [
     "8:26 defaults.pool",
