@@ -7,7 +7,13 @@
  */
 
 import { dirname, resolve } from "node:path";
-import { parseDialAddress, parseListenAddress, UNIX_PATH_MAX_BYTES } from "../core/address.ts";
+import {
+  parseDialAddress,
+  parseListenAddress,
+  TO_DIAL,
+  TO_LISTEN_ON,
+  whyPathTooLong,
+} from "../core/address.ts";
 import { RunError } from "../core/errors.ts";
 import { groupNumber } from "../core/groups.ts";
 import { whyNoLogFile, whyNoNewFile } from "../core/log_file.ts";
@@ -17,9 +23,6 @@ import type { Path } from "./place.ts";
 import { type KeyFiles, listenerKeyFiles, poolKeyFiles, readKeyFiles } from "./key_files.ts";
 import { asList, asMap, parsedAddress } from "./loose.ts";
 import { readToken } from "./token_file.ts";
-
-/** What is added to the path of a listener's socket until it takes its place: `.new`. */
-const STEP_IN_BYTES = 4;
 
 /**
  * The faults and notes of a document.
@@ -33,17 +36,14 @@ export async function fileFindings(
   files: readonly string[],
 ): Promise<Findings> {
   const { admin, log, listeners, pools } = asMap(document);
-  const { token_file: tokenFile, listen: adminListen, mode, group } = asMap(admin);
+  const { token_file: tokenFile, listen: adminListen, group } = asMap(admin);
   const checks: Promise<PathFault[]>[] = [
     checked(["admin", "token_file"], whyNoToken(tokenFile, folder)),
     checked(["log", "file"], whyNoLog(asMap(log).file, folder, files, tokenFile)),
-    checked(
-      ["admin", "listen"],
-      whyNoSocket(adminListen, folder, mode === undefined && group === undefined ? 0 : STEP_IN_BYTES),
-    ),
+    checked(["admin", "listen"], whyNoSocket(adminListen, folder)),
     checked(["admin", "group"], whyNoGroup(group)),
     ...asList(listeners).map((listener, i) => {
-      return checked(["listeners", i, "listen"], whyNoSocket(asMap(listener).listen, folder, STEP_IN_BYTES));
+      return checked(["listeners", i, "listen"], whyNoSocket(asMap(listener).listen, folder));
     }),
     ...asList(listeners).map((listener, i) => {
       return checked(["listeners", i, "group"], whyNoGroup(asMap(listener).group));
@@ -140,17 +140,12 @@ async function whyNoLog(
 }
 
 /** Why a Unix socket cannot be made; undefined also for other addresses. */
-async function whyNoSocket(listen: unknown, folder: string, moreBytes: number): Promise<string | undefined> {
+async function whyNoSocket(listen: unknown, folder: string): Promise<string | undefined> {
   const address = parsedAddress(listen, parseListenAddress);
   if (address?.transport !== "unix") return undefined;
   const path = resolve(folder, address.path);
-  const bytes = new TextEncoder().encode(path).length;
-  if (bytes + moreBytes > UNIX_PATH_MAX_BYTES) {
-    return `${path}: the path of a socket to listen on has at most ${
-      UNIX_PATH_MAX_BYTES - moreBytes
-    } bytes; ` +
-      `this has ${bytes}`;
-  }
+  const tooLong = whyPathTooLong(path, TO_LISTEN_ON);
+  if (tooLong !== undefined) return `${path}: ${tooLong}`;
   try {
     const { isSocket, isDirectory } = await Deno.lstat(path);
     if (isDirectory) return `${path}: is a directory; name the socket in it`;
@@ -168,7 +163,6 @@ function whyTooLong(dialled: unknown, folder: string): string | undefined {
   const address = parsedAddress(dialled, parseDialAddress);
   if (address?.transport !== "unix") return undefined;
   const path = resolve(folder, address.path);
-  const bytes = new TextEncoder().encode(path).length;
-  if (bytes <= UNIX_PATH_MAX_BYTES) return undefined;
-  return `${path}: the path of a socket has at most ${UNIX_PATH_MAX_BYTES} bytes; this has ${bytes}`;
+  const why = whyPathTooLong(path, TO_DIAL);
+  return why === undefined ? undefined : `${path}: ${why}`;
 }

@@ -1,9 +1,11 @@
 /**
  * What our parsers accept, as regular expressions for the JSON Schema: an editor marks the same values that a check refuses.
  *
- * A pattern knows nothing of sums and sizes: that a duration is at most 596h, or a path at most 107 bytes, is left to the
+ * A pattern knows nothing of sums and sizes: that a duration is at most 596h, or a path at most 103 bytes, is left to the
  * check.
  */
+
+import { TO_DIAL, TO_LISTEN_ON } from "../core/address.ts";
 
 /** As {@linkcode parseDurationMs}. */
 export const DURATION_PATTERN = "^(?=\\d)(?:\\d+h)?(?:\\d+m(?!s))?(?:\\d+s)?(?:\\d+ms)?$";
@@ -40,10 +42,12 @@ const NAME = `(?=[^:]{1,253}:)(?!(?:[^:]*\\.)?(?:\\d+|0[xX][0-9a-fA-F]*)\\.?:)${
 
 const HOST = `(?:${BRACKETED}|${IPV4}|${NAME})`;
 
-/** In UTF-16 units, of which a byte is at least one. */
-const UNIX = "unix:(?!@)[^\\0]{0,106}[^\\0\\/]";
+/** At most so many bytes, of which a UTF-16 unit has at least one. */
+function unix(maxBytes: number): string {
+  return `unix:(?!@)[^\\0]{0,${maxBytes - 1}}[^\\0\\/]`;
+}
 
-const STREAM_LISTEN = `${UNIX}|(?!u(?:dp|nix):)${HOST}?:${PORT}`;
+const STREAM_LISTEN = `${unix(TO_LISTEN_ON.maxBytes)}|(?!u(?:dp|nix):)${HOST}?:${PORT}`;
 
 /** As {@linkcode parseStreamListenAddress}. */
 export const STREAM_LISTEN_PATTERN = `^(?:${STREAM_LISTEN})$`;
@@ -52,7 +56,7 @@ export const STREAM_LISTEN_PATTERN = `^(?:${STREAM_LISTEN})$`;
 export const LISTEN_PATTERN = `^(?:${STREAM_LISTEN}|udp:${HOST}?:${PORT})$`;
 
 /** As {@linkcode parseDialAddress}. */
-export const DIAL_PATTERN = `^(?:${UNIX}|(?!u(?:dp|nix):)${HOST}:(?!0+$)${PORT})$`;
+export const DIAL_PATTERN = `^(?:${unix(TO_DIAL.maxBytes)}|(?!u(?:dp|nix):)${HOST}:(?!0+$)${PORT})$`;
 
 /** Multicast, and what is reserved beyond it. */
 const MULTICAST = "(?:22[4-9]|2[3-5]\\d)\\.|[fF]{2}[0-9a-fA-F]{2}:";

@@ -45,6 +45,28 @@ const HOST_LABEL = /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/;
 /** The longest path of a Unix socket on Linux: `sun_path` has 108 bytes, one of them the closing zero. */
 export const UNIX_PATH_MAX_BYTES = 107;
 
+/** The longest one to listen on: its socket is made beside it, with `.new` at its end, and takes its place (socket_file.ts). */
+const UNIX_LISTEN_PATH_MAX_BYTES = UNIX_PATH_MAX_BYTES - ".new".length;
+
+/** What the path of a Unix socket is for. */
+export interface PathUse {
+  /** As messages call it. */
+  readonly what: string;
+  readonly maxBytes: number;
+}
+
+export const TO_LISTEN_ON: PathUse = {
+  what: "the path of a socket to listen on",
+  maxBytes: UNIX_LISTEN_PATH_MAX_BYTES,
+};
+export const TO_DIAL: PathUse = { what: "the path of a socket", maxBytes: UNIX_PATH_MAX_BYTES };
+
+/** What is said of a path that is too long; undefined when it is not. */
+export function whyPathTooLong(path: string, { what, maxBytes }: PathUse): string | undefined {
+  const bytes = new TextEncoder().encode(path).length;
+  return bytes <= maxBytes ? undefined : `${what} has at most ${maxBytes} bytes; this has ${bytes}`;
+}
+
 /** What stands before an address for datagrams. */
 const UDP = "udp:";
 
@@ -54,12 +76,12 @@ export function parseListenAddress(text: string): Address {
   // As nginx and Traefik have it.
   const place = /^(\S*:\d+)[ /]udp$/i.exec(text)?.[1];
   if (place !== undefined) throw new InputError(`${quote(text)} is not an address; write udp:${place}`);
-  return parseAddress(text);
+  return parseStreamListenAddress(text);
 }
 
 /** As {@linkcode parseListenAddress}, for connections alone. */
 export function parseStreamListenAddress(text: string): StreamAddress {
-  return parseAddress(text);
+  return parseAddress(text, TO_LISTEN_ON);
 }
 
 /** Reads whom to dial, also for datagrams: a host is needed, and a port that is not 0. */
@@ -71,7 +93,7 @@ export function parseConnectAddress(text: string): Address {
 
 /** As {@linkcode parseConnectAddress}, for connections alone. */
 export function parseDialAddress(text: string): StreamAddress {
-  const address = parseAddress(text);
+  const address = parseAddress(text, TO_DIAL);
   return address.transport === "unix" ? address : checkDialable(address, text);
 }
 
@@ -115,8 +137,8 @@ export function isIPv6Address(address: Address): boolean {
   return address.transport !== "unix" && address.host.includes(":");
 }
 
-function parseAddress(text: string): StreamAddress {
-  if (text.startsWith("unix:")) return parseUnixPath(text);
+function parseAddress(text: string, use: PathUse): StreamAddress {
+  if (text.startsWith("unix:")) return parseUnixPath(text, use);
   if (text.startsWith(UDP)) {
     throw new InputError(`${quote(text)}: UDP does not fit here; write host:port or unix:/path`);
   }
@@ -153,7 +175,7 @@ function parseHostPort(text: string, start: number): TcpAddress {
   };
 }
 
-function parseUnixPath(text: string): UnixAddress {
+function parseUnixPath(text: string, use: PathUse): UnixAddress {
   const path = text.slice("unix:".length);
   if (path.startsWith("@")) {
     throw new InputError(
@@ -163,9 +185,9 @@ function parseUnixPath(text: string): UnixAddress {
   if (path === "" || path.endsWith("/")) {
     throw new InputError(`${quote(text)} names no socket file; write unix:/path/to.sock`);
   }
-  if (path.includes("\0") || new TextEncoder().encode(path).length > UNIX_PATH_MAX_BYTES) {
-    throw new InputError(`${quote(text)}: the path of a socket has at most ${UNIX_PATH_MAX_BYTES} bytes`);
-  }
+  if (path.includes("\0")) throw new InputError(`${quote(text)}: the path of a socket has no zero byte`);
+  const why = whyPathTooLong(path, use);
+  if (why !== undefined) throw new InputError(`${quote(text)}: ${why}`);
   return { transport: "unix", path };
 }
 

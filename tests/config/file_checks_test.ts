@@ -175,10 +175,11 @@ Deno.test("the path of a Unix socket that cannot be made is a fault", async () =
     assert.deepEqual(await why(name.slice(1)), []);
     const admin = (keys: string): Promise<string[]> =>
       faults(`${HEAD}admin: { listen: "unix:${name}"${keys} }\n`);
-    assert.deepEqual(await admin(""), [], "it is made at its path");
-    assert.deepEqual(await admin(', mode: "0660"'), [
-      `3:18 admin.listen: ${path}/${name}: the path of a socket to listen on has at most 103 bytes; this has 104`,
-    ]);
+    for (const keys of ["", ', mode: "0660"']) {
+      assert.deepEqual(await admin(keys), [
+        `3:18 admin.listen: ${path}/${name}: the path of a socket to listen on has at most 103 bytes; this has 104`,
+      ]);
+    }
     assert.deepEqual(await faults(`${HEAD}admin: { listen: "unix:a.sock", group: no-such-group }\n`), [
       '3:40 admin.group: there is no group "no-such-group" in /etc/group; write another one, or its number',
     ]);

@@ -36,7 +36,7 @@ function isTooMuch(parse: (text: string) => unknown, text: string): boolean {
     parse(text);
     return false;
   } catch (error) {
-    return /is too long; a duration is at most|has at most 107 bytes|does not begin at its first address|is IPv4 written as IPv6/
+    return /is too long; a duration is at most|has at most 10[37] bytes|does not begin at its first address|is IPv4 written as IPv6/
       .test(String(error));
   }
 }

@@ -45,7 +45,6 @@ Deno.test("every form of an address is read", () => {
     ["unix:/run/web.sock", { transport: "unix", path: "/run/web.sock" }],
     ["unix:web.sock", { transport: "unix", path: "web.sock" }],
     ["unix:/with a: colon", { transport: "unix", path: "/with a: colon" }],
-    [`unix:/${"x".repeat(106)}`, { transport: "unix", path: `/${"x".repeat(106)}` }],
   ];
   for (const [text, address] of forms) {
     assert.deepEqual(parseListenAddress(text), address, text);
@@ -138,9 +137,9 @@ Deno.test("what is no address is refused with one sentence that says what to wri
     ["unix:", "names no socket file; write unix:/path/to.sock"],
     ["unix:@web", "an abstract socket has no file that says who may connect; write unix:/path/to.sock"],
     ["unix:/run/", "names no socket file; write unix:/path/to.sock"],
-    [`unix:/${"x".repeat(107)}`, "the path of a socket has at most 107 bytes"],
-    [`unix:/${"ü".repeat(54)}`, "the path of a socket has at most 107 bytes"],
-    ["unix:/a\0b", "the path of a socket"],
+    [`unix:/${"x".repeat(107)}`, "bytes; this has 108"],
+    [`unix:/${"ü".repeat(54)}`, "bytes; this has 109"],
+    ["unix:/a\0b", "the path of a socket has no zero byte"],
   ];
   for (const [text, part] of refused) {
     for (const read of [parseListenAddress, parseDialAddress]) {
@@ -150,6 +149,22 @@ Deno.test("what is no address is refused with one sentence that says what to wri
       assert.ok(!message.includes("\n"), message);
     }
   }
+});
+
+Deno.test("a path to listen on leaves room for the name under which its socket is made", () => {
+  const path = (bytes: number): string => `unix:/${"x".repeat(bytes - 1)}`;
+  for (const read of [parseListenAddress, parseStreamListenAddress]) {
+    assert.equal(formatAddress(read(path(103))), path(103));
+    for (const bytes of [104, 107, 108, 200]) {
+      const why = `the path of a socket to listen on has at most 103 bytes; this has ${bytes}`;
+      assert.equal(refusal(read, path(bytes)), `${JSON.stringify(path(bytes))}: ${why}`);
+    }
+  }
+  assert.equal(formatAddress(parseDialAddress(path(107))), path(107));
+  assert.match(
+    refusal(parseDialAddress, path(108)),
+    /the path of a socket has at most 107 bytes; this has 108$/,
+  );
 });
 
 Deno.test("a hexadecimal number is no host name: resolvers read it as an odd IPv4 address", () => {
