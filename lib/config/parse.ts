@@ -17,6 +17,7 @@ import { notesOn } from "./notes.ts";
 import { type Config, configSchema, type Hidden } from "./schema.ts";
 import { sourceFaults } from "./source_checks.ts";
 import { mayBeSecret } from "./value_kinds.ts";
+import { bracedVariableIn } from "./variables.ts";
 
 /** Something wrong, with its file. */
 export interface LocatedFault extends Fault {
@@ -156,7 +157,10 @@ function locate(faults: readonly PathFault[], merged: Merged): LocatedFault[] {
     const message = isElsewhere ? `${fault.message} (first ${formatOrigin(other)})` : fault.message;
     return {
       origin,
-      located: locatedAt(origin, { ...fault, message: withoutSecret(message, fault, merged) }),
+      located: locatedAt(origin, {
+        ...fault,
+        message: withBraces(withoutSecret(message, fault, merged), fault, merged),
+      }),
     };
   });
   const ofDefaults = new Set(all.filter(({ origin }) => origin.user === undefined).map(keyOf));
@@ -178,10 +182,23 @@ function locatedAt(origin: Origin, { message, atKey }: PathFault): LocatedFault 
 /** A secret that has a fault is shown as it is written; what comes behind a colon may quote a part of it. */
 function withoutSecret(message: string, { path }: PathFault, merged: Merged): string {
   const written = writtenSecret(path, merged);
-  const value = path.reduce<unknown>((it, step) => Object(it)[step], merged.value);
+  const value = valueAt(path, merged);
   if (written === undefined || value === null || value === "") return message;
   const shownOnly = message.replaceAll(shown(value), () => written).replaceAll(String(value), () => written);
   return shownOnly.split(": ")[0] ?? "";
+}
+
+/** A value that is refused is perhaps a variable that lacks its braces. */
+function withBraces(message: string, { path, atKey }: PathFault, merged: Merged): string {
+  const value = valueAt(path, merged);
+  if (atKey || typeof value !== "string") return message;
+  const { file, path: at } = merged.originOf(path);
+  const meant = file.document.fromEnvironment(at) === undefined ? bracedVariableIn(value) : undefined;
+  return meant === undefined ? message : `${message}; a variable is written ${meant}`;
+}
+
+function valueAt(path: Path, { value }: Merged): unknown {
+  return path.reduce<unknown>((it, step) => Object(it)[step], value);
 }
 
 /** What zod found, as places and sentences; unions and keys need unfolding. */

@@ -65,6 +65,13 @@ export function expand(written: string, environment: Environment): Expanded {
   return { text, names, isFromEnvironment, faults };
 }
 
+/** What to write for a variable that lacks its braces, as `$PORT` or `$(PORT)`; undefined where there is none. */
+export function bracedVariableIn(text: string): string | undefined {
+  const [, bare, inParentheses] = /\$(?:([A-Za-z_]\w*)|\(([A-Za-z_]\w*)\))/.exec(text) ?? [];
+  const name = bare ?? inParentheses;
+  return name === undefined ? undefined : `\${${name}}`;
+}
+
 /** A text as it is written where variables are looked for. */
 export function escaped(text: string): string {
   return text.replaceAll("${", () => "$${");

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse.ts";
 import {
   assertFaults,
+  faultsOf,
   MINIMAL,
   withBackends,
   withListenerLine,
@@ -201,6 +202,24 @@ Deno.test("what looks like a variable and is none is told how to be written", ()
   assertFaults(withListenerLine("name: a${b"), ["4:11 listeners[0].name", `"\${" is no variable; ${forms}`]);
   assertFaults(withListenerLine("name: ${A-b}"), ["4:11 listeners[0].name", forms]);
   assertFaults(withRootLine("log: { file: ${a b} }"), ["8:15", forms]);
+});
+
+Deno.test("a variable without braces is told to have them, where its value is refused", () => {
+  const wanted = (name: string): string => `; a variable is written \${${name}}`;
+  assertFaults(withBackends("$HOST:80"), ["7:9 pools.web.backends[0]", `IP address${wanted("HOST")}`]);
+  assertFaults(withBackends("127.0.0.1:$PORT"), ["7:9 pools.web.backends[0]", wanted("PORT")]);
+  assertFaults(withBackends("127.0.0.1:$(PORT)"), ["7:9 pools.web.backends[0]", wanted("PORT")]);
+  assertFaults(withRootLine("workers: $N"), ["8:10 workers", `write auto or 1 to 256${wanted("N")}`]);
+  assertFaults(withListenerLine("allow: [$NET]"), ["4:13 listeners[0].allow[0]", wanted("NET")]);
+  assertFaults(
+    withListenerLine("routes: [{ sni: a.example, pool: $POOL }]"),
+    ["4:38 listeners[0].routes[0].pool", wanted("POOL")],
+  );
+  // What is taken as it stands has no fault, and what costs something has none to do with variables.
+  assertFaults(withPoolLine("health_check: { type: expect, send: 'cost $x', expect: 'is $5' }"));
+  assertFaults(withListenerLine("idle_timeout: $5"), ["4:19 listeners[0].idle_timeout", "or 2h"]);
+  const [fault = ""] = faultsOf(withListenerLine("idle_timeout: $5"));
+  assert.ok(!fault.includes("variable"), fault);
 });
 
 Deno.test("a duration in another form is told its own", () => {
