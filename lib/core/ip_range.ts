@@ -18,12 +18,18 @@ export interface IPRange {
 
 const FORM = "write it as 10.0.0.0/8 or 2001:db8::/32, or one address";
 
+/** What means every address elsewhere. */
+const EVERY_ADDRESS: readonly string[] = ["all", "any", "everyone", "everybody", "world", "*", "*.*.*.*"];
+
 /** Reads a range; throws an {@linkcode InputError} that says what to write. */
 export function parseIPRange(text: string): IPRange {
   const quoted = JSON.stringify(text);
   const [, host = "", digits] = /^([^/%]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const bytes = ipBytes(host);
-  if (bytes === undefined) throw new InputError(`${quoted} is not a range of IP addresses; ${FORM}`);
+  if (bytes === undefined) {
+    const wanted = EVERY_ADDRESS.includes(text.toLowerCase()) ? 'for all write 0.0.0.0/0 and "::/0"' : FORM;
+    throw new InputError(`${quoted} is not a range of IP addresses; ${wanted}`);
+  }
   const most = 8 * bytes.length;
   const prefixBits = digits === undefined ? most : Number(digits);
   if (prefixBits > most || (digits !== undefined && String(prefixBits) !== digits)) {

@@ -24,6 +24,23 @@ Deno.test("what is no range of addresses is told what to write, at its place", (
   ]);
 });
 
+Deno.test("who means every address is told the ranges that have them all", () => {
+  const wanted = 'is not a range of IP addresses; for all write 0.0.0.0/0 and "::/0"';
+  assertFaults(
+    withListener('allow: [all, Any], deny: ["*"], proxy_protocol: { from: [all] }'),
+    ["1:48 listeners[0].allow[0]", `"all" ${wanted}`],
+    ["1:53 listeners[0].allow[1]", `"Any" ${wanted}`],
+    ["1:66 listeners[0].deny[0]", `"*" ${wanted}`],
+    ["1:97 listeners[0].proxy_protocol.from[0]", `"all" ${wanted}`],
+  );
+  assertFaults(withListener("allow: all"), [
+    "1:47 listeners[0].allow",
+    '"all" is not a list; list ranges of IP addresses, as [10.0.0.0/8]',
+  ]);
+  assertFaults(withListener('allow: [0.0.0.0/0, "::/0"]'));
+  assertFaults(withListener('allow: [10.0.0.0/8], deny: [0.0.0.0/0, "::/0"]'));
+});
+
 Deno.test("a range that stands twice, or in both lists, is a fault", () => {
   assertFaults(withListener("allow: [10.0.0.0/8, 10.0.0.0/8]"), [
     "1:60 listeners[0].allow[1]",
