@@ -166,7 +166,7 @@ export const healthCheck = section("a health check", {
   ...httpKeys,
   ...answerKeys,
   ...quitKeys,
-}).transform((it): HealthCheckConfig => {
+}, "write health_check: { type: tcp }").transform((it): HealthCheckConfig => {
   const { rise, fall, port } = it;
   const common = { intervalMs: it.interval, timeoutMs: it.timeout, rise, fall, port };
   switch (it.type) {

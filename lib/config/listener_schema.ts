@@ -87,7 +87,10 @@ export const listener = section("a listener", {
       1_000_000,
       "Connections that a source which was silent may open at once; 0: as many as per_second.",
     ).prefault(0),
-  }).transform((it) => ({ perSecond: it.per_second, burst: it.burst }))
+  }, "write connection_rate: { per_second: 20, burst: 200 }").transform((it) => ({
+    perSecond: it.per_second,
+    burst: it.burst,
+  }))
     .meta({ description: "How fast one source may open connections." }).prefault({}),
   rate_limit: rateLimit,
   mode: socketMode.optional(),

@@ -69,7 +69,7 @@ const queue = section("a queue", {
     "How many sessions may wait at once while all backends are at their max_connections; 0: none waits.",
   ).prefault(0),
   timeout: duration("How long a session waits before it is refused; 0s is without limit.").prefault("5s"),
-}).transform((it) => ({ size: it.size, timeoutMs: it.timeout }));
+}, "write queue: { size: 1000, timeout: 5s }").transform((it) => ({ size: it.size, timeoutMs: it.timeout }));
 
 const outlierDetection = section("outlier detection", {
   consecutive_failures: count(
@@ -81,7 +81,7 @@ const outlierDetection = section("outlier detection", {
   max_ejected_percent: count(0, 100, "How much of the pool may be ejected at once, rounded down.").prefault(
     50,
   ),
-}).transform((it) => ({
+}, "write outlier_detection: { consecutive_failures: 5 }").transform((it) => ({
   consecutiveFailures: it.consecutive_failures,
   ejectionTimeMs: it.ejection_time,
   maxEjectedPercent: it.max_ejected_percent,

@@ -42,7 +42,7 @@ const log = section("log", {
   file: filePath(
     "Where the records of sessions go, instead of stderr; SIGUSR2 opens the file again. Also /dev/stdout. Everything else stays on stderr.",
   ).optional(),
-}).meta({ description: "The log, on stderr." });
+}, "write log: { level: info }").meta({ description: "The log, on stderr." });
 
 const admin = section("admin", {
   listen: streamListenAddress(
@@ -55,7 +55,7 @@ const admin = section("admin", {
   ).optional(),
   mode: socketMode.optional(),
   group: socketGroup.optional(),
-}).transform(({ listen, token_file, mode, group }) => ({
+}, "write admin: { listen: 127.0.0.1:9901 }").transform(({ listen, token_file, mode, group }) => ({
   listen,
   tokenFile: token_file,
   ...(mode === undefined ? {} : { mode }),

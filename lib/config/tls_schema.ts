@@ -77,7 +77,7 @@ export const listenerTls = section("tls of a listener", {
     title: "version of TLS",
     description: "The least version of TLS that clients may have: 1.2 or 1.3.",
   }).prefault("1.2"),
-}).transform((it) => ({
+}, "write tls: { certificates: [{ cert: a.pem, key: a.key }] }").transform((it) => ({
   certificates: it.certificates,
   clientCa: it.client_ca,
   alpn: it.alpn,
@@ -96,7 +96,7 @@ export const poolTls = section("tls of a pool", {
   key: filePath("A PEM file with its private key, without a passphrase; may be the same file.").optional(),
   alpn: protocols("Which protocols are offered, the one that is liked best first.").prefault([]),
   verify: flag("Whether the certificates of backends are verified.").prefault(true),
-}).transform((it) => ({
+}, "write tls: { ca: ca.pem }, or {} for the public authorities").transform((it) => ({
   ca: it.ca,
   serverName: it.server_name,
   cert: it.cert,

@@ -82,7 +82,7 @@ Deno.test("a rate is a whole number within bounds, and a burst needs one", () =>
   ]);
   assertFaults(withListener("connection_rate: 5"), [
     "1:57 listeners[0].connection_rate",
-    "5 is not a map; connection_rate is a map of per_second, burst",
+    "5 is not a map; write connection_rate: { per_second: 20, burst: 200 }",
   ]);
 });
 

@@ -117,7 +117,7 @@ Deno.test("TLS of a listener has certificates with their keys", () => {
   const tls = (value: string): string => withListenerLine(`tls: ${value}`);
   assertFaults(tls("true"), [
     "4:10 listeners[0].tls",
-    "true is not a map; tls of a listener is a map of certificates, client_ca, alpn, …",
+    "true is not a map; write tls: { certificates: [{ cert: a.pem, key: a.key }] }",
   ]);
   assertFaults(tls("{}"), [
     "4:10 listeners[0].tls.certificates",

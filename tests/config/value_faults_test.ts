@@ -284,19 +284,23 @@ Deno.test("a list or map that is missing, empty or something else is refused wit
   ]);
   assertFaults(withPoolLine("queue: 5"), [
     "8:12 pools.web.queue",
-    "5 is not a map; a queue is a map of size, timeout",
+    "5 is not a map; write queue: { size: 1000, timeout: 5s }",
   ]);
   assertFaults(withPoolLine("health_check: tcp"), [
     "8:19 pools.web.health_check",
-    '"tcp" is not a map; a health check is a map of type, interval, timeout, …',
+    '"tcp" is not a map; write health_check: { type: tcp }',
   ]);
   assertFaults(withPoolLine("outlier_detection: true"), [
     "8:24 pools.web.outlier_detection",
-    "true is not a map; outlier detection is a map of consecutive_failures, ejection_time",
+    "true is not a map; write outlier_detection: { consecutive_failures: 5 }",
   ]);
   assertFaults(withRootLine("log: 5"), [
     "8:6 log",
-    "5 is not a map; log is a map of level, format, sessions",
+    "5 is not a map; write log: { level: info }",
+  ]);
+  assertFaults(withRootLine("admin: ':9901'"), [
+    "8:8 admin",
+    '":9901" is not a map; write admin: { listen: 127.0.0.1:9901 }',
   ]);
 });
 
@@ -365,7 +369,11 @@ Deno.test("keepalive has whole seconds, and what the system allows", () => {
     ["{ interval: 0s }", "28 listeners[0].keepalive.interval", `"0s" is too short; write at least 1s`],
     ["{ count: 128 }", "25 listeners[0].keepalive.count", "128 is too large; write 1 to 127"],
     ["{ idel: 1s }", "18 listeners[0].keepalive.idel", `unknown key "idel"; did you mean idle?`],
-    ["off", "16 listeners[0].keepalive", "is not a map; keepalive is a map of idle, interval, count"],
+    [
+      "off",
+      "16 listeners[0].keepalive",
+      "is not a map; write keepalive: { idle: 60s }, or { idle: 0s } for none",
+    ],
   ];
   for (const [value, place, part] of faults) {
     assertFaults(withListenerLine(`keepalive: ${value}`), [`4:${place}`, part]);
