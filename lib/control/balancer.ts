@@ -3,35 +3,33 @@
 import type { LifeState } from "../admin/status.ts";
 import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
-import { RunError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { sleep } from "../core/sleep.ts";
 import { HealthMonitor } from "../health/monitor.ts";
 import { SourceTable } from "../pool/source_table.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
 import { BackendNames } from "./backend_names.ts";
+import { ConfigChanges } from "./config_changes.ts";
 import { checkConfinement, type ConfinementFields, confinementFields } from "./confinement.ts";
-import { drainTimeoutOf, fileNeeds, watchedPools, workersOf } from "./demands.ts";
+import { workersOf } from "./demands.ts";
 import { DenialLog } from "./denial_log.ts";
 import { tellOfExpiry } from "./expiry.ts";
-import { introduceBackends, setFacts } from "./facts.ts";
 import { FlowExchange } from "./flow_exchange.ts";
 import { whyNoTlsKeys } from "../engine/runtime/tls_certificates.ts";
 import { type EngineHost, makeEngineHost } from "./engine_host.ts";
-import { type Generation, STOPPING } from "./generation.ts";
+import type { Generation } from "./generation.ts";
 import { Generations } from "./generations.ts";
 import { HeldBackBook } from "./held_back.ts";
 import { Journal } from "./journal.ts";
-import { Keys, type ReadKeys } from "./keys.ts";
+import { Keys } from "./keys.ts";
 import { type DiscoveryOptions, Membership } from "./membership.ts";
 import type { Names } from "./names.ts";
 import { OpenFiles } from "./open_files.ts";
-import { canFollow, partsOf } from "./parts.ts";
 import { listeningRecords, NO_PLAN, type Plan } from "./plan.ts";
 import { PlansInUse } from "./plans_in_use.ts";
 import { PoolStates } from "./pool_states.ts";
 import type { PortHold } from "./port_hold.ts";
-import { type Next, Preparation } from "./preparation.ts";
+import { Preparation } from "./preparation.ts";
 import { RowBook } from "./rows.ts";
 import { TotalsBook } from "./totals.ts";
 import { readWorkerCode } from "./worker_code.ts";
@@ -73,6 +71,7 @@ export class Balancer {
   readonly #names: BackendNames;
   readonly #ports: PortHold;
   readonly #preparation: Preparation;
+  readonly #changes: ConfigChanges;
   readonly #denials: DenialLog;
   readonly #engine: EngineHost;
   /** Reloads follow one another. */
@@ -106,7 +105,7 @@ export class Balancer {
       names: options.names,
       journal: this.journal,
       plan: () => this.plan,
-      apply: () => this.#inTurn(() => this.#apply(this.membership.written, this.keys.inUse)),
+      apply: () => this.#inTurn(() => this.#changes.apply(this.membership.written, this.keys.inUse)),
       ...(options.sleep === undefined ? {} : { sleep: options.sleep }),
     });
     this.keys = new Keys({
@@ -179,6 +178,21 @@ export class Balancer {
       inTurn: (work) => this.#inTurn(work),
       stop: this.#stop.signal,
     });
+    this.#changes = new ConfigChanges({
+      scoreboard: this.scoreboard,
+      rows: this.#rows,
+      engine: this.#engine.name,
+      preparation: this.#preparation,
+      names: this.#names,
+      keys: this.keys,
+      membership: this.membership,
+      generations: this.generations,
+      plansInUse: this.plansInUse,
+      openFiles: this.openFiles,
+      poolStates: this.#poolStates,
+      health: this.health,
+      stop: this.#stop.signal,
+    });
   }
 
   /**
@@ -243,12 +257,12 @@ export class Balancer {
    * @throws {RunError} when it cannot be done, such as for a port that is taken; then nothing has changed.
    */
   reload(config: Config): Promise<"kept" | "replaced"> {
-    return this.#inTurn(() => this.membership.during(config, () => this.#lookUpAndApply(config)));
+    return this.#inTurn(() => this.membership.during(config, () => this.#changes.lookUpAndApply(config)));
   }
 
   /** Puts the members of now into force; as {@linkcode Balancer.reload}. */
   applyMembers(): Promise<"kept" | "replaced"> {
-    return this.#inTurn(() => this.#lookUpAndApply(this.membership.written, this.keys.inUse));
+    return this.#inTurn(() => this.#changes.lookUpAndApply(this.membership.written, this.keys.inUse));
   }
 
   /**
@@ -281,15 +295,9 @@ export class Balancer {
     await this.membership.begin();
     await this.#names.lookUp(this.config);
     const next = await this.#preparation.prepare(this.config);
-    const { plan, keys } = next;
     await checkWorkerModules();
     this.#pinnedCode = await readWorkerCode(this.#entry);
-    this.openFiles.begin(fileNeeds(this.config));
-    await this.#startGeneration(next);
-    this.keys.follow(this.config, keys);
-    this.#poolStates.follow(plan.pools);
-    this.health.watch(watchedPools(plan, this.config), keys.keys.pools);
-    this.#names.follow(this.config);
+    await this.#changes.begin(next);
     void tellOfExpiry({
       certificates: () => this.keys.certificates,
       log: this.journal,
@@ -306,71 +314,8 @@ export class Balancer {
     return done;
   }
 
-  async #lookUpAndApply(written: Config, known?: ReadKeys): Promise<"kept" | "replaced"> {
-    const { config } = this.membership.join(written);
-    // With its keys known, only members have changed.
-    await (known === undefined ? this.#names.lookUp(config) : this.#names.lookUpNew(config));
-    return await this.#apply(written, known);
-  }
-
-  /** @param known Its keys, when they need not be read: whatever has become of the files, a name that moves is followed. */
-  async #apply(written: Config, known?: ReadKeys): Promise<"kept" | "replaced"> {
-    const [before, current] = [this.config, this.generations.current];
-    if (this.#stop.signal.aborted) throw new RunError(STOPPING);
-    if (current === undefined) throw new RunError("the balancer could not be started");
-    const joined = this.membership.join(written);
-    const [{ config }, { plan: planBefore }] = [joined, current];
-    checkConfinement(this.#engine.name, config.confinement);
-    const next = await this.#preparation.prepare(config, { plan: planBefore, config: before }, known);
-    const { plan } = next;
-    const isKept = canFollow(partsOf(planBefore, before), partsOf(plan, config), current.permitted);
-    if (isKept) await this.#adjust(current, next);
-    else await this.#replace(current, next);
-    this.membership.follow(written, joined, planBefore, plan);
-    this.keys.follow(config, next.keys);
-    this.plansInUse.begin(plan);
-    if (drainTimeoutOf(config) !== drainTimeoutOf(before)) this.generations.limitLingering(config);
-    this.openFiles.follow(fileNeeds(config));
-    setFacts(this.scoreboard, plan, config, before);
-    this.#poolStates.follow(plan.pools);
-    this.health.watch(watchedPools(plan, config), next.keys.keys.pools);
-    this.#names.follow(config);
-    return isKept ? "kept" : "replaced";
-  }
-
-  /** The same workers go by another plan. */
-  async #adjust(generation: Generation, { plan, config, keys }: Next): Promise<void> {
-    const before = generation.plan;
-    introduceBackends(this.scoreboard, plan, config, before, this.membership.wishes);
-    await generation.adjust(plan);
-    await generation.renew(keys.keys);
-    this.plansInUse.end(before);
-  }
-
-  /** New workers go by another plan, and the old ones let their sessions finish. */
-  async #replace(generation: Generation, next: Next): Promise<void> {
-    const { plan, config } = next;
-    await this.#startGeneration(next);
-    // New backends get sessions from now on.
-    this.health.watch(watchedPools(plan, config), next.keys.keys.pools);
-    await this.generations.retire(generation, plan, drainTimeoutOf(config));
-  }
-
   get #entry(): string {
     return this.#options.workerEntry ?? workerEntry;
-  }
-
-  /** Starts the next generation. Its plan's rows are dropped when it has ended, or cannot begin. */
-  async #startGeneration({ plan, config, keys }: Next): Promise<void> {
-    try {
-      // Until then the workers in force go on with the facts that they have.
-      const introduce = (): void =>
-        introduceBackends(this.scoreboard, plan, config, this.plan, this.membership.wishes);
-      await this.generations.start(plan, config, keys.keys, introduce);
-    } catch (error) {
-      this.#rows.drop(plan.rows);
-      throw error;
-    }
   }
 
   /** What concerns a whole listener is an event as well; a fault in one session is for the log alone. */
