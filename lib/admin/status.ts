@@ -133,7 +133,7 @@ export interface HeldBackStatus {
   /** As `192.0.2.1`, `2001:db8::/64`, or `unix`. */
   readonly source: string;
   readonly listener: string;
-  readonly reason: "denied" | "source_limit" | "rate_limit";
+  readonly reason: "denied" | "source_limit" | "connection_rate";
   /** Connections that it has now; 0 where the listener does not limit them. */
   readonly active: number;
   /** How often it was refused, since it began. */

@@ -76,6 +76,6 @@ function limitedEntry(
     if (place < 0) return UNCOUNTED;
     if (rate === undefined || sources.table.charge(place, rate, Date.now() * 1_000)) return place;
     sources.giveBack(place);
-    return "rate_limit";
+    return "connection_rate";
   };
 }

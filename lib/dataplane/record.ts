@@ -21,7 +21,7 @@ export const END_REASONS = [
   /** Its source has as many connections as it may have (`max_connections_per_source`). */
   "source_limit",
   /** Its source opens connections too fast (`connection_rate`). */
-  "rate_limit",
+  "connection_rate",
   /** Its peer is none of those from which a PROXY header is expected. */
   "proxy_refused",
   /** It did not begin with a PROXY header that is one. */
@@ -59,7 +59,7 @@ export const UNSERVED: ReadonlySet<EndReason> = new Set(
 );
 
 /** Ends of sessions that were not let in for where they came from: counted and summed up, without records of their own. */
-export const DENIAL_REASONS = ["denied", "source_limit", "rate_limit"] as const;
+export const DENIAL_REASONS = ["denied", "source_limit", "connection_rate"] as const;
 export type DenialReason = typeof DENIAL_REASONS[number];
 
 export function isDenial(reason: EndReason): reason is DenialReason {

@@ -120,7 +120,7 @@ onEachEngine("a source opens a burst of connections at once, and then so many a 
   const filledIn = Math.ceil((Date.now() - startedMs) / 250);
   assert.ok(served >= 12 && served <= 12 + filledIn, `${served} were served`);
   assert.ok(await isOpened(balancer.port, "192.0.2.2"), "another source");
-  await until(() => denied(balancer, "rate_limit") === 40 - served, "the others are summed up");
+  await until(() => denied(balancer, "connection_rate") === 40 - served, "the others are summed up");
   const waitMs = 600 - (Date.now() - startedMs) % 250;
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, waitMs)));
   assert.ok(await isOpened(balancer.port, "192.0.2.1"), "the bucket fills in");

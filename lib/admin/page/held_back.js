@@ -13,7 +13,7 @@ import { formatCount, formatSpan } from "./format.js";
 const HELD_BACK_WORDS = {
   denied: "not allowed",
   source_limit: "too many at once",
-  rate_limit: "too fast",
+  connection_rate: "too fast",
 };
 
 export function createHeldBack() {
