@@ -76,6 +76,8 @@ export class Balancer {
   readonly #engine: EngineHost;
   /** Reloads follow one another. */
   #reloading: Promise<unknown> = Promise.resolve();
+  /** Resolves when the log says what became of the last one. */
+  #reloadTold: Promise<void> = Promise.resolve();
   #state: LifeState = "starting";
   /** Aborted when it is to stop, so that no reload holds that up. */
   readonly #stop = new AbortController();
@@ -253,10 +255,12 @@ export class Balancer {
    * Puts another configuration into force. Sessions go on, and no connection is refused: new workers accept before the old
    * ones stop. Where the workers have nothing new to learn that they cannot learn while they work, they stay.
    *
+   * @param told Resolves when the log says so: that a replaced generation has drained is said afterwards.
    * @return What became of the workers.
    * @throws {RunError} when it cannot be done, such as for a port that is taken; then nothing has changed.
    */
-  reload(config: Config): Promise<"kept" | "replaced"> {
+  reload(config: Config, told: Promise<void> = Promise.resolve()): Promise<"kept" | "replaced"> {
+    this.#reloadTold = told;
     return this.#inTurn(() => this.membership.during(config, () => this.#changes.lookUpAndApply(config)));
   }
 
@@ -327,7 +331,9 @@ export class Balancer {
   /** An old generation has come to its end. */
   #onDrained({ number, plan }: Generation, closedSessions: number): void {
     this.plansInUse.end(plan);
-    this.journal.info("generation_drained", { generation: number, closed_sessions: closedSessions });
+    void this.#reloadTold.then(() => {
+      this.journal.info("generation_drained", { generation: number, closed_sessions: closedSessions });
+    });
   }
 }
 

@@ -73,8 +73,9 @@ export class Reloader {
   }
 
   async #reload(): Promise<Reloaded> {
+    const told = Promise.withResolvers<void>();
     try {
-      const done = await this.#apply();
+      const done = await this.#apply(told.promise);
       this.counts.ok++;
       return done;
     } catch (error) {
@@ -82,10 +83,12 @@ export class Reloader {
       for (const fault of faults) this.#options.balancer.journal.error("reload_failed", { reason: fault });
       this.counts.failed++;
       return { ok: false, message: "nothing has changed", faults };
+    } finally {
+      told.resolve();
     }
   }
 
-  async #apply(): Promise<Reloaded> {
+  async #apply(told: Promise<void>): Promise<Reloaded> {
     const { balancer, file, name, overrides, log } = this.#options;
     if (file === undefined) {
       throw new RunError(`there is no configuration file to read again: this one came from ${name}`);
@@ -96,7 +99,7 @@ export class Reloader {
       balancer.config,
       balancer.engine,
     );
-    const workers = await balancer.reload(config);
+    const workers = await balancer.reload(config, told);
     const notes = [...overridden(read, this.#read, overrides), ...unapplied];
     this.#read = read;
     log.adjust(config.log);

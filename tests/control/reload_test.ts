@@ -127,6 +127,22 @@ onEachEngine(
   },
 );
 
+onEachEngine(
+  "a generation that drains at once is said to have drained when the reload was told",
+  async (engine) => {
+    await using a = startNamedBackend("a");
+    await using balancer = await startTestBalancer({ engine, backends: [a.member], workers: 1 });
+    const told = Promise.withResolvers<void>();
+    const config = again(balancer.port, { backends: [a.member], workers: 2 });
+    assert.equal(await balancer.balancer.reload(config, told.promise), "replaced");
+    await until(() => balancer.balancer.generations.all.length === 1, "the old generation is gone");
+    assert.ok(!balancer.log.events.some(({ event }) => event === "generation_drained"));
+    told.resolve();
+    const { fields } = await balancer.log.waitFor("generation_drained");
+    assert.deepEqual(fields, { generation: 1, closed_sessions: 0 });
+  },
+);
+
 onEachEngine("a reload whose port is taken changes nothing", async (engine) => {
   await using a = startNamedBackend("a");
   await using balancer = await startTestBalancer({ engine, backends: [a.member] });

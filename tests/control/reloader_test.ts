@@ -24,8 +24,9 @@ class FakeBalancer {
     this.config = config;
   }
 
-  async reload(config: Config): Promise<"kept" | "replaced"> {
+  async reload(config: Config, told: Promise<void>): Promise<"kept" | "replaced"> {
     await this.pace;
+    void told.then(() => this.journal.info("generation_drained", {}));
     this.config = config;
     this.generations.started++;
     this.weights.push(config.pools.web?.backends[0]?.weight ?? -1);
@@ -94,6 +95,15 @@ Deno.test("each reload reads the file when its turn comes, and each requester he
   assert.equal(it.balancer.weights.at(-1), 3);
   assert.equal(it.balancer.weights.length, 2);
   assert.deepEqual(it.reloader.counts, { ok: 2, failed: 0 });
+});
+
+Deno.test("that workers have drained is said after the reload that has replaced them", async () => {
+  await using it = await setUp();
+  await it.write(1);
+  await it.reloader.request();
+  await it.balancer.log.waitFor("generation_drained");
+  const said = it.balancer.log.events.map(({ event }) => event);
+  assert.deepEqual(said.slice(-2), ["reloaded", "generation_drained"]);
 });
 
 Deno.test("seven hundred requests while one is served are one more", async () => {
