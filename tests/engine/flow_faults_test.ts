@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { type Libc, openLibc } from "../../lib/engine/epoll/libc.ts";
+import { until } from "../support/balancer.ts";
 import { startFlowRig } from "../support/flow_rig.ts";
 import { startUdpEcho, UdpPeer } from "../support/udp_peer.ts";
 
@@ -106,6 +107,37 @@ for (const { call, errors } of CASES) {
           client[Symbol.dispose]();
         }
         assert.deepEqual(rig.sessions.flatMap(({ told }) => told.filter((it) => it.startsWith("fault"))), []);
+      },
+    });
+  }
+}
+
+for (const call of ["send", "sendmmsg"] as const) {
+  for (const code of ["ECONNREFUSED", "ENETUNREACH", "EHOSTUNREACH", "EPERM"] as const) {
+    Deno.test({
+      name:
+        `when ${call} fails with ${code}, the backend is gone: the next datagram could not be sent either`,
+      ignore: Deno.build.os !== "linux",
+      fn: async () => {
+        // One that answers would have sendmmsg fail for an answer.
+        using backend = new UdpPeer();
+        const faulty = failing(call, ALL[code]);
+        await using rig = await startFlowRig("epoll", backend.address, { libc: faulty.libc });
+        using client = new UdpPeer();
+        await client.send("begin", rig);
+        const session = await rig.session(0);
+        await backend.next();
+        faulty.isOn = true;
+        const isGone = (): boolean => session.told.includes("backend gone");
+        for (let round = 0; round < 100 && !isGone(); round++) {
+          await Promise.all(Array.from({ length: call === "send" ? 1 : 3 }, () => client.send("on", rig)));
+          await new Promise((resolve) => setTimeout(resolve, 2));
+        }
+        faulty.isOn = false;
+        assert.deepEqual(session.told, ["backend gone", "finished"]);
+        // What comes next is another flow's.
+        await client.send("again", rig);
+        await until(() => backend.received.some(({ bytes }) => bytes.length === 5), "it is passed on");
       },
     });
   }

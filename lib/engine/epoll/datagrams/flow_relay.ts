@@ -1,10 +1,11 @@
 /**
  * The relay of a flow: datagrams from its client to its backend and back, each as it is, in their order. What a system has no room for is
- * dropped, and what is above a rate limit. It ends when both are closed, or when the backend refuses.
+ * dropped, and what is above a rate limit. It ends when both are closed, or when the backend refuses, or cannot be reached.
  */
 
 import type { Pace, Paces, RelayEvents } from "../../contract.ts";
-import { ECONNREFUSED, EMSGSIZE, ENOBUFS, ENOMEM } from "../errno.ts";
+import { isUnreachable } from "../../unreachable.ts";
+import { EMSGSIZE, ENOBUFS, ENOMEM, nameOf } from "../errno.ts";
 import { EPOLLERR, MSG_NOSIGNAL, SYS_SENDMMSG } from "../linux.ts";
 import { takeError } from "../options.ts";
 import { type Answered, DRAINED, FAILED } from "./answers.ts";
@@ -98,7 +99,7 @@ class FlowRelay implements FlowSink, UdpSocketOwner, Answered {
   #send(datagram: Uint8Array<ArrayBuffer>, length: number): boolean {
     const { libc } = this.#backend.tools;
     if (libc.send(this.#backend.fd, datagram, length, MSG_NOSIGNAL) >= 0) this.#on.moved("in", length);
-    else if (libc.errno() === ECONNREFUSED) return !this.#refused();
+    else if (isUnreachable(nameOf(libc.errno()))) return !this.#refused();
     return true;
   }
 
@@ -132,7 +133,7 @@ class FlowRelay implements FlowSink, UdpSocketOwner, Answered {
       const header = sent.from[at] as Uint8Array;
       const taken = libc.sendmmsg(SYS_SENDMMSG, this.#backend.fd, header, end - at, MSG_NOSIGNAL);
       if (taken < 0) {
-        if (libc.errno() === ECONNREFUSED && this.#refused()) break;
+        if (isUnreachable(nameOf(libc.errno())) && this.#refused()) break;
         at++;
       }
       for (let i = 0; i < taken; i++, at++) {

@@ -2,20 +2,11 @@
 
 import { errnoOf } from "../../../core/errors.ts";
 import type { Direction, Paces, RelayEvents } from "../../contract.ts";
+import { isUnreachable } from "../../unreachable.ts";
 import type { DatagramBuffers } from "./datagram_buffers.ts";
 import { FairShare, nextTurn } from "./fair_share.ts";
 import type { RuntimeFlow } from "./flow.ts";
 import type { RuntimeUpstream } from "./upstream.ts";
-
-/** Datagrams cannot be sent to the backend, and the next one could not either. Any other error concerns one datagram alone. */
-const UNREACHABLE: ReadonlySet<string | undefined> = new Set([
-  "ECONNREFUSED",
-  "ENETUNREACH",
-  "EHOSTUNREACH",
-  "ENETDOWN",
-  "EACCES",
-  "EPERM",
-]);
 
 /** Relays as {@linkcode Engine.relay} says, until both are closed, or the backend cannot be reached. */
 export function relayDatagrams(
@@ -64,7 +55,7 @@ class DatagramRelay {
         await this.#upstream.send(datagram);
         this.#moved("in", datagram.length);
       } catch (error) {
-        if (isUnreachable(error)) this.#backendGone();
+        if (error instanceof Deno.errors.NotCapable || isUnreachable(errnoOf(error))) this.#backendGone();
       }
     }
     this.#isSending = false;
@@ -126,8 +117,4 @@ class DatagramRelay {
       this.#on.fault(fault);
     }
   }
-}
-
-function isUnreachable(error: unknown): boolean {
-  return error instanceof Deno.errors.NotCapable || UNREACHABLE.has(errnoOf(error));
 }
