@@ -18,6 +18,8 @@ export type CrewDeps = Omit<WorkerDeps, "permitted" | "sockets" | "firstIndex" |
 export class Crew {
   readonly workers: KeptWorker[] = [];
   readonly sockets: GenerationSockets;
+  /** Whether its workers read datagrams; then they accept no connections. */
+  readonly readsDatagrams: boolean;
   readonly #host: EngineHost;
   readonly #serves: (listener: ListenerOptions) => boolean;
 
@@ -29,7 +31,9 @@ export class Crew {
   constructor(host: EngineHost, serves: (listener: ListenerOptions) => boolean, plan: Plan) {
     this.#host = host;
     this.#serves = serves;
-    this.sockets = host.sockets(this.#part(plan).listeners);
+    const { listeners } = this.#part(plan);
+    this.sockets = host.sockets(listeners);
+    this.readsDatagrams = listeners.some(hasDatagrams);
   }
 
   /** Of some listeners those that are served by this crew, or were by one like it. */
@@ -45,8 +49,7 @@ export class Crew {
    * @throws {RunError} when the runtime does not permit one; those that were started are in `workers`.
    */
   start(most: number, firstIndex: number, deps: CrewDeps): void {
-    const isForOne = !this.#host.sharesDatagrams && this.#part(deps.plan()).listeners.some(hasDatagrams);
-    const count = isForOne ? 1 : most;
+    const count = this.readsDatagrams && !this.#host.sharesDatagrams ? 1 : most;
     const all = {
       ...deps,
       engine: this.#host,

@@ -69,6 +69,7 @@ export class Generation {
   readonly #draining = new AbortController();
   /** Resolves when nothing of it listens any more. */
   #left: Promise<unknown> = Promise.resolve();
+  #datagramsLeft: Promise<unknown> = Promise.resolve();
   /** When the sessions that are left are ended; Infinity is never. */
   #deadlineMs = Infinity;
   #deadlines: ReturnType<typeof setTimeout>[] = [];
@@ -133,12 +134,20 @@ export class Generation {
       .then(() =>
         Promise.all(this.#crews.map((crew) => crew.sockets.remove(crew.listenersAmong(listeners))))
       );
-    await Promise.all([
-      waitForAnswer(this.#left, patience.closeMs, stop),
-      ...this.#workers.map(({ index, worker }) => {
-        return closeWorker(worker, { patience, generation, index, isReplaced, readElsewhere, journal, stop });
-      }),
-    ]);
+    const options = { patience, generation, isReplaced, readElsewhere, journal, stop };
+    const crewsClosed = this.#crews.map(async ({ workers }) => {
+      await Promise.all(workers.map(({ index, worker }) => closeWorker(worker, { ...options, index })));
+    });
+    this.#datagramsLeft = Promise.all(crewsClosed.filter((_, i) => this.#crews[i]?.readsDatagrams));
+    await Promise.all([waitForAnswer(this.#left, patience.closeMs, stop), ...crewsClosed]);
+  }
+
+  /**
+   * Resolves when no worker reads datagrams any more but those of its own flows, or there is no use in waiting any longer; workers that
+   * accept connections are not waited for. Call it after {@linkcode close}.
+   */
+  async datagramsLeft(): Promise<void> {
+    await this.#datagramsLeft;
   }
 
   /**

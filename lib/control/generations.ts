@@ -69,8 +69,10 @@ export class Generations {
    * on the current one reads datagrams, and knows whose flows are older.
    */
   async retire(generation: Generation, next: Plan, drainTimeoutMs: number): Promise<void> {
-    await generation.close(next);
+    const closed = generation.close(next);
+    await generation.datagramsLeft();
     this.current?.readDatagrams();
+    await closed;
     void this.#drain(generation, drainTimeoutMs);
   }
 
