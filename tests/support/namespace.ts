@@ -2,6 +2,7 @@
 
 import type { EngineName } from "../../lib/config/engine_names.ts";
 import { type CommandOptions, type Finished, RunningCommand, SOCKBAL, sockbalOn } from "./command.ts";
+import { findProgram } from "./packages.ts";
 
 const UNSHARE = ["unshare", "--net", "--mount"];
 
@@ -15,8 +16,14 @@ async function isPossible(): Promise<boolean> {
   }
 }
 
+async function whyNot(): Promise<string> {
+  const ip = await findProgram("ip", "iproute2");
+  if ("missing" in ip) return ` (skipped: ${ip.missing})`;
+  return await isPossible() ? "" : " (needs root: on Linux, with the right to make namespaces)";
+}
+
 /** Why a test that needs a namespace is skipped; empty when it is not. To be put behind its name. */
-export const skipped: string = await isPossible() ? "" : " (skipped: needs root on Linux, unshare and ip)";
+export const skipped: string = await whyNot();
 
 /** A network with a loopback of its own, and mounts that only those who are started in it see. */
 export class Namespace implements AsyncDisposable {
@@ -32,6 +39,11 @@ export class Namespace implements AsyncDisposable {
     const holder = new RunningCommand([...UNSHARE, "sh", "-c", script]);
     await holder.sees(/made/, "stdout");
     return new Namespace(holder);
+  }
+
+  /** The process that holds it; an interface may be moved to it by this. */
+  get pid(): number {
+    return this.#holder.pid;
   }
 
   /** Starts a program in it. */
