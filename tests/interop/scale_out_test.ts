@@ -1,5 +1,3 @@
-// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
-
 /** Two balancers for one address, each way with the real programs and the files of docs/scale-out.md. */
 
 import assert from "node:assert/strict";
