@@ -1,6 +1,11 @@
-/** Two balancers for one address, each way with the real programs and the files of docs/scale-out.md. */
+/**
+ * Two balancers for one address, each way with the real programs and the files of docs/scale-out.md.
+ *
+ * The ways have one configuration, so that all of them see the same balancer die and come back.
+ */
 
 import assert from "node:assert/strict";
+import type { RunningCommand } from "../support/command.ts";
 import { skipped } from "../support/namespace.ts";
 import { findProgram, type Found, pathOf, skipWithout } from "../support/packages.ts";
 import { DNSMASQ } from "../support/dns_servers.ts";
@@ -10,148 +15,150 @@ import { type Balancer, DOCUMENT, Network } from "../support/two_balancers.ts";
 
 const CURL = await findProgram("curl", "curl");
 const KEEPALIVED = await findProgram("keepalived", "keepalived");
-const CLIENTS = 300;
 const BALANCERS: readonly Balancer[] = ["first", "second"];
+const CLIENTS = 300;
+const MOVED = "http://10.0.0.10/";
+const ROUTED = "http://203.0.113.10/";
+const NAMED = "http://web.example/";
+/** Clients of each way have addresses of their own, by which the log of a balancer tells them apart. */
+const [OF_MOVED, OF_ROUTED, OF_CLOUD] = [1, 11, 21];
 
-function inNetwork(
-  needs: readonly Found[],
-  sentence: string,
-  test: (network: Network) => Promise<void>,
-): void {
-  const { ignore, why } = skipWithout(CURL, ...needs);
-  Deno.test({
-    name: `${sentence}${skipped}${why}`,
-    ignore: ignore || skipped !== "",
-    fn: async () => {
-      await using network = await Network.make();
-      await test(network);
-    },
-  });
-}
+const { ignore, why } = skipWithout(CURL);
 
-/** How many of the clients have the backend that they had. */
-function unmoved(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): number {
-  return [...before].filter(([client, backend]) => after.get(client) === backend).length;
-}
-
-inNetwork(
-  [KEEPALIVED],
-  "keepalived moves the address in three seconds when the active balancer dies, and when its machine does",
-  async (network) => {
-    const url = "http://10.0.0.10/";
-    const config = await network.write("/etc/keepalived/keepalived.conf");
-    const [first] = await Promise.all(BALANCERS.map((it) => network.balancer(it)));
-    const start = (host: Balancer): void => {
-      const pids = ["-p", `${network.folder}/${host}.pid`, "-r", `${network.folder}/${host}-vrrp.pid`];
-      const daemon = network.hosts[host].start([pathOf(KEEPALIVED), "-n", "-l", "-P", "-f", config, ...pids]);
-      // It ends its child and takes the address away, which SIGKILL would not let it do.
-      network.use({
-        [Symbol.asyncDispose]: async () => {
-          daemon.kill("SIGTERM");
-          await daemon.finished;
-        },
-      });
+Deno.test({
+  name: `clients of one address keep their backends when one of its two balancers dies${skipped}${why}`,
+  ignore: ignore || skipped !== "",
+  fn: async (t) => {
+    const step = async (needs: readonly Found[], name: string, fn: () => Promise<void>): Promise<void> => {
+      const { ignore, why } = skipWithout(...needs);
+      await t.step({ name: `${name}${why}`, ignore, fn });
     };
-    start("first");
-    await network.untilServed(url);
-    start("second");
-    const holds = async (host: Balancer): Promise<boolean> =>
-      (await network.hosts[host].run("ip -o addr show dev eth0")).stdout.includes("10.0.0.10/");
-    assert.ok(await holds("first"));
-    const before = await network.backendsOf(CLIENTS, url);
-    assert.equal(before.size, CLIENTS);
+    await using network = await Network.make();
+    const commands = await shownCommands(DOCUMENT, "ECMP routes");
+    const [balancers] = await Promise.all([
+      Promise.all(BALANCERS.map((it) => network.balancer(it))),
+      ...BALANCERS.map((it) => network.hosts[it].run(commands)),
+    ]);
+    const [first, second] = balancers as [RunningCommand, RunningCommand];
+    const [keepalived] = await Promise.all([
+      "path" in KEEPALIVED ? startKeepalived(network) : undefined,
+      startRoutes(network),
+      "path" in DNSMASQ ? startNameServer(network) : undefined,
+    ]);
+    const before = {
+      moved: await network.backendsOf(CLIENTS, MOVED, OF_MOVED),
+      routed: await network.backendsOf(CLIENTS, ROUTED, OF_ROUTED),
+    };
+    await step([DNSMASQ], "with DNS round robin clients come to both", async () => {
+      assert.deepEqual([...new Set(await addressesAsked(network))].sort(), ["10.0.0.11", "10.0.0.12"]);
+    });
 
-    first?.kill("SIGKILL");
-    await first?.finished;
-    const afterBalancer = await network.untilServed(url);
-    assert.ok(afterBalancer < 3000, `${afterBalancer} ms`);
-    assert.ok(await holds("second"));
-    assert.ok(unmoved(before, await network.backendsOf(CLIENTS, url)) >= 0.95 * CLIENTS);
+    first.kill("SIGKILL");
+    const { stderr } = await first.finished;
+    await step([KEEPALIVED], "keepalived moves the address within three seconds", async () => {
+      const ms = await network.untilServed(MOVED);
+      assert.ok(ms < 3000, `${ms} ms`);
+      assert.deepEqual(await holders(network), ["second"]);
+      staysAsIs(before.moved, await network.backendsOf(CLIENTS, MOVED, OF_MOVED));
+    });
+    await step([], "ECMP routes lead to the other one", async () => {
+      await network.router.run("until ip nexthop show id 10 | grep -q 'group 12 '; do sleep 0.05; done");
+      staysAsIs(before.routed, await network.backendsOf(CLIENTS, ROUTED, OF_ROUTED));
+      // Both had their share of the clients before.
+      const served = stderr.split("\n").filter((line) => / client=10\.1\.1[1-9]\./.test(line)).length;
+      assert.ok(served > CLIENTS / 4 && served < CLIENTS * 3 / 4, `${served} of ${CLIENTS}`);
+    });
+    await step([DNSMASQ], "with DNS round robin clients go on by the other address", async () => {
+      assert.deepEqual(await addressesAsked(network), Array(20).fill("10.0.0.12"));
+    });
 
-    await network.balancer("first");
-    // Two checks in a row have to pass before it may have the address again; it does not take it back.
-    await new Promise((resolve) => setTimeout(resolve, 3000));
-    assert.deepEqual([await holds("first"), await holds("second")], [false, true]);
-    await network.hosts.second.run("ip link set eth0 down");
-    const afterMachine = await network.untilServed(url);
-    assert.ok(afterMachine < 3000, `${afterMachine} ms`);
+    const again = await network.balancer("first");
+    await step([KEEPALIVED], "a balancer that comes back does not take the address back", async () => {
+      await keepalived?.sees(/FAULT STATE[^]*Entering BACKUP STATE/);
+      assert.deepEqual(await holders(network), ["second"]);
+    });
+    await network.router.run("ip link set second down");
+    await step([KEEPALIVED], "keepalived moves it within three seconds when a machine is gone", async () => {
+      const ms = await network.untilServed(MOVED);
+      assert.ok(ms < 3000, `${ms} ms`);
+    });
+    await step([], "ECMP routes lead to the one that has come back when a machine is gone", async () => {
+      await network.untilServed(ROUTED);
+    });
+    await network.router.run("ip link set second up");
+
+    await Promise.all([again, second].map((it) => it[Symbol.asyncDispose]()));
+    await step([HAPROXY], "behind a balancer that sends the PROXY protocol, too", async () => {
+      await using stack = new AsyncDisposableStack();
+      const [first] = await Promise.all(BALANCERS.map(async (it) => {
+        return stack.use(await network.balancer(it, "/etc/sockbal/behind-cloud.yaml"));
+      }));
+      const config = await network.write("/etc/haproxy/haproxy.cfg");
+      stack.use(network.hosts.front.start([pathOf(HAPROXY), "-db", "-f", config]));
+      const url = "http://10.0.0.30/";
+      await network.untilServed(url);
+      const before = await network.backendsOf(CLIENTS, url, OF_CLOUD);
+      await first?.[Symbol.asyncDispose]();
+      staysAsIs(before, await network.backendsOf(CLIENTS, url, OF_CLOUD));
+    });
   },
-);
-
-inNetwork([], "with ECMP routes a balancer that dies moves no client to another backend", async (network) => {
-  const url = "http://203.0.113.10/";
-  const script = await network.write("/usr/local/sbin/sockbal-routes", 0o755);
-  const commands = await shownCommands(DOCUMENT, "ECMP routes");
-  const [first, second] = await Promise.all(BALANCERS.map(async (it) => {
-    await network.hosts[it].run(commands);
-    return await network.balancer(it);
-  }));
-  network.use(network.router.start(["sh", script]));
-  await network.untilServed(url);
-  const before = await network.backendsOf(CLIENTS, url);
-  assert.equal(before.size, CLIENTS);
-
-  first?.kill("SIGKILL");
-  const { stderr } = await first?.finished ?? { stderr: "" };
-  await network.router.run("until ip nexthop show id 10 | grep -q 'group 12 '; do sleep 0.05; done");
-  const after = await network.backendsOf(CLIENTS, url);
-  assert.ok(unmoved(before, after) >= 0.95 * CLIENTS, `${unmoved(before, after)} of ${CLIENTS}`);
-  second?.kill("SIGTERM");
-  // Both had their share of the clients before.
-  const served = stderr.split("\n").filter((line) => / client=10\.1\./.test(line)).length;
-  assert.ok(served > CLIENTS / 4 && served < CLIENTS * 3 / 4, `${served} of ${CLIENTS}`);
 });
 
-inNetwork(
-  [DNSMASQ],
-  "with DNS round robin clients go on by the other address when a balancer dies",
-  async (network) => {
-    const config = await network.write("/etc/dnsmasq.d/sockbal.conf");
-    const [first] = await Promise.all(BALANCERS.map((it) => network.balancer(it)));
-    const { client } = network;
-    network.use(client.start([
-      pathOf(DNSMASQ),
-      ...[
-        "--no-daemon",
-        `--conf-file=${config}`,
-        "--pid-file",
-        "--user=",
-        "--group=",
-        "--no-resolv",
-        "--no-hosts",
-      ],
-    ]));
-    await Deno.writeTextFile(`${network.folder}/resolv.conf`, "nameserver 127.0.0.1\n");
-    await client.run(`mount --bind ${network.folder}/resolv.conf /etc/resolv.conf`);
-    await network.untilServed("http://web.example/");
-    const ask = async (): Promise<string[]> => {
-      const script =
-        `for i in $(seq 20); do curl -sf -o /dev/null -w '%{remote_ip}\\n' http://web.example/; done`;
-      return (await client.run(script)).stdout.trim().split("\n");
-    };
-    assert.deepEqual([...new Set(await ask())].sort(), ["10.0.0.11", "10.0.0.12"]);
-    first?.kill("SIGKILL");
-    await first?.finished;
-    assert.deepEqual(await ask(), Array(20).fill("10.0.0.12"));
-  },
-);
+/** The first balancer has the address; gives the program beside it. */
+async function startKeepalived(network: Network): Promise<RunningCommand> {
+  const config = await network.write("/etc/keepalived/keepalived.conf");
+  const start = (host: Balancer): RunningCommand => {
+    const pids = ["-p", `${network.folder}/${host}.pid`, "-r", `${network.folder}/${host}-vrrp.pid`];
+    const daemon = network.hosts[host].start([pathOf(KEEPALIVED), "-n", "-l", "-P", "-f", config, ...pids]);
+    // It ends its child and takes the address away, which SIGKILL would not let it do.
+    network.use({
+      [Symbol.asyncDispose]: async () => {
+        daemon.kill("SIGTERM");
+        await daemon.finished;
+      },
+    });
+    return daemon;
+  };
+  const first = start("first");
+  await network.untilServed(MOVED);
+  await start("second").sees(/Entering BACKUP STATE/);
+  assert.deepEqual(await holders(network), ["first"]);
+  return first;
+}
 
-inNetwork(
-  [HAPROXY],
-  "behind a balancer that sends the PROXY protocol a client keeps its backend when one of the two dies",
-  async (network) => {
-    const url = "http://10.0.0.30/";
-    const [first] = await Promise.all(
-      BALANCERS.map((it) => network.balancer(it, "/etc/sockbal/behind-cloud.yaml")),
-    );
-    const config = await network.write("/etc/haproxy/haproxy.cfg");
-    network.use(network.hosts.front.start([pathOf(HAPROXY), "-db", "-f", config]));
-    await network.untilServed(url);
-    const before = await network.backendsOf(CLIENTS, url);
-    assert.equal(before.size, CLIENTS);
-    first?.kill("SIGKILL");
-    await first?.finished;
-    const after = await network.backendsOf(CLIENTS, url);
-    assert.ok(unmoved(before, after) >= 0.95 * CLIENTS, `${unmoved(before, after)} of ${CLIENTS}`);
-  },
-);
+/** Which machines have the address that moves. */
+async function holders(network: Network): Promise<Balancer[]> {
+  const shown = await Promise.all(
+    BALANCERS.map((it) => network.hosts[it].run("ip -o addr show dev eth0")),
+  );
+  return BALANCERS.filter((_, i) => shown[i]?.stdout.includes("10.0.0.10/"));
+}
+
+async function startRoutes(network: Network): Promise<void> {
+  const script = await network.write("/usr/local/sbin/sockbal-routes", 0o755);
+  network.use(network.router.start(["sh", script]));
+  await network.untilServed(ROUTED);
+}
+
+async function startNameServer(network: Network): Promise<void> {
+  const { client } = network;
+  const config = await network.write("/etc/dnsmasq.d/sockbal.conf");
+  const flags = ["--no-daemon", "--pid-file", "--user=", "--group=", "--no-resolv", "--no-hosts"];
+  network.use(client.start([pathOf(DNSMASQ), `--conf-file=${config}`, ...flags]));
+  await Deno.writeTextFile(`${network.folder}/resolv.conf`, "nameserver 127.0.0.1\n");
+  await client.run(`mount --bind ${network.folder}/resolv.conf /etc/resolv.conf`);
+  await network.untilServed(NAMED);
+}
+
+/** Which balancer each of twenty requests comes to. */
+async function addressesAsked({ client }: Network): Promise<string[]> {
+  const script = `for i in $(seq 20); do curl -sf -o /dev/null -w '%{remote_ip}\\n' ${NAMED}; done`;
+  return (await client.run(script)).stdout.trim().split("\n");
+}
+
+/** Clients have the backends that they had. */
+function staysAsIs(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): void {
+  assert.equal(before.size, CLIENTS);
+  const unmoved = [...before].filter(([client, backend]) => after.get(client) === backend).length;
+  assert.ok(unmoved >= 0.95 * CLIENTS, `${unmoved} of ${CLIENTS}`);
+}

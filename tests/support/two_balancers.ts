@@ -103,10 +103,10 @@ ${
     return this.#stack.use(running);
   }
 
-  /** Which backend answers each of so many addresses of the client. */
-  async backendsOf(clients: number, url: string): Promise<Map<string, string>> {
+  /** Which backend answers each of so many addresses of the client, from 10.1.SUBNET.1 on. */
+  async backendsOf(clients: number, url: string, subnet: number): Promise<Map<string, string>> {
     const asked = Array.from({ length: clients }, (_, i) => {
-      const source = `10.1.${1 + Math.floor(i / 250)}.${1 + (i % 250)}`;
+      const source = `10.1.${subnet + Math.floor(i / 250)}.${1 + (i % 250)}`;
       return `url = "${url}"\ninterface = "host!${source}"\nmax-time = 5\nwrite-out = " %{local_ip}\\n"\n`;
     });
     const input = new TextEncoder().encode(`${asked.join("next\n")}`);
