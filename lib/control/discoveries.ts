@@ -34,9 +34,17 @@ const GENERATION_PAUSE_MS = 5_000;
 const REST = 4;
 const MAX_REST_MS = 2_000;
 
+interface Running {
+  /** What is written of it. */
+  readonly key: string;
+  readonly discovery: Discovery;
+}
+
 export class Discoveries {
   readonly #options: DiscoveriesOptions;
-  readonly #pools = new Map<string, { readonly key: string; readonly discovery: Discovery }>();
+  readonly #pools = new Map<string, Running>();
+  /** Those in whose place others are tried: they run until a configuration is in force that does without them. */
+  readonly #replaced = new Map<string, Running>();
   readonly #stop = new AbortController();
   #isDirty = false;
   #applying: Promise<void> | undefined;
@@ -59,7 +67,7 @@ export class Discoveries {
       const known = this.#pools.get(pool);
       if (known?.key === key) continue;
       const discovery = this.#make(pool, discover, known?.discovery);
-      void known?.discovery.stop();
+      if (known !== undefined) this.#replaced.set(pool, known);
       this.#pools.set(pool, { key, discovery });
       discovery.start();
       fresh.push(discovery.answered);
@@ -70,13 +78,21 @@ export class Discoveries {
     enough.abort();
   }
 
-  /** Ends the sources that the configuration in force does not have. */
+  /**
+   * Ends the sources that the configuration in force does not have. Where it is not the one that was prepared, its own have their
+   * places again, with what they have said meanwhile.
+   */
   follow(config: Config): void {
-    for (const [pool, { discovery }] of this.#pools) {
-      if (config.pools[pool]?.discover !== undefined) continue;
-      void discovery.stop();
-      this.#pools.delete(pool);
+    for (const [pool, tried] of this.#pools) {
+      const key = JSON.stringify(config.pools[pool]?.discover);
+      const replaced = this.#replaced.get(pool);
+      const inForce = [tried, replaced].find((it) => it?.key === key);
+      for (const it of [tried, replaced]) if (it !== inForce) void it?.discovery.stop();
+      if (inForce === undefined) this.#pools.delete(pool);
+      else this.#pools.set(pool, inForce);
+      if (inForce !== tried) this.#changed();
     }
+    this.#replaced.clear();
   }
 
   /** Whether the members of any pool are others than when this was asked last. */
@@ -93,7 +109,8 @@ export class Discoveries {
   /** Ends all sources; nothing is put into force any more. */
   async stop(): Promise<void> {
     this.#stop.abort();
-    await Promise.all([...this.#pools.values()].map(({ discovery }) => discovery.stop()));
+    const running = [...this.#pools.values(), ...this.#replaced.values()];
+    await Promise.all(running.map(({ discovery }) => discovery.stop()));
     await this.#applying;
   }
 

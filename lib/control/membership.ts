@@ -88,7 +88,6 @@ export class Membership {
     try {
       return await putIntoForce();
     } finally {
-      await this.discoveries.prepare(this.#written);
       this.discoveries.follow(this.#written);
     }
   }

@@ -344,6 +344,30 @@ Deno.test("a reload with another source keeps the members until that one has its
   assert.deepEqual(namesIn(balancer), ["127.0.0.1:9"]);
 });
 
+Deno.test("a reload that fails leaves the source in force, which was never ended, with what it has said meanwhile", async () => {
+  const [source, other] = [new FakeSource(), new FakeSource()];
+  source.tell(["127.0.0.1:1"]);
+  const { pause } = source.discovery;
+  const discovery = {
+    pause,
+    source: ({ srv }: { readonly srv?: string | undefined }) => srv ? other : source,
+  };
+  await using balancer = await start(source, { within: WITHIN }, { discovery });
+  await using taken = startNamedBackend("taken");
+  const failing = balancer.balancer.reload(testConfig({
+    backends: [],
+    pool: { within: WITHIN, discover: { srv: "_web._tcp.internal" } },
+    listener: { listen: taken.member.address },
+  }));
+  await until(() => other.followers === 1, "the other source is tried");
+  source.tell(["127.0.0.1:2"]);
+  other.tell(["127.0.0.1:7"]);
+  await assert.rejects(failing, { message: /in use/ });
+  await has(balancer, "127.0.0.1:2");
+  assert.deepEqual([source.followed, source.followers], [1, 1], "it goes on");
+  await until(() => other.followers === 0, "the other one is ended");
+});
+
 Deno.test("a name among the members is looked up, and one that is not resolved is down", async () => {
   const source = new FakeSource();
   source.tell(["a.internal:80", "b.internal:80"]);

@@ -9,6 +9,8 @@ type ToldMember = string | Member | Omit<Partial<Member>, "address"> & { readonl
 export class FakeSource implements Source {
   /** Of each pause between changes, how long it was to be. */
   readonly pauses: number[] = [];
+  /** How often it was begun to be followed. */
+  followed = 0;
   readonly #followers = new Set<{ onFound: (found: Found) => void; onTrouble: (why: string) => void }>();
   #last: Found | string | undefined;
 
@@ -33,6 +35,7 @@ export class FakeSource implements Source {
     stop: AbortSignal,
   ): Promise<void> {
     const follower = { onFound, onTrouble };
+    this.followed++;
     this.#followers.add(follower);
     if (typeof this.#last === "string") onTrouble(this.#last);
     else if (this.#last !== undefined) onFound(this.#last);
