@@ -22,7 +22,7 @@ import { Generations } from "./generations.ts";
 import { HeldBackBook } from "./held_back.ts";
 import { Journal } from "./journal.ts";
 import { Keys } from "./keys.ts";
-import { type DiscoveryOptions, Membership } from "./membership.ts";
+import { type DiscoveryOptions, type MemberChange, Membership } from "./membership.ts";
 import type { Names } from "./names.ts";
 import { OpenFiles } from "./open_files.ts";
 import { listeningRecords, NO_PLAN, type Plan } from "./plan.ts";
@@ -264,9 +264,14 @@ export class Balancer {
     return this.#inTurn(() => this.membership.during(config, () => this.#changes.lookUpAndApply(config)));
   }
 
-  /** Puts the members of now into force; as {@linkcode Balancer.reload}. */
-  applyMembers(): Promise<"kept" | "replaced"> {
-    return this.#inTurn(() => this.#changes.lookUpAndApply(this.membership.written, this.keys.inUse));
+  /** Puts the members of now into force, after they were changed if need be; as {@linkcode Balancer.reload}. */
+  applyMembers(change?: MemberChange): Promise<"kept" | "replaced"> {
+    return this.#inTurn(() =>
+      this.membership.changing(
+        change,
+        () => this.#changes.lookUpAndApply(this.membership.written, this.keys.inUse),
+      )
+    );
   }
 
   /**
@@ -324,8 +329,7 @@ export class Balancer {
 
   /** What concerns a whole listener is an event as well; a fault in one session is for the log alone. */
   #warn(event: string, fields: Readonly<Record<string, unknown>>): void {
-    const to = event === "session_failed" ? this.#options.log : this.journal;
-    to.warn(event, { ...fields });
+    (event === "session_failed" ? this.#options.log : this.journal).warn(event, { ...fields });
   }
 
   /** An old generation has come to its end. */

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import type { BalancerOperations } from "../../lib/control/operations.ts";
 import { startNamedBackend, visit } from "../support/backend.ts";
 import { startTestBalancer, testConfig } from "../support/balancer.ts";
+import { type Address, formatAddress } from "../../lib/core/address.ts";
 import { Balancer } from "../../lib/control/balancer.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { memoryLog } from "../support/memory_log.ts";
@@ -98,6 +99,55 @@ Deno.test("what cannot be done is said, and changes nothing", async () => {
     'missing: There is no backend "b" in the pool "web".',
   ]);
   assert.deepEqual(members(operations), ["a file up 1"]);
+  await operations.stop();
+});
+
+onEachEngine("orders that are given at once are carried out one after the other", async (engine) => {
+  await using a = startNamedBackend("a");
+  await using balancer = await startTestBalancer({ engine, backends: [a.member], pool: WITHIN });
+  const operations = operationsOf(balancer.balancer);
+  const put = (name: string, port: number): Promise<{ readonly message: string }> =>
+    operations.setBackend("web", name, { address: `127.0.0.1:${port}` });
+  const said = await Promise.all([
+    ...Array.from({ length: 20 }, (_, i) => put(`n${i}`, 1 + i)),
+    put("twin", 1),
+    put("n1", 101),
+    put("n1", 102),
+    operations.removeBackend("web", "n2"),
+    operations.removeBackend("web", "n2"),
+    put("n3", 103),
+    operations.removeBackend("web", "n3"),
+  ]);
+  assert.deepEqual(said.slice(20).map(({ message }) => message), [
+    "twin: 127.0.0.1:1 is another one's address.",
+    "n1: changed; it is 127.0.0.1:101, of weight 1",
+    "n1: changed; it is 127.0.0.1:102, of weight 1",
+    "n2: removed",
+    'There is no backend "n2" in the pool "web".',
+    "n3: changed; it is 127.0.0.1:103, of weight 1",
+    "n3: removed",
+  ]);
+  const left = Array.from({ length: 20 }, (_, i) => `n${i}`).filter((it) => !["n2", "n3"].includes(it));
+  assert.deepEqual(members(operations).map((it) => it.split(" ")[0]), ["a", ...left]);
+  await operations.stop();
+});
+
+Deno.test("an order that cannot be put into force takes back itself, and no other one", async () => {
+  await using balancer = await startTestBalancer({ backends: ["127.0.0.1:1"], workers: 1 });
+  const operations = operationsOf(balancer.balancer);
+  // Outside of all subnets, a backend needs new workers, which cannot be had when it stops.
+  const put = (port: number): Promise<{ readonly message: string }> =>
+    operations.setBackend("web", "b", { address: `127.0.0.1:${port}` });
+  const [first] = [await put(2)];
+  assert.equal(first.message, "b: added; it is 127.0.0.1:2, of weight 1");
+  const failing = [put(3), put(4)];
+  const stopping = balancer.stop();
+  for (const { message } of await Promise.all(failing)) assert.match(message, /nothing has changed\.$/);
+  await stopping;
+  assert.equal(
+    formatAddress(balancer.balancer.membership.added.get("web", "b")?.address as Address),
+    "127.0.0.1:2",
+  );
   await operations.stop();
 });
 
