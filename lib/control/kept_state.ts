@@ -2,7 +2,7 @@
 
 import { reasonOf } from "../core/errors.ts";
 import type { Balancer } from "./balancer.ts";
-import { type OperatorState, readStateFile, writeStateFile } from "./state_file.ts";
+import { keepAside, type OperatorState, readStateFile, writeStateFile } from "./state_file.ts";
 import type { Wish } from "./wishes.ts";
 
 /** Several orders in a row are written together. */
@@ -10,14 +10,24 @@ const WRITE_AFTER_MS = 100;
 
 export class KeptState {
   readonly #balancer: Balancer;
+  /** The file in force, as far as it was followed. */
+  #file: string | undefined;
+  /** The file that was read or written last: what is in it is known, and may be overwritten. */
+  #known: string | undefined;
+  /** The file that could not be read at the start. */
+  #unread: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(balancer: Balancer) {
     this.#balancer = balancer;
+    this.#file = balancer.config.stateFile;
   }
 
-  /** Takes over what was kept. Call it before the balancer starts. What cannot be read is told, and nothing is kept of it. */
+  /**
+   * Takes over what was kept. Call it before the balancer starts. What cannot be read is told, nothing is taken over from it, and it is
+   * kept aside when there is something to be written.
+   */
   async restore(): Promise<void> {
     const { config: { stateFile }, membership, journal } = this.#balancer;
     if (stateFile === undefined) return;
@@ -25,7 +35,9 @@ export class KeptState {
       const state = await readStateFile(stateFile);
       for (const { pool, backend, wish } of state?.wishes ?? []) membership.wishes.add(pool, backend, wish);
       for (const { pool, member } of state?.added ?? []) membership.added.put(pool, member);
+      this.#known = stateFile;
     } catch (error) {
+      this.#unread = stateFile;
       journal.error("state_not_read", { reason: reasonOf(error) });
     }
   }
@@ -34,6 +46,14 @@ export class KeptState {
   changed(): void {
     if (this.#balancer.config.stateFile === undefined) return;
     this.#timer ??= setTimeout(() => this.#write(), WRITE_AFTER_MS);
+  }
+
+  /** A configuration may have come into force: another file than before is written at once. */
+  follow(): void {
+    const { stateFile } = this.#balancer.config;
+    if (stateFile === this.#file) return;
+    this.#file = stateFile;
+    this.#write();
   }
 
   /** Writes what is to be written. */
@@ -48,9 +68,25 @@ export class KeptState {
     const { config: { stateFile }, journal } = this.#balancer;
     if (stateFile === undefined) return;
     const state = this.#state();
-    this.#writing = this.#writing.then(() => writeStateFile(stateFile, state)).catch((error) => {
-      journal.error("state_not_written", { file: stateFile, reason: reasonOf(error) });
+    this.#writing = this.#writing.then(() => this.#put(stateFile, state)).catch((error) => {
+      const reason = error instanceof Deno.errors.NotCapable
+        ? "sockbal has no permission to write it; where it is first named by a reload, that needs a restart (--allow-write)"
+        : reasonOf(error);
+      journal.error("state_not_written", { file: stateFile, reason });
     });
+  }
+
+  async #put(file: string, state: OperatorState): Promise<void> {
+    if (file !== this.#known && !await this.#isReadable(file)) {
+      const aside = await keepAside(file);
+      if (aside !== undefined) this.#balancer.journal.warn("state_kept_aside", { file, as: aside });
+    }
+    await writeStateFile(file, state);
+    this.#known = file;
+  }
+
+  async #isReadable(file: string): Promise<boolean> {
+    return file !== this.#unread && await readStateFile(file).then(() => true, () => false);
   }
 
   #state(): OperatorState {

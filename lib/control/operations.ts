@@ -187,8 +187,10 @@ export class BalancerOperations implements Operations {
     return this.#state.restore();
   }
 
-  reload(): Promise<Reloaded> {
-    return this.#options.reloads.request();
+  async reload(): Promise<Reloaded> {
+    const done = await this.#options.reloads.request();
+    this.#state.follow();
+    return done;
   }
 
   #kept<T>(done: T): T {

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { readMemberMap } from "../config/member_list.ts";
 import type { BackendConfig } from "../config/pool_schema.ts";
 import { formatAddress } from "../core/address.ts";
+import { writeAll } from "../core/connection.ts";
 import { reasonOf } from "../core/errors.ts";
 import type { Wish } from "./wishes.ts";
 
@@ -62,7 +63,10 @@ export async function readStateFile(path: string): Promise<OperatorState | undef
   }
 }
 
-/** Writes it anew beside the old one and puts it in its place, so that it is always whole. */
+/**
+ * Writes it anew beside the old one and puts it in its place when the disk has it, so that it is always whole, be it the old or the
+ * new one.
+ */
 export async function writeStateFile(path: string, { wishes, added }: OperatorState): Promise<void> {
   const state = {
     version: 1,
@@ -75,13 +79,51 @@ export async function writeStateFile(path: string, { wishes, added }: OperatorSt
     }])),
   };
   const next = newStateFile(path);
-  await Deno.writeTextFile(next, JSON.stringify(state, null, 2) + "\n", { mode: 0o600 });
+  {
+    using file = await Deno.open(next, { write: true, create: true, truncate: true, mode: 0o600 });
+    await writeAll(file, new TextEncoder().encode(JSON.stringify(state, null, 2) + "\n"));
+    await file.sync();
+  }
   await Deno.rename(next, path);
+}
+
+/**
+ * Moves one that could not be read out of the way of the next, so that what is in it is not lost.
+ *
+ * @return Where it is now; undefined where there is none.
+ * @throws {Error} with one sentence, when it stays where it is, and may not be overwritten.
+ */
+export async function keepAside(path: string): Promise<string | undefined> {
+  const aside = unreadStateFile(path);
+  const found = await infoOf(path);
+  if (found === undefined) return undefined;
+  if (found.isDirectory) throw new Error(`${path}: is a directory`);
+  if (await infoOf(aside) !== undefined) {
+    throw new Error(
+      `${path} could not be read, and is not overwritten; ${aside} is another such one: move one of them away`,
+    );
+  }
+  await Deno.rename(path, aside);
+  return aside;
 }
 
 /** Where the next one is written until it is whole. */
 export function newStateFile(path: string): string {
   return `${path}.new`;
+}
+
+/** Where one is kept that could not be read. */
+export function unreadStateFile(path: string): string {
+  return `${path}.unread`;
+}
+
+async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.lstat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }
 
 function entriesOf<T>(pools: Record<string, Record<string, T>>): [pool: string, backend: string, value: T][] {

@@ -14,7 +14,7 @@ import { RESOLV_CONF } from "../discovery/system_name_server.ts";
 import { PROBE_ADDRESS } from "../engine/runtime/listen.ts";
 import { whereChecked } from "../health/check.ts";
 import { type Clients, clientsOf } from "./clients.ts";
-import { newStateFile } from "./state_file.ts";
+import { newStateFile, unreadStateFile } from "./state_file.ts";
 import { opensTls } from "./greetings.ts";
 
 /** By the runtime, as it is written: names are not resolved, "all addresses" is no host. */
@@ -62,7 +62,9 @@ export function touchedBy(
   const written = [...listeners.map(({ listen }) => listen), ...backends];
   if (admin !== undefined) written.push(admin.listen);
   const { stateFile } = config;
-  const stateFiles = stateFile === undefined ? [] : [stateFile, newStateFile(stateFile)];
+  const stateFiles = stateFile === undefined
+    ? []
+    : [stateFile, newStateFile(stateFile), unreadStateFile(stateFile)];
   const discovered = Object.values(allPools).flatMap(({ discover }) => discover ?? []);
   const logFiles = log.file === undefined || standardStreamOf(log.file) !== undefined ? [] : [log.file];
   return {

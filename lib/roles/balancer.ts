@@ -120,9 +120,10 @@ async function run(
       if (flags.watch && file !== undefined) {
         void watchConfig(file, () => void operations.reload(), terminal.stop);
       }
+      // Before there can be orders, which are written to the same file.
+      await operations.restore();
       // Listens before the data plane does, so that it can say that the balancer starts.
       await admin.start(await planAdmin(config), operations);
-      await operations.restore();
       await balancer.start();
       // From here on sessions depend on this process: a fault of our own is told, and ends nothing.
       terminal.onFault((reason) => balancer.journal.error("internal_error", { reason: reasonOf(reason) }));

@@ -3,9 +3,10 @@
 /** Members that the operator adds, changes and removes, and what is kept of the operator's wishes. */
 
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import type { BalancerOperations } from "../../lib/control/operations.ts";
 import { startNamedBackend, visit } from "../support/backend.ts";
-import { startTestBalancer, testConfig } from "../support/balancer.ts";
+import { startTestBalancer, testConfig, until } from "../support/balancer.ts";
 import { type Address, formatAddress } from "../../lib/core/address.ts";
 import { Balancer } from "../../lib/control/balancer.ts";
 import { onEachEngine } from "../support/engines.ts";
@@ -211,6 +212,63 @@ Deno.test("the operator's wishes, weights and backends are kept over a restart",
     "what has not come yet is kept",
   );
   assert.equal(((await Deno.stat(file)).mode ?? 0) & 0o777, 0o600);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a state that cannot be read is kept aside before another is written, and stays where that cannot be", async () => {
+  const folder = await Deno.makeTempDir();
+  const file = `${folder}/state.json`;
+  const backends = [{ name: "a", address: "127.0.0.1:1" }];
+  await Deno.writeTextFile(file, '{"version":1,"wishes":{"web":{"a":{"oper');
+  const first = await startKeeping(file, backends);
+  await first.log.waitFor("state_not_read");
+  first.operations.steer("web", "a", { do: "disable" });
+  const { fields } = await first.log.waitFor("state_kept_aside");
+  assert.deepEqual(fields, { file, as: `${file}.unread` });
+  first.operations.steer("web", "a", { do: "drain", deadlineMs: undefined });
+  await first.stop();
+  assert.equal(await Deno.readTextFile(`${file}.unread`), '{"version":1,"wishes":{"web":{"a":{"oper');
+
+  const second = await startKeeping(file, backends);
+  assert.deepEqual(members(second.operations), ["a file draining 1"]);
+  await second.stop();
+  await Deno.writeTextFile(file, "torn again");
+
+  const third = await startKeeping(file, backends);
+  third.operations.steer("web", "a", { do: "disable" });
+  assert.equal(
+    (await third.log.waitFor("state_not_written")).fields.reason,
+    `${file} could not be read, and is not overwritten; ${file}.unread is another such one: move one of them away`,
+  );
+  await third.stop();
+  assert.equal(await Deno.readTextFile(file), "torn again");
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a file that a reload names is written at once, and what is no state is not overwritten", async () => {
+  const folder = await Deno.makeTempDir();
+  const file = `${folder}/state.json`;
+  await Deno.writeTextFile(`${folder}/notes.txt`, "by mistake");
+  const config = testConfig({ backends: [{ name: "a", address: "127.0.0.1:1" }], pool: WITHIN, workers: 1 });
+  const log = memoryLog();
+  const balancer = new Balancer({ config, log: log.log });
+  let stateFile: string | undefined = file;
+  const operations = operationsOf(balancer, async () => {
+    await balancer.reload({ ...config, stateFile });
+    return { ok: true, message: "" };
+  });
+  await balancer.start();
+  operations.steer("web", "a", { do: "disable" });
+  await operations.reload();
+  await until(() => existsSync(file), "it is written");
+  assert.match(await Deno.readTextFile(file), /"operator": "disabled"/);
+  stateFile = `${folder}/notes.txt`;
+  await operations.reload();
+  await log.waitFor("state_kept_aside");
+  await balancer.stop();
+  await operations.stop();
+  assert.equal(await Deno.readTextFile(`${folder}/notes.txt.unread`), "by mistake");
+  assert.match(await Deno.readTextFile(stateFile), /"operator": "disabled"/);
   await Deno.remove(folder, { recursive: true });
 });
 
