@@ -115,13 +115,14 @@ export class Discoveries {
   }
 
   #make(pool: string, discover: DiscoverConfig, before: Discovery | undefined): Discovery {
-    const { log, source = makeSource } = this.#options;
+    const { log, source = makeSource, pause = sleep } = this.#options;
     return new Discovery({
       pool,
       discover,
       source: source(discover),
       before: before?.found.members ?? [],
       log,
+      pause,
       onChanged: () => this.#changed(),
     });
   }

@@ -3,7 +3,7 @@
 import type { DiscoverConfig } from "../config/discover_schema.ts";
 import { formatDuration } from "../core/duration.ts";
 import type { Recorder } from "../core/log.ts";
-import type { Found, Member, Source } from "../discovery/source.ts";
+import type { Found, Member, Pause, Source } from "../discovery/source.ts";
 import { sourceTitle } from "./make_source.ts";
 
 export interface DiscoveryOptions {
@@ -13,9 +13,14 @@ export interface DiscoveryOptions {
   /** The members of the source whose place it takes: they stay until it has its own. */
   readonly before: readonly Member[];
   readonly log: Recorder;
+  /** Waits; a test may have another clock. */
+  readonly pause: Pause;
   /** Told when the members may have changed. */
   readonly onChanged: () => void;
 }
+
+/** A source that fails again before works as badly as before, and nothing more is said. */
+const STEADY_MS = 10_000;
 
 export class Discovery {
   readonly title: string;
@@ -25,6 +30,10 @@ export class Discovery {
   trouble = "";
   readonly #options: DiscoveryOptions;
   readonly #stop = new AbortController();
+  /** Since when it fails, at times or all the time, as far as that has been said. */
+  #failsSinceMs: number | undefined;
+  /** Aborted when it fails again. */
+  #recovery = new AbortController();
   readonly #answered = Promise.withResolvers<void>();
   /** What the source has said last, in its order; undefined once it is sorted. */
   #unsorted: Found | undefined;
@@ -74,6 +83,7 @@ export class Discovery {
   /** Ends the source; resolves when nothing is asked any more. */
   async stop(): Promise<void> {
     this.#stop.abort();
+    this.#recovery.abort();
     this.#answered.resolve();
     await this.#following;
   }
@@ -90,14 +100,15 @@ export class Discovery {
     this.#answered.resolve();
   }
 
-  /** Said once; while it lasts, the reason is kept up to date. */
+  /** Said once, however often it works in between; while it lasts, the reason is kept up to date. */
   #onTrouble(why: string): void {
     const { pool, log } = this.#options;
-    const isNews = this.trouble === "";
+    if (this.trouble === "") this.sinceMs = Date.now();
     this.trouble = why;
     this.#answered.resolve();
-    if (!isNews) return;
-    this.sinceMs = Date.now();
+    this.#recovery.abort();
+    if (this.#failsSinceMs !== undefined) return;
+    this.#failsSinceMs = this.sinceMs;
     const count = this.found.members.length;
     const meanwhile = count === 0
       ? "it has no members yet"
@@ -107,10 +118,18 @@ export class Discovery {
 
   #endTrouble(): void {
     if (this.trouble === "") return;
-    const { pool, log } = this.#options;
-    const failedFor = formatDuration(Math.max(0, Date.now() - this.sinceMs));
     this.trouble = "";
     this.sinceMs = Date.now();
+    void this.#sayWhenSteady();
+  }
+
+  async #sayWhenSteady(): Promise<void> {
+    const { pool, log, pause } = this.#options;
+    const { signal } = this.#recovery = new AbortController();
+    const failedFor = formatDuration(Math.max(0, this.sinceMs - (this.#failsSinceMs ?? this.sinceMs)));
+    await pause(STEADY_MS, signal);
+    if (signal.aborted || this.#stop.signal.aborted) return;
+    this.#failsSinceMs = undefined;
     log.info("discovery_works_again", { pool, source: this.title, failed_for: failedFor });
   }
 }

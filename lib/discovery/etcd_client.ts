@@ -17,6 +17,8 @@ export interface EtcdOptions {
   readonly ca?: string | undefined;
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
+  /** How long an answer may take; a test may have less. */
+  readonly timeoutMs?: number | undefined;
 }
 
 export interface EtcdEntry {
@@ -52,11 +54,13 @@ const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 export class EtcdClient implements Disposable {
   readonly #endpoint: string;
   readonly #client: Deno.HttpClient;
+  readonly #timeoutMs: number;
   #token: string | undefined;
 
-  private constructor(endpoint: string, client: Deno.HttpClient) {
+  private constructor(endpoint: string, client: Deno.HttpClient, timeoutMs: number) {
     this.#endpoint = endpoint;
     this.#client = client;
+    this.#timeoutMs = timeoutMs;
   }
 
   /**
@@ -74,6 +78,7 @@ export class EtcdClient implements Disposable {
         ...(ca === undefined ? {} : { caCerts: [ca] }),
         ...(cert === undefined || key === undefined ? {} : { cert, key }),
       }),
+      options.timeoutMs ?? TIMEOUT_MS,
     );
     try {
       if (options.user !== undefined) await client.#logIn(options.user, password?.trim() ?? "", stop);
@@ -91,13 +96,16 @@ export class EtcdClient implements Disposable {
     stop: AbortSignal,
   ): Promise<{ readonly entries: EtcdEntry[]; readonly revision: string; readonly clusterId: string }> {
     const found = await this.call("kv/range", { ...rangeOf(prefix), limit: String(limit) }, stop);
-    const { kvs = [], header } = found as { kvs?: KeyValue[]; header: Header };
-    const entries = kvs.map(({ key, value }) => ({ key: decode(key), value: decode(value ?? "") }));
-    return { entries, revision: header.revision, clusterId: header.cluster_id };
+    return this.#read(() => {
+      const { kvs = [], header } = found as { kvs?: KeyValue[]; header: Header };
+      const entries = kvs.map(({ key, value }) => ({ key: decode(key), value: decode(value ?? "") }));
+      return { entries, revision: int64(header.revision), clusterId: int64(header.cluster_id) };
+    });
   }
 
   /**
-   * Changes from a revision on. It ends when the server ends it, or when nothing has come for so long that the server may be gone.
+   * Changes from a revision on. It ends when nothing has come for so long that the server may be gone; the first answer, which tells
+   * that it watches, has to come as soon as any other.
    *
    * @throws {Compacted} when the revision is no longer known, {@linkcode Error} when the server is lost.
    */
@@ -108,19 +116,21 @@ export class EtcdClient implements Disposable {
     stop: AbortSignal,
   ): AsyncGenerator<EtcdChanges> {
     const quiet = new AbortController();
-    let timer = setTimeout(() => quiet.abort(), quietMs);
+    let isOpen = false;
+    let timer = setTimeout(() => quiet.abort(), this.#timeoutMs);
     try {
       const body = { create_request: { ...rangeOf(prefix), start_revision: fromRevision } };
       const response = await this.#post("watch", body, AbortSignal.any([stop, quiet.signal]));
       for await (const line of lines(response, MAX_ANSWER_BYTES)) {
+        isOpen = true;
         clearTimeout(timer);
         timer = setTimeout(() => quiet.abort(), quietMs);
-        yield changesIn(line);
+        yield this.#read(() => changesIn(line));
       }
-      throw new Error(`${this.#endpoint} has ended the watch`);
+      throw new Failure(`${this.#endpoint} has ended the watch`);
     } catch (error) {
-      if (stop.aborted || quiet.signal.aborted) return;
-      throw this.#sentence(error);
+      if (stop.aborted || (quiet.signal.aborted && isOpen)) return;
+      throw quiet.signal.aborted ? this.#late() : this.#sentence(error);
     } finally {
       clearTimeout(timer);
       quiet.abort();
@@ -129,15 +139,13 @@ export class EtcdClient implements Disposable {
 
   /** Calls a method of the API, as `kv/put`. */
   async call(method: string, body: unknown, stop: AbortSignal): Promise<unknown> {
-    const late = AbortSignal.timeout(TIMEOUT_MS);
+    const late = AbortSignal.timeout(this.#timeoutMs);
     try {
       const response = await this.#post(method, body, AbortSignal.any([stop, late]));
-      return JSON.parse(await readText(response, MAX_ANSWER_BYTES));
+      const text = await readText(response, MAX_ANSWER_BYTES);
+      return this.#read(() => JSON.parse(text));
     } catch (error) {
-      if (late.aborted) {
-        throw new Error(`${this.#endpoint} has not answered within ${formatDuration(TIMEOUT_MS)}`);
-      }
-      throw this.#sentence(error);
+      throw late.aborted ? this.#late() : this.#sentence(error);
     }
   }
 
@@ -146,8 +154,12 @@ export class EtcdClient implements Disposable {
   }
 
   async #logIn(name: string, password: string, stop: AbortSignal): Promise<void> {
-    const { token } = await this.call("auth/authenticate", { name, password }, stop) as { token?: string };
-    this.#token = token;
+    const answer = await this.call("auth/authenticate", { name, password }, stop);
+    this.#token = this.#read(() => {
+      const { token } = answer as { token?: unknown };
+      if (typeof token !== "string") throw new TypeError("there is no token");
+      return token;
+    });
   }
 
   async #post(method: string, body: unknown, signal: AbortSignal): Promise<Response> {
@@ -161,18 +173,31 @@ export class EtcdClient implements Disposable {
     });
     if (response.status === 200) return response;
     const text = await readText(response, 64 * 1024);
-    throw new Refused(`${this.#endpoint} refuses: ${refusalIn(text) ?? `status ${response.status}`}`);
+    throw new Failure(`${this.#endpoint} refuses: ${refusalIn(text) ?? `status ${response.status}`}`);
+  }
+
+  /** Reads an answer. Whatever goes wrong then is the answer's fault, and not the reader's. */
+  #read<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      if (error instanceof Failure || error instanceof Compacted) throw error;
+      throw new Failure(`${this.#endpoint} does not answer as etcd does`, { cause: error });
+    }
+  }
+
+  #late(): Failure {
+    return new Failure(`${this.#endpoint} has not answered within ${formatDuration(this.#timeoutMs)}`);
   }
 
   #sentence(error: unknown): Error {
-    if (error instanceof Refused || error instanceof Compacted) return error;
-    if (error instanceof SyntaxError) return new Error(`${this.#endpoint} does not answer as etcd does`);
-    return new Error(`cannot ask ${this.#endpoint}: ${whyNotAsked(error)}`, { cause: error });
+    if (error instanceof Failure || error instanceof Compacted) return error;
+    return new Failure(`cannot ask ${this.#endpoint}: ${whyNotAsked(error)}`, { cause: error });
   }
 }
 
-/** An answer of the server that is a refusal. */
-class Refused extends Error {}
+/** Its message is a sentence for people. */
+class Failure extends Error {}
 
 interface Header {
   readonly revision: string;
@@ -199,17 +224,18 @@ interface WatchLine {
 
 function changesIn(line: string): EtcdChanges {
   const { result, error } = JSON.parse(line) as WatchLine;
-  if (result === undefined) throw new Refused(`the watch was refused: ${short(error?.message ?? "")}`);
+  if (error?.message !== undefined) throw new Failure(`the watch was refused: ${short(error.message)}`);
+  if (result === undefined) throw new TypeError("there is no result");
   if (result.compact_revision !== undefined && result.compact_revision !== "0") throw new Compacted();
-  if (result.canceled) throw new Refused(`the watch was cancelled: ${short(result.cancel_reason ?? "")}`);
+  if (result.canceled) throw new Failure(`the watch was cancelled: ${short(result.cancel_reason ?? "")}`);
   return {
     events: (result.events ?? []).map(({ type, kv }) => ({
       key: decode(kv.key),
       value: type === "DELETE" ? undefined : decode(kv.value ?? ""),
-      revision: kv.mod_revision,
+      revision: int64(kv.mod_revision),
     })),
-    revision: result.header.revision,
-    clusterId: result.header.cluster_id,
+    revision: int64(result.header.revision),
+    clusterId: int64(result.header.cluster_id),
   };
 }
 
@@ -239,6 +265,11 @@ function rangeOf(prefix: string): { readonly key: string; readonly range_end: st
 /** Text as etcd wants bytes to be written. */
 export function encode(text: string): string {
   return new TextEncoder().encode(text).toBase64();
+}
+
+/** A whole number as text. */
+function int64(written: string): string {
+  return String(BigInt(written));
 }
 
 function decode(base64: string): string {

@@ -4,7 +4,8 @@
 
 import { reasonOf } from "../core/errors.ts";
 import { sleep } from "../core/sleep.ts";
-import { Compacted, type EtcdChanges, EtcdClient, type EtcdOptions } from "./etcd_client.ts";
+import { Compacted, type EtcdChanges, EtcdClient, type EtcdEvent, type EtcdOptions } from "./etcd_client.ts";
+import { MAX_ANSWER_BYTES } from "./http_answer.ts";
 import { FIRST_PAUSE_MS, nextPauseMs } from "./pauses.ts";
 import { type Found, MAX_MEMBERS, type Member, type Pause, type Source, whyTooMany } from "./source.ts";
 
@@ -24,6 +25,14 @@ const TELL_AFTER_MS = 100;
 /** A connection that was lost without a word looks like one on which nothing happens. */
 const QUIET_MS = 60_000;
 
+/** A connection that is lost before was no good one: the next try comes later than the last. */
+const STEADY_MS = 30_000;
+
+/** Keys and values that are kept. */
+const MAX_BYTES = MAX_ANSWER_BYTES;
+
+const MAX_SENTENCE = 500;
+
 export function etcdSource(options: EtcdSourceOptions): Source {
   const { endpoints, pause = sleep } = options;
   return {
@@ -32,24 +41,22 @@ export function etcdSource(options: EtcdSourceOptions): Source {
       let [turn, pauseMs] = [0, FIRST_PAUSE_MS];
       while (!stop.aborted) {
         const endpoint = endpoints[turn % endpoints.length] ?? "";
+        const startedMs = performance.now();
         try {
           using client = await EtcdClient.open(endpoint, options, stop);
           await keys.follow(client, () => {
-            pauseMs = FIRST_PAUSE_MS;
-            if (stop.aborted) return;
-            const found = keys.found();
-            if (typeof found === "string") onTrouble(found);
-            else onFound(found);
+            if (!stop.aborted) onFound(keys.found());
           }, stop);
+          pauseMs = FIRST_PAUSE_MS;
         } catch (error) {
           if (stop.aborted) return;
+          if (performance.now() - startedMs >= STEADY_MS) pauseMs = FIRST_PAUSE_MS;
           if (error instanceof Compacted) {
             keys.forget();
-            await pause(FIRST_PAUSE_MS, stop);
-            continue;
+          } else {
+            onTrouble(reasonOf(error));
+            turn++;
           }
-          onTrouble(reasonOf(error));
-          turn++;
           await pause(pauseMs, stop);
           pauseMs = nextPauseMs(pauseMs);
         }
@@ -58,11 +65,18 @@ export function etcdSource(options: EtcdSourceOptions): Source {
   };
 }
 
+interface Known {
+  /** A member, or why it is none. */
+  readonly what: Member | string;
+  /** Of key and value; a character counts as one. */
+  readonly bytes: number;
+}
+
 /** What is known of the keys, over all connections. */
 class Keys {
   readonly #options: EtcdSourceOptions;
-  /** What is there under each key: a member, or why it is none. */
-  readonly #members = new Map<string, Member | string>();
+  readonly #members = new Map<string, Known>();
+  #bytes = 0;
   /** Up to where they are known; undefined: nothing is. */
   #revision: string | undefined;
   #clusterId = "";
@@ -74,6 +88,8 @@ class Keys {
   /** Everything is read again the next time. */
   forget(): void {
     this.#revision = undefined;
+    this.#members.clear();
+    this.#bytes = 0;
   }
 
   /** Reads all keys if need be, then follows them; returns when the watch has been silent for too long. */
@@ -97,17 +113,16 @@ class Keys {
         timer ??= setTimeout(tell, TELL_AFTER_MS);
       }
     } finally {
-      if (timer !== undefined) tell();
+      // What is too large has been forgotten.
+      if (timer !== undefined && this.#revision !== undefined) tell();
+      clearTimeout(timer);
     }
   }
 
   async #readAll(client: EtcdClient, stop: AbortSignal): Promise<string> {
     const { entries, revision, clusterId } = await client.range(this.#options.prefix, MAX_MEMBERS + 1, stop);
-    const tooMany = whyTooMany(entries.length);
-    // Those beyond the limit are not known, so that nothing can follow from here.
-    if (tooMany !== undefined) throw new Error(tooMany);
-    this.#members.clear();
-    for (const { key, value } of entries) this.#note(key, value);
+    this.forget();
+    this.#note(entries);
     this.#clusterId = clusterId;
     return revision;
   }
@@ -116,30 +131,44 @@ class Keys {
     // Another cluster, or one that was restored from before: its revisions are others.
     const isOther = clusterId !== this.#clusterId || BigInt(revision) < BigInt(this.#revision ?? "0");
     if (isOther) throw new Compacted();
-    for (const { key, value } of events) this.#note(key, value);
+    this.#note(events);
     this.#revision = events.at(-1)?.revision ?? this.#revision;
   }
 
-  #note(key: string, value: string | undefined): void {
-    if (value === undefined) {
+  /** @throws {Error} when there is too much. Nothing can follow from a part, so that everything is read again the next time. */
+  #note(changes: readonly Pick<EtcdEvent, "key" | "value">[]): void {
+    for (const { key, value } of changes) {
+      this.#bytes -= this.#members.get(key)?.bytes ?? 0;
       this.#members.delete(key);
-      return;
+      if (value === undefined) continue;
+      const bytes = key.length + value.length;
+      this.#bytes += bytes;
+      this.#members.set(key, { what: this.#read(key, value), bytes });
     }
+    const tooLarge = this.#bytes > MAX_BYTES
+      ? `the keys and values below ${this.#options.prefix} are larger than ${MAX_BYTES / 1024 / 1024} MiB`
+      : whyTooMany(this.#members.size);
+    if (tooLarge === undefined) return;
+    this.forget();
+    throw new Error(tooLarge);
+  }
+
+  #read(key: string, value: string): Member | string {
     try {
-      this.#members.set(key, this.#options.parse(value));
+      return this.#options.parse(value);
     } catch (error) {
-      this.#members.set(key, `key ${JSON.stringify(key)}: ${reasonOf(error)}`);
+      return `key ${JSON.stringify(key)}: ${reasonOf(error)}`.slice(0, MAX_SENTENCE);
     }
   }
 
-  /** All members, or why they cannot be used. In the order of the keys, so that of two with one name every balancer takes the same. */
-  found(): Found | string {
-    const tooMany = whyTooMany(this.#members.size);
-    if (tooMany !== undefined) return tooMany;
+  /** In the order of the keys, so that of two with one name every balancer takes the same. */
+  found(): Found {
     const sorted = [...this.#members].sort(([one], [other]) => one < other ? -1 : 1);
-    return {
-      members: sorted.flatMap(([, it]) => typeof it === "string" ? [] : [it]),
-      refused: sorted.flatMap(([, it]) => typeof it === "string" ? [it] : []),
-    };
+    const [members, refused]: [Member[], string[]] = [[], []];
+    for (const [, { what }] of sorted) {
+      if (typeof what === "string") refused.push(what);
+      else members.push(what);
+    }
+    return { members, refused };
   }
 }

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import type { Names } from "../../lib/control/names.ts";
 import { formatAddress } from "../../lib/core/address.ts";
+import type { Pause } from "../../lib/discovery/source.ts";
 import { enter, startNamedBackend, visit } from "../support/backend.ts";
 import {
   startTestBalancer,
@@ -149,6 +150,32 @@ onEachEngine(
     operations.stop();
   },
 );
+
+Deno.test("a source that fails at times is said to fail once, and to work again when it has for ten seconds", async () => {
+  const source = new FakeSource();
+  const { discovery } = source;
+  let isSteady = (): void => {};
+  const pause: Pause = (ms, stop) => {
+    if (ms !== 10_000) return discovery.pause(ms, stop);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    stop.addEventListener("abort", () => resolve());
+    isSteady = resolve;
+    return promise;
+  };
+  await using balancer = await start(source, { within: WITHIN }, { discovery: { ...discovery, pause } });
+  const said = (): string[] =>
+    balancer.log.events.map(({ event }) => event).filter((it) => it.startsWith("discovery_"));
+  for (let port = 1; port < 20; port++) {
+    source.fail("the watch has ended");
+    source.tell([`127.0.0.1:${port}`]);
+  }
+  await has(balancer, "127.0.0.1:19");
+  assert.deepEqual(said(), ["discovery_failed"]);
+  isSteady();
+  await balancer.log.waitFor("discovery_works_again");
+  source.fail("the watch has ended");
+  assert.deepEqual(said(), ["discovery_failed", "discovery_works_again", "discovery_failed"]);
+});
 
 Deno.test("where it is allowed, a source may empty its pool", async () => {
   const source = new FakeSource();

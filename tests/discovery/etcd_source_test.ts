@@ -195,15 +195,124 @@ Deno.test({
   },
 });
 
-Deno.test("a server that is no etcd is refused with a sentence", async () => {
-  await using server = Deno.serve(
+const HEADER = { revision: "5", cluster_id: "1" };
+
+/** A server that answers as the test says: what is read at first, and what is watched then. */
+function startFake(
+  answers: { readonly range?: () => string; readonly watch?: () => string | Promise<string> },
+): AsyncDisposable & { readonly endpoint: string } {
+  const { range = () => JSON.stringify({ header: HEADER }), watch = range } = answers;
+  const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-    () => new Response("hello"),
+    async ({ url }) => new Response(await (url.endsWith("/v3/watch") ? watch() : range())),
   );
-  const endpoint = `http://127.0.0.1:${server.addr.port}`;
+  return {
+    endpoint: `http://127.0.0.1:${server.addr.port}`,
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+function line(...changes: readonly { readonly key: string; readonly value: string }[]): string {
+  const events = changes.map(({ key, value }) => {
+    return { kv: { key: btoa(key), value: btoa(value), mod_revision: HEADER.revision } };
+  });
+  return `${JSON.stringify({ result: { header: HEADER, events } })}\n`;
+}
+
+const STRANGE = [
+  "hello",
+  "null",
+  '"hello"',
+  "[]",
+  "{}",
+  '{"header":{}}',
+  '{"header":{"revision":"many","cluster_id":"1"}}',
+  '{"header":{"revision":"1","cluster_id":"1"},"kvs":5}',
+  '{"header":{"revision":"1","cluster_id":"1"},"kvs":[null]}',
+  '{"header":{"revision":"1","cluster_id":"1"},"kvs":[{"key":"no base64!"}]}',
+];
+const STRANGE_LINES = [
+  ...STRANGE.slice(0, 5),
+  '{"result":{}}',
+  '{"result":{"header":{"revision":"1","cluster_id":"1"},"events":5}}',
+  '{"result":{"header":{"revision":"1","cluster_id":"1"},"events":[{}]}}',
+];
+
+Deno.test("a server that is no etcd is refused with a sentence", async () => {
+  for (
+    const [what, answers] of [
+      ...STRANGE.map((it) => [it, { range: () => it }] as const),
+      ...STRANGE_LINES.map((it) => [it, { watch: () => `${it}\n` }] as const),
+    ]
+  ) {
+    await using server = startFake(answers);
+    const { endpoint } = server;
+    const { pause } = new FastClock();
+    await using followed = new Followed(
+      etcdSource({ endpoints: [endpoint], prefix: "/web/", parse: parseMember, pause }),
+    );
+    assert.equal(await followed.trouble(), `${endpoint} does not answer as etcd does`, what);
+  }
+});
+
+Deno.test("a watch that is lost again and again is opened after growing pauses", async () => {
+  await using server = startFake({ watch: () => line() });
+  const clock = new FastClock();
+  await using followed = new Followed(
+    etcdSource({ endpoints: [server.endpoint], prefix: "/web/", parse: parseMember, pause: clock.pause }),
+  );
+  await until(() => clock.pauses.length >= 4, "it was opened often enough");
+  assert.deepEqual(clock.pauses.slice(0, 4), [1_000, 2_000, 4_000, 8_000]);
+  assert.ok(followed.found.length > 0);
+});
+
+Deno.test("a server that hangs when a watch is opened is trouble", async () => {
+  const held = Promise.withResolvers<string>();
+  await using server = startFake({ watch: () => held.promise });
+  using stack = new DisposableStack();
+  stack.defer(() => held.resolve(""));
+  const { endpoint } = server;
   const { pause } = new FastClock();
   await using followed = new Followed(
-    etcdSource({ endpoints: [endpoint], prefix: "/web/", parse: parseMember, pause }),
+    etcdSource({ endpoints: [endpoint], prefix: "/web/", parse: parseMember, pause, timeoutMs: 50 }),
   );
-  assert.equal(await followed.trouble(), `${endpoint} does not answer as etcd does`);
+  assert.equal(await followed.trouble(), `${endpoint} has not answered within 50ms`);
+});
+
+Deno.test("what a watch adds is bounded in number and size, and the last members stay", async () => {
+  const many = Array.from({ length: 10_001 }, (_, i) => ({ key: `/web/${i}`, value: "10.0.0.2:80" }));
+  const large = Array.from({ length: 10 }, (_, i) => ({ key: `/web/${i}`, value: "x".repeat(1_000_000) }));
+  const kvs = [{ key: btoa("/web/a"), value: btoa("10.0.0.1:80") }];
+  for (
+    const [changes, sentence] of [[many, /^there are more than 10000/], [
+      large,
+      /larger than 8 MiB$/,
+    ]] as const
+  ) {
+    // In several answers, none of which is too large.
+    const half = changes.length / 2;
+    const answers = line(...changes.slice(0, half)) + line(...changes.slice(half));
+    await using server = startFake({
+      range: () => JSON.stringify({ header: HEADER, kvs }),
+      watch: () => answers,
+    });
+    const { pause } = new FastClock();
+    await using followed = new Followed(
+      etcdSource({ endpoints: [server.endpoint], prefix: "/web/", parse: parseMember, pause }),
+    );
+    assert.match(await followed.trouble(), sentence);
+    await until(() => followed.found.length >= 2, "all is read again");
+    assert.deepEqual(followed.addresses, ["10.0.0.1:80"]);
+  }
+});
+
+Deno.test("what is said of a value is short, however long that is", async () => {
+  const kvs = [{ key: btoa("/web/a".padEnd(5_000, "a")), value: btoa("x".repeat(100_000)) }];
+  await using server = startFake({ range: () => JSON.stringify({ header: HEADER, kvs }) });
+  const { pause } = new FastClock();
+  await using followed = new Followed(
+    etcdSource({ endpoints: [server.endpoint], prefix: "/web/", parse: parseMember, pause }),
+  );
+  await until(() => followed.found.length > 0, "it is read");
+  assert.equal(followed.found[0]?.refused[0]?.length, 500);
 });
