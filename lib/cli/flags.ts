@@ -8,6 +8,7 @@ import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { LOG_FORMATS, LOG_LEVELS } from "../core/log.ts";
 import { ENGINE_NAMES, loadFlags } from "./load_flags.ts";
+import { misbehaviourFlags } from "./misbehaviour_flags.ts";
 import { clientTlsFlags, serverTlsFlags } from "./tls_flags.ts";
 import {
   connectAddress,
@@ -97,6 +98,7 @@ export const serverFlags = object({
   }),
   ...serverTlsFlags,
   ...logFlags,
+  misbehaviour: misbehaviourFlags,
 });
 
 export const clientFlags = object({

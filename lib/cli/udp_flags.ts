@@ -3,6 +3,8 @@
 import type { Address } from "../core/address.ts";
 import { MAX_DATAGRAM_BYTES } from "../core/datagram.ts";
 import { InputError } from "../core/errors.ts";
+import { checkForUdp } from "../core/misbehaviour.ts";
+import { type MisbehaviourFlags, misbehaviourOf } from "./misbehaviour_flags.ts";
 
 interface ServerFlags {
   readonly listen: Address;
@@ -11,6 +13,7 @@ interface ServerFlags {
   readonly proxyProtocol: boolean;
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
+  readonly misbehaviour: MisbehaviourFlags;
 }
 
 interface ClientFlags {
@@ -36,6 +39,13 @@ export function checkServerUdp(flags: ServerFlags): void {
     "--tls-cert": flags.tlsCert !== undefined,
     "--tls-key": flags.tlsKey !== undefined,
   });
+  const misbehaviour = misbehaviourOf(flags.misbehaviour, true);
+  if (misbehaviour === undefined) return;
+  try {
+    checkForUdp(misbehaviour);
+  } catch (error) {
+    throw error instanceof InputError ? new InputError(`--${error.message}`) : error;
+  }
 }
 
 /** @throws {InputError} when a flag is given that is for connections alone, or a message is no datagram. */

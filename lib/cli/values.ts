@@ -11,6 +11,17 @@ import {
 } from "../core/address.ts";
 import { formatDuration, parseDurationMs } from "../core/duration.ts";
 import { InputError } from "../core/errors.ts";
+import {
+  type Delay,
+  type Flap,
+  formatDelay,
+  formatFlap,
+  parseDelay,
+  parseFlap,
+  parseRate,
+  parseSeed,
+  parseShare,
+} from "../core/misbehaviour.ts";
 import { meantBy } from "../core/other_names.ts";
 import { formatSize, parseSizeBytes } from "../core/size.ts";
 import { canonicalPattern, whyNoServerNamePattern } from "../core/server_name.ts";
@@ -55,6 +66,31 @@ export function size(min: number, max: number): Value<number> {
       `${JSON.stringify(input)} is not a size from ${formatSize(min)} to ${formatSize(max)}`,
     );
   }, formatSize);
+}
+
+/** How late answers are. */
+export function delay(): Value<Delay> {
+  return fromParser("DELAY", parseDelay, formatDelay);
+}
+
+/** From 0 to 1. */
+export function share(): Value<number> {
+  return fromParser("SHARE", parseShare, String);
+}
+
+/** In bytes a second. */
+export function byteRate(): Value<number> {
+  return fromParser("SIZE", parseRate, formatSize);
+}
+
+/** For how long a server is up, and down. */
+export function flap(): Value<Flap> {
+  return fromParser("TIMES", parseFlap, formatFlap);
+}
+
+/** What chance begins with. */
+export function seed(): Value<number> {
+  return fromParser("N", parseSeed, String);
 }
 
 /** What ends a reply. */

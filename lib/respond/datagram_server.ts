@@ -13,12 +13,15 @@ import { isLinkLocal, zoneOf } from "../core/zone.ts";
 import { AcceptTrouble } from "../engine/accept_trouble.ts";
 import { describeListenError } from "../engine/listen_error.ts";
 import type { DatagramContext, DatagramHandler } from "./datagram_handlers.ts";
+import type { MisbehavingAnswers } from "./misbehaving_answers.ts";
 
 export interface DatagramServerOptions {
   readonly listen: UdpAddress;
   readonly handler: DatagramHandler;
   /** What handlers answer with; undefined for the address. */
   readonly name: string | undefined;
+  /** What is wrong with its answers; may be changed while it runs. */
+  readonly misbehaviour?: MisbehavingAnswers;
   readonly log: Omit<Log, "session">;
 }
 
@@ -75,7 +78,7 @@ function boundAddress(bound: Deno.Addr, { host }: UdpAddress): UdpAddress {
 /** Until it is stopped. What fails for one client is its own matter, and is told only to those who debug. */
 async function serve(
   socket: Deno.DatagramConn,
-  { handler, listen, log }: DatagramServerOptions,
+  { handler, listen, misbehaviour, log }: DatagramServerOptions,
   context: DatagramContext,
   address: string,
   stop: AbortSignal,
@@ -86,8 +89,10 @@ async function serve(
   const answer = async (datagram: Uint8Array, { hostname, port }: Deno.NetAddr): Promise<void> => {
     try {
       const bytes = handler(datagram, context);
+      if (bytes === undefined) return;
       const client: Deno.Addr = { transport: "udp", hostname: withZone(hostname, zone), port };
-      if (bytes !== undefined) await socket.send(bytes, client);
+      if (misbehaviour === undefined) await socket.send(bytes, client);
+      else misbehaviour.answer(bytes, (later) => socket.send(later, client), stop);
     } catch (error) {
       const client = formatEndpoint({ transport: "udp", host: hostname, port });
       log.debug("datagram_failed", { client, reason: reasonOf(error) });

@@ -1,38 +1,19 @@
 /** A server: accepts connections and hands each to a handler. */
 
 import { type Address, formatAddress } from "../core/address.ts";
-import { CoarseClock, TICK_MS } from "../core/coarse_clock.ts";
-import { chunks } from "../core/connection.ts";
-import { reasonOf } from "../core/errors.ts";
-import type { Log } from "../core/log.ts";
-import { resolveAddress } from "../core/resolve.ts";
-import { formatEndpoint } from "../core/endpoint.ts";
-import type { Limiter } from "../engine/contract.ts";
-import type { TlsKeys } from "../engine/tls_contract.ts";
-import { RuntimeEngine } from "../engine/runtime/engine.ts";
+import { TICK_MS } from "../core/coarse_clock.ts";
 import { removeSocketFile } from "../core/listening.ts";
+import { resolveAddress } from "../core/resolve.ts";
+import type { Limiter } from "../engine/contract.ts";
 import { settleAddresses } from "../engine/runtime/settle.ts";
-import type { RuntimeClient } from "../engine/runtime/socket.ts";
-import { greet, GREETING_TIMEOUT_MS } from "./greeting.ts";
-import type { Handler, HandlerContext } from "./handler.ts";
-import { ServedConnection } from "./served_connection.ts";
+import type { Handler } from "./handler.ts";
+import { Serving, type ServingOptions } from "./serving.ts";
 
-export interface ServerOptions {
+export interface ServerOptions extends ServingOptions {
   readonly listen: Address;
   readonly handler: Handler;
-  /** What handlers answer with; undefined for the address. */
-  readonly name: string | undefined;
   /** 0 is no limit; at the limit accepting pauses. */
   readonly maxConnections: number;
-  /** 0 is none. */
-  readonly idleTimeoutMs: number;
-  /** Whether every connection has to begin with a header of the PROXY protocol; then handlers name the true client, too. */
-  readonly proxyProtocol?: boolean;
-  /** What it opens TLS with, where it does. */
-  readonly tls?: TlsKeys | undefined;
-  /** So long a client may take for what comes before that; by default a few seconds. */
-  readonly greetingTimeoutMs?: number;
-  readonly log: Omit<Log, "session">;
 }
 
 /** A server that runs. */
@@ -44,10 +25,7 @@ export interface RunningServer {
 }
 
 /** Waiting connections that the kernel keeps; as many as balancers have by default. */
-const BACKLOG = 4096;
-
-/** Handlers speak to no particular protocol, so none is agreed upon. */
-const TLS_OPTIONS = { alpn: [], minVersion: "1.2" } as const;
+export const BACKLOG = 4096;
 
 /**
  * Starts a server.
@@ -55,52 +33,15 @@ const TLS_OPTIONS = { alpn: [], minVersion: "1.2" } as const;
  * @throws {RunError} when it cannot listen.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const [places = []] = settleAddresses([await resolveAddress(options.listen)]);
-  const [listen = options.listen] = places;
+  const { listen, places } = await settle(options.listen);
   const address = formatAddress(listen);
-  const context = { name: options.name ?? address, now: () => new Date() };
-  const clock = new CoarseClock();
-  const open = new Set<ServedConnection>();
-  const engine = new RuntimeEngine(open);
-  const tls = options.tls === undefined ? undefined : engine.tlsServer(TLS_OPTIONS, options.tls);
-  const { proxyProtocol = false } = options;
-  const greeting = proxyProtocol || tls !== undefined ? { proxyProtocol, tls } : undefined;
-  const listener = await engine.listenForConnections(places, BACKLOG);
+  const serving = new Serving(options, address);
+  const listener = await serving.engine.listenForConnections(places, BACKLOG);
   const stop = new AbortController();
-
-  const contextFor = async (socket: RuntimeClient, connection: ServedConnection): Promise<HandlerContext> => {
-    if (greeting === undefined) return context;
-    const closed = connection.beginGreeting(options.greetingTimeoutMs ?? GREETING_TIMEOUT_MS);
-    const client = await Promise.race([greet(socket, greeting), closed]);
-    connection.endGreeting();
-    return client === undefined
-      ? context
-      : { ...context, name: `${context.name} (client ${formatEndpoint(client)})` };
-  };
-
-  const serve = async (socket: RuntimeClient, leave: () => void): Promise<void> => {
-    const connection = new ServedConnection(socket, clock, engine.turnBudget, options.idleTimeoutMs);
-    open.add(connection);
-    try {
-      if (stop.signal.aborted) return;
-      await options.handler(connection, await contextFor(socket, connection));
-      await finish(connection);
-    } catch (error) {
-      options.log.debug("connection_failed", {
-        client: formatEndpoint(socket.peer),
-        reason: reasonOf(error),
-      });
-    } finally {
-      connection.close();
-      open.delete(connection);
-      leave();
-    }
-  };
-
-  clock.start();
+  serving.start();
   const accepting = listener.accept({
     limiter: localLimiter(options.maxConnections),
-    serve,
+    serve: (socket, leave) => void serving.serve(socket, options.handler, leave),
     stop: stop.signal,
     onTrouble: (event, fields) => options.log.warn(event, { address, ...fields }),
   });
@@ -109,28 +50,26 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     address,
     stop: async () => {
       stop.abort();
-      const closed = open.size;
-      for (const connection of open) connection.close();
+      const closed = serving.closeAll();
       await accepting;
-      clock.stop();
+      serving.stop();
       await removeSocketFile(listen);
       return closed;
     },
   };
 }
 
-/**
- * Ends the sending side and reads on until the peer goes too: closing with bytes unread would reset the connection, and
- * the peer might lose the answer.
- */
-async function finish(connection: ServedConnection): Promise<void> {
-  connection.beginLinger();
-  await connection.closeWrite();
-  for await (const _ of chunks(connection));
+/** What an address means on this machine: one or two sockets, of which the first is how the server is called. */
+export async function settle(
+  wanted: Address,
+): Promise<{ readonly listen: Address; readonly places: readonly Address[] }> {
+  const [places = []] = settleAddresses([await resolveAddress(wanted)]);
+  const [listen = wanted] = places;
+  return { listen, places };
 }
 
 /** The limiter of one thread. */
-function localLimiter(maxConnections: number): Limiter {
+export function localLimiter(maxConnections: number): Limiter {
   let inside = 0;
   return {
     enter: () => {

@@ -1,13 +1,19 @@
 /** The server role: a server from flags, for connections or datagrams, until the user stops it. */
 
 import type { ServerFlags } from "../cli/flags.ts";
+import { misbehaviourOf } from "../cli/misbehaviour_flags.ts";
+import type { UdpAddress } from "../core/address.ts";
 import { InputError } from "../core/errors.ts";
 import { log } from "../core/log.ts";
+import { checkForUdp, type Misbehaviour, misbehaviourFields } from "../core/misbehaviour.ts";
 import type { TlsKeys } from "../engine/tls_contract.ts";
 import { datagramHandlers } from "../respond/datagram_handlers.ts";
 import { startDatagramServer } from "../respond/datagram_server.ts";
 import { handlers } from "../respond/handlers.ts";
-import { startServer } from "../respond/server.ts";
+import { MisbehavingAnswers } from "../respond/misbehaving_answers.ts";
+import { startMisbehavingServer } from "../respond/misbehaving_server.ts";
+import { type RunningServer, startServer } from "../respond/server.ts";
+import { followLines, type Misbehaving } from "./misbehaviour_lines.ts";
 import { startStderrLog, stopped, type Terminal } from "./terminal.ts";
 import { readTlsFiles } from "./tls_files.ts";
 import { giveUpForeignFunctions, giveUpWriting } from "./given_up.ts";
@@ -21,8 +27,13 @@ export async function runServerRole(flags: ServerFlags, terminal: Terminal): Pro
   const running = startStderrLog(flags.logLevel, flags.logFormat);
   try {
     for (const note of files?.notes ?? []) log.warn("config_note", { note });
-    const stop = await start(flags, files?.keys);
+    const misbehaviour = misbehaviourOf(flags.misbehaviour, flags.listen.transport === "udp");
+    const { stop, misbehaving } = await start(flags, files?.keys, misbehaviour);
     log.info("ready", { handler: flags.handler });
+    if (misbehaviour !== undefined && misbehaving !== undefined) {
+      log.warn("misbehaves", misbehaviourFields(misbehaviour));
+      void followLines(Deno.stdin.readable, misbehaving, log);
+    }
     await stopped(terminal.stop);
     log.info("stopped", await stop());
   } finally {
@@ -30,25 +41,65 @@ export async function runServerRole(flags: ServerFlags, terminal: Terminal): Pro
   }
 }
 
-/** Starts a server. Gives what stops it, and then what there is to say about that. */
+interface Started {
+  /** Stops it, and gives what there is to say about that. */
+  readonly stop: () => Promise<Record<string, unknown>>;
+  /** Where what is wrong can be changed; undefined for a server with which nothing is. */
+  readonly misbehaving?: Misbehaving;
+}
+
 async function start(
   flags: ServerFlags,
   tls: TlsKeys | undefined,
-): Promise<() => Promise<Record<string, unknown>>> {
-  const { listen, name } = flags;
-  if (listen.transport !== "udp") {
-    const server = await startServer({ ...flags, handler: handlers[flags.handler], tls, log });
+  misbehaviour: Misbehaviour | undefined,
+): Promise<Started> {
+  if (flags.listen.transport === "udp") return await startForDatagrams(flags, flags.listen, misbehaviour);
+  const options = { ...flags, handler: handlers[flags.handler], tls, log };
+  const stopOf = (server: RunningServer): Started["stop"] => {
     return async () => ({ closed_connections: await server.stop() });
-  }
-  const handler = datagramHandlers[flags.handler];
+  };
+  if (misbehaviour === undefined) return { stop: stopOf(await startServer(options)) };
+  const misbehaving = await startMisbehavingServer({ ...options, misbehaviour });
+  return { stop: stopOf(misbehaving), misbehaving };
+}
+
+async function startForDatagrams(
+  { handler: name, name: answer }: ServerFlags,
+  listen: UdpAddress,
+  misbehaviour: Misbehaviour | undefined,
+): Promise<Started> {
+  const handler = datagramHandlers[name];
   if (handler === undefined) {
-    throw new InputError(
-      `--handler ${flags.handler} needs connections, and UDP has none; take another handler`,
-    );
+    throw new InputError(`--handler ${name} needs connections, and UDP has none; take another handler`);
   }
-  const server = await startDatagramServer({ listen, handler, name, log });
-  return async () => {
+  const answers = misbehaviour === undefined ? undefined : new MisbehavingAnswers(misbehaviour);
+  const server = await startDatagramServer({
+    listen,
+    handler,
+    name: answer,
+    log,
+    ...(answers === undefined ? {} : { misbehaviour: answers }),
+  });
+  const stop = async (): Promise<Record<string, unknown>> => {
     await server.stop();
     return {};
+  };
+  return answers === undefined ? { stop } : { stop, misbehaving: misbehavingByDatagrams(answers) };
+}
+
+/** Only what datagrams have. */
+function misbehavingByDatagrams(answers: MisbehavingAnswers): Misbehaving {
+  const refuse = (order: string) => (): Promise<void> => {
+    return Promise.reject(
+      new InputError(`${order} is for connections, and UDP has none; write fail-rate 1, or fail-rate 0`),
+    );
+  };
+  return {
+    set: (change) => {
+      checkForUdp(change);
+      answers.set(change);
+    },
+    down: refuse("down"),
+    up: refuse("up"),
   };
 }

@@ -13,6 +13,13 @@ _sockbal() {
   COMPREPLY=()
   case $role:$before in
     *:--role | *:-r) mapfile -t COMPREPLY < <(compgen -W 'server client balancer' -- "$word"); return ;;
+    server:--delay) return ;;
+    server:--fail-rate) return ;;
+    server:--fail-how) mapfile -t COMPREPLY < <(compgen -W 'refuse reset close-early hang garbage slow-read slow-write' -- "$word"); return ;;
+    server:--limit-rate) return ;;
+    server:--close-after) return ;;
+    server:--flap) return ;;
+    server:--seed) return ;;
     server:--listen) return ;;
     server:--handler) mapfile -t COMPREPLY < <(compgen -W 'echo upper reverse discard chargen daytime whoami http' -- "$word"); return ;;
     server:--name) return ;;
@@ -57,7 +64,7 @@ _sockbal() {
     demo:--log-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$word"); return ;;
   esac
   case $role in
-    server) mapfile -t COMPREPLY < <(compgen -W '--role --listen --handler --name --max-connections --idle-timeout --proxy-protocol --tls-cert --tls-key --log-level --log-format --help --version' -- "$word") ;;
+    server) mapfile -t COMPREPLY < <(compgen -W '--delay --fail-rate --fail-how --limit-rate --close-after --flap --seed --role --listen --handler --name --max-connections --idle-timeout --proxy-protocol --tls-cert --tls-key --log-level --log-format --help --version' -- "$word") ;;
     client) mapfile -t COMPREPLY < <(compgen -W '--requests --duration --hold --connections --new-connection --payload-size --pipeline --rate --ramp --expect --verify --engine --workers --max-errors --json --csv --role --connect --message --timeout --proxy-protocol --tls --server-name --ca --cert --key --alpn --insecure --log-level --log-format --help --version' -- "$word") ;;
     balancer) mapfile -t COMPREPLY < <(compgen -W '--role --config --listen --backend --algorithm --workers --engine --check --watch --status --json --admin --print-schema --print-permissions --log-level --log-format --help --version' -- "$word") ;;
     demo) mapfile -t COMPREPLY < <(compgen -W '--demo --log-level --log-format --help --version' -- "$word") ;;

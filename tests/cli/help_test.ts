@@ -14,6 +14,13 @@ const FLAGS: Record<string, string[]> = {
     "--proxy-protocol",
     "--tls-cert",
     "--tls-key",
+    "--delay",
+    "--fail-rate",
+    "--fail-how",
+    "--limit-rate",
+    "--close-after",
+    "--flap",
+    "--seed",
   ],
   "--role client": [
     "-r",

@@ -17,6 +17,15 @@ Deno.test("a server that is told nothing echoes on port 1234 of this machine", (
     tlsKey: undefined,
     logLevel: undefined,
     logFormat: undefined,
+    misbehaviour: {
+      delay: undefined,
+      failRate: undefined,
+      failHow: undefined,
+      bytesPerSecond: undefined,
+      closeAfter: undefined,
+      flap: undefined,
+      seed: undefined,
+    },
   });
 });
 

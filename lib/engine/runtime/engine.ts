@@ -16,6 +16,7 @@ import { dial } from "./dial.ts";
 import { joined } from "./joined_listener.ts";
 import { listenShared } from "./listen.ts";
 import { relay } from "./relay.ts";
+import type { RuntimeConn } from "./runtime_conn.ts";
 import { RuntimeClient, type RuntimeSocket } from "./socket.ts";
 import { RuntimeTlsClient } from "./tls_client.ts";
 import { RuntimeTlsServer } from "./tls_server.ts";
@@ -52,6 +53,11 @@ export class RuntimeEngine implements Engine {
       throw failed.reason;
     }
     return new RuntimeListener(sockets, this.#shortage, this.#buffers);
+  }
+
+  /** A connection that was accepted by another listener. The client owns it from here on. */
+  clientOf(conn: RuntimeConn): RuntimeClient {
+    return new RuntimeClient(conn, this.#buffers);
   }
 
   dial(addresses: readonly [Address, ...Address[]], on: DialEvents): () => void {

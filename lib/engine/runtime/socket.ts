@@ -110,7 +110,7 @@ export class RuntimeClient extends RuntimeSocket implements ClientSocket {
   /** Told, once, when the client has gone. */
   #on: Pick<RelayEvents, "clientGone"> | undefined;
 
-  constructor(conn: Deno.Conn, buffers: Buffers) {
+  constructor(conn: RuntimeConn, buffers: Buffers) {
     super(conn);
     this.#buffers = buffers;
   }

@@ -1,0 +1,127 @@
+/** A server that misbehaves on purpose, in ways that can be changed while it runs. */
+
+import { formatAddress } from "../core/address.ts";
+import { reasonOf } from "../core/errors.ts";
+import { removeSocketFile } from "../core/listening.ts";
+import type { Misbehaviour } from "../core/misbehaviour.ts";
+import type { NodeConn } from "../engine/runtime/node_conn.ts";
+import { NodeListener } from "../engine/runtime/node_listener.ts";
+import { failureOf } from "./chance.ts";
+import { flapping, type Later } from "./flapping.ts";
+import { misbehaving } from "./misbehaving.ts";
+import { BACKLOG, localLimiter, type RunningServer, type ServerOptions, settle } from "./server.ts";
+import { Serving } from "./serving.ts";
+
+export interface MisbehavingServerOptions extends ServerOptions {
+  /** What it begins with; `GOOD` for a server that will misbehave later. */
+  readonly misbehaviour: Misbehaviour;
+  /** The clock of `flap`; by default that of the runtime. */
+  readonly later?: Later;
+}
+
+/** A server that misbehaves, and can be told how. */
+export interface MisbehavingServer extends RunningServer {
+  /**
+   * Changes what is wrong, from the next connection and the next answer on. A change with the key `flap` brings it up, and flapping
+   * begins anew, or ends where its value is undefined.
+   */
+  set(change: Partial<Misbehaviour>): void;
+  /**
+   * Is as if its process was gone: connections are refused, and those that are open are reset. Ends flapping. Resolves when it is so;
+   * may be called again.
+   */
+  down(): Promise<void>;
+  /**
+   * Listens again, at the same address. Ends flapping. May be called again.
+   *
+   * @throws {RunError} when it cannot, since another program listens there by now.
+   */
+  up(): Promise<void>;
+}
+
+/**
+ * Starts a server that misbehaves. Its sockets are those of node:net, which can be reset, and are slower than those of `startServer`.
+ *
+ * @throws {RunError} when it cannot listen.
+ */
+export async function startMisbehavingServer(options: MisbehavingServerOptions): Promise<MisbehavingServer> {
+  const { handler, log, later = byTimer } = options;
+  const { listen, places } = await settle(options.listen);
+  const address = formatAddress(listen);
+  const serving = new Serving(options, address);
+  const limiter = localLimiter(options.maxConnections);
+  let current = options.misbehaviour;
+  let connections = 0;
+  let answers = 0;
+  let endFlapping = (): void => {};
+
+  const serve = async (conn: NodeConn): Promise<void> => {
+    const number = ++connections;
+    const failure = failureOf(number, current);
+    if (failure === "refuse") return conn.reset();
+    // What was accepted waits here, as it would in the backlog: its client sees no difference.
+    // deno-lint-ignore no-await-in-loop -- until there is a place
+    while (!limiter.enter()) await limiter.freed();
+    const circumstances = {
+      number,
+      failure,
+      current: () => current,
+      nextAnswer: () => answers++,
+      closed: conn.closed,
+      reset: () => conn.reset(),
+    };
+    await serving.serve(serving.engine.clientOf(conn), misbehaving(handler, circumstances), limiter.leave);
+  };
+
+  const listener = new NodeListener(places, BACKLOG, (conn) => void serve(conn));
+  const turn = (to: "up" | "down"): void => {
+    const turned = to === "up" ? listener.open() : listener.close();
+    turned.then(
+      () => log.info(to, { address }),
+      (error) => log.warn("up_failed", { address, reason: reasonOf(error) }),
+    );
+  };
+  const flap = (): void => {
+    endFlapping();
+    endFlapping = current.flap === undefined ? () => {} : flapping(current.flap, later, turn);
+  };
+  const stopFlapping = (): void => {
+    current = { ...current, flap: undefined };
+    endFlapping();
+  };
+
+  await listener.open();
+  serving.start();
+  for (const place of places) log.info("listening", { address: formatAddress(place) });
+  flap();
+  return {
+    address,
+    set: (change) => {
+      current = { ...current, ...change };
+      if (!("flap" in change)) return;
+      flap();
+      turn("up");
+    },
+    down: async () => {
+      stopFlapping();
+      await listener.close();
+    },
+    up: async () => {
+      stopFlapping();
+      await listener.open();
+    },
+    stop: async () => {
+      stopFlapping();
+      const closed = serving.closeAll();
+      await listener.close();
+      serving.stop();
+      await removeSocketFile(listen);
+      return closed;
+    },
+  };
+}
+
+function byTimer(ms: number, call: () => void): () => void {
+  const timer = setTimeout(call, ms);
+  return () => clearTimeout(timer);
+}
