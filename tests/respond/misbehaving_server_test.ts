@@ -3,10 +3,12 @@
 import assert from "node:assert/strict";
 import { connect as connectSocket } from "node:net";
 import { once } from "node:events";
+import { parseListenAddress } from "../../lib/core/address.ts";
 import { writeAll } from "../../lib/core/connection.ts";
 import { FAIL_WAYS, GOOD } from "../../lib/core/misbehaviour.ts";
 import { failureOf } from "../../lib/respond/chance.ts";
 import { ask, bytes, pattern, readAll, readExactly, same, text } from "../support/bytes.ts";
+import { ManualTimers } from "../support/manual_timers.ts";
 import { startMisbehaving } from "../support/misbehaving_server.ts";
 
 function connect(port: number): Promise<Deno.TcpConn> {
@@ -96,4 +98,139 @@ Deno.test("down refuses connections and resets those that are open, up listens a
   await running.server.up();
   await running.server.up();
   assert.equal(text(await ask(running.port, bytes("again"))), "again");
+});
+
+Deno.test("a port that another program has taken meanwhile is not listened on again, which is said in a sentence", async () => {
+  await using running = await startMisbehaving("echo", {});
+  await running.server.down();
+  const rival = Deno.listen({ hostname: "127.0.0.1", port: running.port });
+  await assert.rejects(running.server.up(), {
+    name: "RunError",
+    message:
+      `cannot listen on ${running.address}: port ${running.port} is in use, by another program or by another listener`,
+  });
+  rival.close();
+  await running.server.up();
+  assert.equal(text(await ask(running.port, bytes("again"))), "again");
+});
+
+Deno.test("a server that flaps is refused and reached in turn, until it is told to be up", async () => {
+  const timers = new ManualTimers();
+  const flap = { upMs: 10_000, downMs: 5_000 };
+  await using running = await startMisbehaving("echo", { flap }, { later: timers.later });
+  for (let round = 0; round < 2; round++) {
+    assert.equal(text(await ask(running.port, bytes("up"))), "up");
+    timers.advance(10_000);
+    await running.log.waitForCount("down", round + 1);
+    await assert.rejects(connect(running.port), Deno.errors.ConnectionRefused);
+    timers.advance(5_000);
+    await running.log.waitForCount("up", round + 1);
+  }
+  await running.server.up();
+  timers.advance(1_000_000);
+  assert.equal(text(await ask(running.port, bytes("up"))), "up");
+  await running.server.down();
+  running.server.set({ flap });
+  await running.log.waitForCount("up", 3);
+  assert.equal(text(await ask(running.port, bytes("up"))), "up");
+  timers.advance(10_000);
+  await running.log.waitForCount("down", 3);
+  running.server.set({ flap: undefined });
+  await running.log.waitForCount("up", 4);
+  timers.advance(1_000_000);
+  assert.equal(text(await ask(running.port, bytes("up"))), "up");
+});
+
+Deno.test("a change counts from the next connection and the next answer on, and takes nothing else back", async () => {
+  await using running = await startMisbehaving("echo", {});
+  using open = await connect(running.port);
+  await writeAll(open, bytes("one"));
+  assert.equal(text(await readExactly(open, 3)), "one");
+  running.server.set({ failRate: 1, failHow: "close-early" });
+  running.server.set({ closeAfter: 2 });
+  await writeAll(open, bytes("two"));
+  assert.equal(text(await readAll(open)), "two");
+  assert.equal((await meet(running.port)).received, "hel");
+  running.server.set({ failRate: 0 });
+  assert.equal((await meet(running.port)).received, "hello\n");
+});
+
+Deno.test("a connection is closed after so many answers", async () => {
+  await using running = await startMisbehaving("echo", { closeAfter: 3 });
+  using client = await connect(running.port);
+  for (const word of ["one", "two"]) {
+    await writeAll(client, bytes(word));
+    assert.equal(text(await readExactly(client, 3)), word);
+  }
+  await writeAll(client, bytes("three"));
+  assert.equal(text(await readAll(client)), "three");
+});
+
+Deno.test("a connection with a limit gets its bytes whole, and no faster", async () => {
+  const data = pattern(200 * 1024);
+  const timed = async (bytesPerSecond: number): Promise<number> => {
+    await using running = await startMisbehaving("echo", { bytesPerSecond });
+    const startedMs = performance.now();
+    assert.ok(same(await ask(running.port, data), data));
+    return performance.now() - startedMs;
+  };
+  const [free, limited] = [await timed(0), await timed(400 * 1024)];
+  // Five slices of a tenth of a second's worth; echo cuts a chunk where a read did, so there may be more. The first is sent at once.
+  assert.ok(limited > 390 && limited > 3 * free, `${free} and ${limited} ms`);
+});
+
+Deno.test("an answer comes no sooner than its delay, of handlers that wait for nothing, too", async () => {
+  for (const handler of ["echo", "whoami"] as const) {
+    await using running = await startMisbehaving(handler, {
+      delay: { kind: "range", fromMs: 150, toMs: 150 },
+    });
+    const startedMs = performance.now();
+    await ask(running.port, bytes("me\n"));
+    assert.ok(performance.now() - startedMs >= 149);
+  }
+});
+
+Deno.test("at the maximum of connections the next one waits, also of those that hang", async () => {
+  await using running = await startMisbehaving("echo", {}, { maxConnections: 1 });
+  using first = await connect(running.port);
+  await writeAll(first, bytes("x"));
+  await readExactly(first, 1);
+  const second = ask(running.port, bytes("y"));
+  assert.equal(
+    await Promise.race([second, new Promise((resolve) => setTimeout(resolve, 50, "waits"))]),
+    "waits",
+  );
+  first.close();
+  assert.equal(text(await second), "y");
+});
+
+Deno.test("a connection that hangs is closed at the idle timeout", async () => {
+  await using running = await startMisbehaving("echo", { failRate: 1, failHow: "hang" }, {
+    idleTimeoutMs: 200,
+  });
+  using client = await connect(running.port);
+  assert.equal(text(await readAll(client)), "");
+});
+
+Deno.test("it misbehaves on all addresses, and on a Unix socket, whose path it removes at the end", async () => {
+  await using all = await startMisbehaving("echo", {}, { listen: parseListenAddress(":0") });
+  assert.equal(text(await ask(all.port, bytes("x"))), "x");
+  await all.server.down();
+  await assert.rejects(connect(all.port), Deno.errors.ConnectionRefused);
+
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/s`;
+  // Left behind by a program that was killed.
+  Deno.listen({ transport: "unix", path }).close();
+  const unix = await startMisbehaving("whoami", {}, { listen: { transport: "unix", path } });
+  for (let round = 0; round < 2; round++) {
+    using client = await Deno.connect({ transport: "unix", path });
+    assert.equal(text(await readAll(client)), "me\n");
+    await unix.server.down();
+    await assert.rejects(Deno.connect({ transport: "unix", path }));
+    await unix.server.up();
+  }
+  await unix.server.stop();
+  await assert.rejects(Deno.lstat(path), Deno.errors.NotFound);
+  await Deno.remove(folder);
 });

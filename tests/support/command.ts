@@ -46,6 +46,8 @@ export interface CommandOptions {
   readonly env?: Record<string, string>;
   /** What the program reads from stdin; nothing by default. */
   readonly input?: Uint8Array;
+  /** Whether its stdin stays open, for {@linkcode RunningCommand.type}. */
+  readonly isTyped?: boolean;
   readonly clearEnv?: boolean;
 }
 
@@ -61,13 +63,14 @@ export class RunningCommand implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #out: Heard;
   readonly #err: Heard;
+  readonly #stdin: WritableStreamDefaultWriter<Uint8Array> | undefined;
   readonly finished: Promise<Finished>;
 
   constructor(command: readonly string[], options: CommandOptions = {}) {
     const [program = "", ...args] = command;
     this.#child = new Deno.Command(program, {
       args,
-      stdin: options.input === undefined ? "null" : "piped",
+      stdin: options.input === undefined && options.isTyped !== true ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",
       env: { NO_COLOR: "1", ...options.env },
@@ -76,6 +79,7 @@ export class RunningCommand implements AsyncDisposable {
     }).spawn();
     this.#out = new Heard(this.#child.stdout);
     this.#err = new Heard(this.#child.stderr);
+    if (options.isTyped) this.#stdin = this.#child.stdin.getWriter();
     if (options.input !== undefined) void this.#feed(options.input);
     this.finished = this.#finish();
   }
@@ -87,6 +91,11 @@ export class RunningCommand implements AsyncDisposable {
   /** Resolves with the match as soon as stdout, or stderr, has a part that fits. */
   sees(pattern: RegExp, stream: "stdout" | "stderr" = "stderr"): Promise<RegExpMatchArray> {
     return (stream === "stdout" ? this.#out : this.#err).sees(pattern);
+  }
+
+  /** Writes lines to its stdin. */
+  async type(lines: string): Promise<void> {
+    await this.#stdin?.write(new TextEncoder().encode(lines));
   }
 
   kill(signal: Deno.Signal): void {
@@ -119,6 +128,7 @@ export class RunningCommand implements AsyncDisposable {
       this.#out.all,
       this.#err.all,
     ]);
+    await this.#stdin?.close().catch(() => {});
     return { status: code, signal, stdout, stderr };
   }
 }

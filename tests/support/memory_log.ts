@@ -13,6 +13,8 @@ export interface MemoryLog {
   readonly events: LoggedEvent[];
   /** Resolves with the first event of this name that fits, logged before or after the call. */
   waitFor(event: string, fits?: (fields: Record<string, unknown>) => boolean): Promise<LoggedEvent>;
+  /** Resolves when so many events of this name were logged. */
+  waitForCount(event: string, count: number): Promise<void>;
 }
 
 export function memoryLog(): MemoryLog {
@@ -32,6 +34,18 @@ export function memoryLog(): MemoryLog {
       session: (level, record) => note(level === "warn" ? "warning" : level, "session", record),
     },
     events,
+    waitForCount: (name, count) => {
+      const isEnough = (): boolean => events.filter(({ event }) => event === name).length >= count;
+      if (isEnough()) return Promise.resolve();
+      return new Promise((resolve) => {
+        const tell = (): void => {
+          if (!isEnough()) return;
+          waiting.delete(tell);
+          resolve();
+        };
+        waiting.add(tell);
+      });
+    },
     waitFor: (name, fits = () => true) => {
       const isIt = (event: LoggedEvent): boolean => event.event === name && fits(event.fields);
       const known = events.find(isIt);
