@@ -304,6 +304,34 @@ Deno.test({
   },
 });
 
+/** How the balancer of the demo finds its second backend, as the page shows it. */
+async function stateOfSecond(): Promise<string> {
+  const response = await fetch("http://127.0.0.1:9901/api/status");
+  const { pools } = await response.json() as { pools: { backends: { address: string; state: string }[] }[] };
+  return pools[0]?.backends.find(({ address }) => address === "127.0.0.1:8002")?.state ?? "";
+}
+
+Deno.test({
+  name: `the demo with --chaos has a backend that fails, which the page shows, and all are served${skipped}`,
+  ignore: takenPort !== undefined,
+  fn: async () => {
+    const command = [Deno.execPath(), "task", "--quiet", "demo", "--chaos"];
+    await using demo = new RunningCommand(command, { cwd: root.pathname });
+    await demo.sees(/server 2 is gone: connections are refused\n/, "stdout");
+    await demo.sees(/backend_down pool=web backend=127\.0\.0\.1:8002 reason="connection refused"\n/);
+    assert.equal(await stateOfSecond(), "down");
+    for (let i = 0; i < 4; i++) {
+      assert.match(
+        new TextDecoder().decode(await ask(5678, new TextEncoder().encode("hi\n"))),
+        /^server [13]\n$/,
+      );
+    }
+    demo.kill("SIGTERM");
+    const { status, stderr } = await demo.finished;
+    assert.deepEqual([status, stderr.match(/backend_down/g)?.length], [0, 1]);
+  },
+});
+
 Deno.test("the help of every role fits a terminal of 100 columns", async () => {
   for (
     const args of [["--help"], ...["server", "client", "balancer"].map((role) => ["--role", role, "--help"])]

@@ -170,6 +170,9 @@ export const balancerFlags = object({
 
 export const demoFlags = object({
   demo: option("--demo", { description: message`The sample configuration, its backends and some traffic.` }),
+  chaos: option("--chaos", {
+    description: message`One of the backends fails and recovers, over and over, each time in another way.`,
+  }),
   ...logFlags,
 });
 

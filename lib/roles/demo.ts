@@ -9,21 +9,28 @@ import { BalancerOperations } from "../control/operations.ts";
 import { touchedBy } from "../control/touched.ts";
 import { parseDialAddress } from "../core/address.ts";
 import { log } from "../core/log.ts";
+import { GOOD } from "../core/misbehaviour.ts";
 import { sleep } from "../core/sleep.ts";
-import { type RunningServer, startServer } from "../respond/server.ts";
+import { type MisbehavingServer, startMisbehavingServer } from "../respond/misbehaving_server.ts";
+import { type RunningServer, type ServerOptions, startServer } from "../respond/server.ts";
 import { whoamiOrHttp } from "../respond/whoami_or_http.ts";
 import { converse } from "../talk/conversation.ts";
 import { AdminSide, planAdmin } from "./admin_side.ts";
+import { playChaos } from "./chaos.ts";
 import { startStderrLog, type Terminal } from "./terminal.ts";
 import { giveUpWriting } from "./given_up.ts";
 
 const MESSAGES = 9;
+
+/** With `--chaos`: which of the servers fails, counted from 0. */
+const FAILING = 1;
 
 /** Starts everything, shows who answers, and stays until the user stops it. */
 export async function runDemo(flags: DemoFlags, terminal: Terminal): Promise<void> {
   // Nine session records between the lines of the table would hide it.
   const running = startStderrLog(flags.logLevel ?? "warn", flags.logFormat);
   const servers: RunningServer[] = [];
+  let failing: MisbehavingServer | undefined;
   let balancer: Balancer | undefined;
   let operations: BalancerOperations | undefined;
   let admin: AdminSide | undefined;
@@ -31,16 +38,18 @@ export async function runDemo(flags: DemoFlags, terminal: Terminal): Promise<voi
     const config = sampleConfig();
     await giveUpWriting(touchedBy(config));
     for (const backend of Object.values(config.pools).flatMap((pool) => pool.backends)) {
-      servers.push(
-        await startServer({
-          listen: backend.address,
-          handler: whoamiOrHttp,
-          name: `server ${servers.length + 1}`,
-          maxConnections: 0,
-          idleTimeoutMs: 0,
-          log,
-        }),
-      );
+      const options: ServerOptions = {
+        listen: backend.address,
+        handler: whoamiOrHttp,
+        name: `server ${servers.length + 1}`,
+        maxConnections: 0,
+        idleTimeoutMs: 0,
+        log,
+      };
+      if (flags.chaos && servers.length === FAILING) {
+        failing = await startMisbehavingServer({ ...options, misbehaviour: GOOD });
+        servers.push(failing);
+      } else servers.push(await startServer(options));
     }
     // No work depends on a demo: clients that are still connected at the end are not waited for.
     balancer = await startBalancer({
@@ -64,7 +73,8 @@ export async function runDemo(flags: DemoFlags, terminal: Terminal): Promise<voi
     await admin.follow(await planAdmin(config), operations);
     const front = balancer.addresses[0] ?? "";
     await terminal.print(await show(servers, front, admin.address, terminal));
-    await keepBusy(front, terminal.stop);
+    const chaos = failing === undefined ? undefined : playInTerminal(failing, terminal);
+    await Promise.all([keepBusy(front, terminal.stop), chaos]);
   } finally {
     operations?.stop();
     await admin?.stop();
@@ -104,6 +114,21 @@ It stays up. Try it from another terminal:
 
 Ctrl-C stops it.
 `;
+}
+
+/** Says what goes wrong, and when. */
+async function playInTerminal(server: MisbehavingServer, { print, stop }: Terminal): Promise<void> {
+  const startedMs = performance.now();
+  await print(
+    `\nWith --chaos server ${
+      FAILING + 1
+    } fails now and then; the page shows what the balancer makes of it:\n\n`,
+  );
+  const say = async (what: string): Promise<void> => {
+    const seconds = String(Math.round((performance.now() - startedMs) / 1_000)).padStart(4);
+    await print(`  ${seconds} s  server ${FAILING + 1} ${what}\n`);
+  };
+  await playChaos(server, say, (ms) => sleep(ms, stop), stop);
 }
 
 /** A little traffic until the user stops it, so that the page has something to show. */

@@ -67,7 +67,7 @@ _sockbal() {
     server) mapfile -t COMPREPLY < <(compgen -W '--delay --fail-rate --fail-how --limit-rate --close-after --flap --seed --role --listen --handler --name --max-connections --idle-timeout --proxy-protocol --tls-cert --tls-key --log-level --log-format --help --version' -- "$word") ;;
     client) mapfile -t COMPREPLY < <(compgen -W '--requests --duration --hold --connections --new-connection --payload-size --pipeline --rate --ramp --expect --verify --engine --workers --max-errors --json --csv --role --connect --message --timeout --proxy-protocol --tls --server-name --ca --cert --key --alpn --insecure --log-level --log-format --help --version' -- "$word") ;;
     balancer) mapfile -t COMPREPLY < <(compgen -W '--role --config --listen --backend --algorithm --workers --engine --check --watch --status --json --admin --print-schema --print-permissions --log-level --log-format --help --version' -- "$word") ;;
-    demo) mapfile -t COMPREPLY < <(compgen -W '--demo --log-level --log-format --help --version' -- "$word") ;;
+    demo) mapfile -t COMPREPLY < <(compgen -W '--demo --chaos --log-level --log-format --help --version' -- "$word") ;;
     *) mapfile -t COMPREPLY < <(compgen -W '--role --demo --help --version' -- "$word") ;;
   esac
 }

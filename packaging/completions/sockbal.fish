@@ -71,5 +71,6 @@ complete -c sockbal -n '__sockbal_role balancer' -l print-schema -d 'Print the J
 complete -c sockbal -n '__sockbal_role balancer' -l print-permissions -d 'Print the narrowest Deno permission flags for this configuration and exit'
 complete -c sockbal -n '__sockbal_role balancer' -l log-level -x -a 'debug info warn error' -d 'The least level that is logged: debug, info, warn or error'
 complete -c sockbal -n '__sockbal_role balancer' -l log-format -x -a 'text json' -d 'How log records are written to stderr: text or json'
+complete -c sockbal -n '__fish_contains_opt demo' -l chaos -d 'One of the backends fails and recovers, over and over, each time in another way'
 complete -c sockbal -n '__fish_contains_opt demo' -l log-level -x -a 'debug info warn error' -d 'The least level that is logged: debug, info, warn or error'
 complete -c sockbal -n '__fish_contains_opt demo' -l log-format -x -a 'text json' -d 'How log records are written to stderr: text or json'

@@ -70,7 +70,7 @@ const FLAGS: Record<string, string[]> = {
     "--print-schema",
     "--print-permissions",
   ],
-  "--demo": ["--demo"],
+  "--demo": ["--demo", "--chaos"],
 };
 
 /** The flags at the beginnings of lines. */
