@@ -73,7 +73,12 @@ export async function startMisbehavingServer(options: MisbehavingServerOptions):
     await serving.serve(serving.engine.clientOf(conn), misbehaving(handler, circumstances), limiter.leave);
   };
 
-  const listener = new NodeListener(places, BACKLOG, (conn) => void serve(conn));
+  const listener = new NodeListener({
+    addresses: places,
+    backlog: BACKLOG,
+    serve: (conn) => void serve(conn),
+    onTrouble: (event, fields) => log.warn(event, { address, ...fields }),
+  });
   const turn = (to: "up" | "down"): void => {
     const turned = to === "up" ? listener.open() : listener.close();
     turned.then(

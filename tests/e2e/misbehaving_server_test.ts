@@ -103,3 +103,18 @@ Deno.test("with UDP lines change what datagrams have, and refuse the rest", asyn
   const client = await sockbal("--role", "client", "--connect", address, "--message", "hi");
   assert.deepEqual([client.status, client.stdout], [0, "hi\n"]);
 });
+
+Deno.test("when file descriptors run out it says so, and listens again as soon as there are some", async () => {
+  const limited = ["sh", "-c", `ulimit -n 64 && exec "$@"`, "sh", ...SOCKBAL, "--role", "server"];
+  await using server = new RunningCommand([...limited, "--listen", "127.0.0.1:0", "--delay", "0s"]);
+  const [, port = ""] = await server.sees(/listening address=127\.0\.0\.1:(\d+)/);
+  const clients = await Promise.all(
+    Array.from({ length: 80 }, () => Deno.connect({ hostname: "127.0.0.1", port: Number(port) })),
+  );
+  await server.sees(/ warn {2}accept_failing address=\S+ reason="Too many open files"\n/);
+  for (const client of clients) client.close();
+  await server.sees(/ accept_recovered /);
+  for (let i = 0; i < 3; i++) assert.equal(text(await ask(Number(port), bytes("again"))), "again");
+  server.kill("SIGTERM");
+  assert.equal((await server.finished).status, 0);
+});

@@ -8,8 +8,11 @@ import { writeAll } from "../../lib/core/connection.ts";
 import { FAIL_WAYS, GOOD } from "../../lib/core/misbehaviour.ts";
 import { failureOf } from "../../lib/respond/chance.ts";
 import { ask, bytes, pattern, readAll, readExactly, same, text } from "../support/bytes.ts";
+import { noOpenssl } from "../support/certificates.ts";
 import { ManualTimers } from "../support/manual_timers.ts";
 import { startMisbehaving } from "../support/misbehaving_server.ts";
+import { testCertificates } from "../support/tls_certificates.ts";
+import { startTls } from "../support/tls_client.ts";
 
 function connect(port: number): Promise<Deno.TcpConn> {
   return Deno.connect({ hostname: "127.0.0.1", port });
@@ -233,4 +236,26 @@ Deno.test("it misbehaves on all addresses, and on a Unix socket, whose path it r
   await unix.server.stop();
   await assert.rejects(Deno.lstat(path), Deno.errors.NotFound);
   await Deno.remove(folder);
+});
+
+Deno.test({
+  name: `behind TLS and a PROXY header it misbehaves as it does without them${noOpenssl.why}`,
+  ignore: noOpenssl.ignore,
+  fn: async () => {
+    const { authority, a } = await testCertificates();
+    const tls = { pairs: [a.pair], authorities: undefined };
+    await using running = await startMisbehaving("whoami", { failRate: 1, failHow: "close-early" }, { tls });
+    const open = (): Promise<Deno.TlsConn> => startTls(running.port, "a.example", authority.pair.cert);
+    using cut = await open();
+    // Half of "me" and a newline.
+    assert.equal(text(await readAll(cut)), "m");
+    running.server.set({ failHow: "reset" });
+    using reset = await open();
+    await assert.rejects(reset.read(new Uint8Array(1)), Deno.errors.ConnectionReset);
+
+    await using behind = await startMisbehaving("whoami", { closeAfter: 1 }, { proxyProtocol: true });
+    using client = await connect(behind.port);
+    await writeAll(client, bytes("PROXY TCP4 192.0.2.1 192.0.2.2 7 8\r\n"));
+    assert.equal(text(await readAll(client)), "me (client 192.0.2.1:7)\n");
+  },
 });
