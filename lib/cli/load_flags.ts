@@ -141,6 +141,11 @@ export function checkLoad({ connect, load, messages, tls }: ClientLoadFlags): vo
       "--expect http sends GET / by itself, or what --message says; leave --payload-size out",
     );
   }
+  const { workers = 1, connections = 1 } = load;
+  if (workers > connections) {
+    const there = connections === 1 ? "is 1" : `are ${connections}`;
+    throw new InputError(`--workers share the connections, and there ${there}; add --connections ${workers}`);
+  }
   if (tls && load.engine === "epoll") {
     throw new InputError("TLS is opened by the engine runtime; leave --engine out");
   }

@@ -95,11 +95,23 @@ export function readJsonReport(text: string): JsonReport | undefined {
   } catch {
     return undefined;
   }
-  const report = value as Partial<JsonReport> | null;
-  const isTimes = (times: unknown): boolean =>
-    typeof times === "object" && times !== null && TIMES.every((name) => name in times);
-  const isReport = typeof report === "object" && report !== null && typeof report.requests === "number" &&
-    typeof report.errors === "object" && typeof report.bytes === "object" && isTimes(report.latency_ms) &&
-    isTimes(report.connect_ms) && typeof report.backends === "object";
-  return isReport ? report as JsonReport : undefined;
+  return isReport(value) ? value : undefined;
+}
+
+function isReport(value: unknown): value is JsonReport {
+  const of = (value: unknown, names: readonly string[]): boolean =>
+    isObject(value) && names.every((name) => isCount(value[name]));
+  return isObject(value) && of(value, ["requests", "requests_per_second", "duration_s", "unsent"]) &&
+    of(value.errors, ERROR_KINDS) && of(value.bytes, ["sent", "received"]) &&
+    of(value.latency_ms, TIMES) && of(value.connect_ms, TIMES) &&
+    isObject(value.backends) &&
+    Object.entries(value.backends).every(([name, count]) => isCount(count) && !/\p{Cc}/u.test(name));
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+function isCount(value: unknown): boolean {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }

@@ -1,7 +1,7 @@
 /** A run as a table: a row for each of its seconds. Pure. */
 
 import { ERROR_KINDS } from "./error_kind.ts";
-import type { Second } from "./run_load.ts";
+import type { Second } from "./seconds.ts";
 
 const LATENCIES = ["p50", "p90", "p99", "p99.9", "max"] as const;
 

@@ -22,6 +22,7 @@ export class HttpReplies implements Replies {
   isLast = false;
   readonly #name: NameReader;
   readonly #onName: (name: string) => void;
+  readonly #isHead: boolean;
   /** The last response that came in one piece, and the name in it: the next one is mostly the same. */
   #same: Bytes | undefined;
   #sameName: string | undefined;
@@ -34,9 +35,11 @@ export class HttpReplies implements Replies {
   #chunks: ChunkReader | undefined;
   #whole = 0;
 
-  constructor(onName: (name: string) => void) {
+  /** @param isHead Whether it is asked for heads alone (RFC 9112, 6.3). */
+  constructor(onName: (name: string) => void, isHead: boolean) {
     this.#name = new NameReader(onName);
     this.#onName = onName;
+    this.#isHead = isHead;
   }
 
   read(bytes: Bytes, length: number, sent: number): number {
@@ -113,12 +116,15 @@ export class HttpReplies implements Replies {
     if (status.startsWith("1") && status !== "101") return true;
     const connection = field(head, "connection")?.toLowerCase() ?? "";
     this.isLast = connection.includes("close") || (minor === "0" && !connection.includes("keep-alive"));
+    if (this.#isHead || status === "204" || status === "304") {
+      this.#body = { until: "length", bytes: 0 };
+      return true;
+    }
     const length = field(head, "content-length");
     if (field(head, "transfer-encoding")?.toLowerCase().includes("chunked") === true) {
       this.#body = { until: "chunks" };
       this.#chunks = new ChunkReader();
-    } else if (status === "204" || status === "304") this.#body = { until: "length", bytes: 0 };
-    else if (length === undefined) this.#body = { until: "end" };
+    } else if (length === undefined) this.#body = { until: "end" };
     else if (!/^\d{1,15}$/.test(length)) return false;
     else {
       this.#body = { until: "length", bytes: Number(length) };

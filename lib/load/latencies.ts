@@ -88,7 +88,7 @@ export class Latencies {
     const isEmpty = this.count === 0;
     return {
       min: isEmpty ? 0 : min / NS_PER_MS,
-      mean: isEmpty ? 0 : mean / NS_PER_MS,
+      mean: isEmpty ? 0 : Math.min(max, Math.max(min, mean)) / NS_PER_MS,
       p50: this.percentileMs(50),
       p90: this.percentileMs(90),
       p95: this.percentileMs(95),

@@ -3,7 +3,7 @@
 import { formatDuration } from "../core/duration.ts";
 import { count, time } from "./numbers.ts";
 import type { LoadPlan } from "./plan.ts";
-import type { Second } from "./run_load.ts";
+import type { Second } from "./seconds.ts";
 
 /** The figures of a second in one line, at most so wide: what matters least is left out first. */
 export function progressText(

@@ -29,7 +29,7 @@ export function repliesOf(context: ReplyContext, connection: number): Replies {
     case "eof":
       return new ReplyToEnd(check, new NameReader(onName));
     case "http":
-      return new HttpReplies(onName);
+      return new HttpReplies(onName, requests.isHead);
   }
 }
 
@@ -124,6 +124,7 @@ class ReplyToEnd implements Replies {
   readonly isLast = true;
   readonly #check: Comparison | undefined;
   readonly #name: NameReader;
+  #isEmpty = true;
 
   constructor(check: Comparison | undefined, name: NameReader) {
     this.#check = check;
@@ -131,12 +132,14 @@ class ReplyToEnd implements Replies {
   }
 
   read(bytes: Bytes, length: number): number {
+    this.#isEmpty = false;
     this.#name.add(bytes, 0, length);
     return this.#check?.agrees(bytes, length) === false ? CORRUPT : 0;
   }
 
   end(): boolean {
     this.#name.end();
-    return this.#check?.isWhole ?? true;
+    // A balancer without a backend ends connections as well; nothing is no answer.
+    return this.#check?.isWhole ?? !this.#isEmpty;
   }
 }

@@ -42,14 +42,16 @@ export function reportText(run: Described, result: LoadResult, style: ReportStyl
   const paint = (code: number) => (text: string): string =>
     style.isColoured && text !== "" ? `\x1b[${code}m${text}\x1b[0m` : text;
   const { plan } = run;
+  const wrap = (line: string): string[] => wrapped(line, style.width);
   return [
     ...headline(run, style.width, paint(BOLD)),
     "",
-    ...(plan.hold ? heldLines(result) : requestLines(result)),
-    ...errorLines(figures, paint(figures.errorCount > 0 ? RED : GREEN)),
-    ...unsentLines(result),
+    ...(plan.hold ? heldLines(result) : requestLines(result)).flatMap(wrap),
+    ...errorLines(figures).flatMap(wrap).map(paint(figures.errorCount > 0 ? RED : GREEN)),
+    ...reasonLines(figures).flatMap(wrap),
+    ...unsentLines(result).flatMap(wrap),
     "",
-    ...timeLines(figures),
+    ...timeLines(figures, style.width),
     ...section("latency", latencyBars(figures, style, paint(CYAN)), paint(BOLD)),
     ...section("backends", backendBars(figures, style, paint(GREEN)), paint(BOLD)),
   ].map((line) => `${line.trimEnd()}\n`).join("");
@@ -100,11 +102,14 @@ function heldLines({ figures, durationMs }: LoadResult): string[] {
   ];
 }
 
-function errorLines(figures: Figures, paint: (text: string) => string): string[] {
+function errorLines(figures: Figures): string[] {
   const kinds = ERROR_KINDS.filter((kind) => figures.errors[kind] > 0)
     .map((kind) => `${KIND_TEXTS[kind]} ${count(figures.errors[kind])}`);
-  const all = `errors     ${count(figures.errorCount)}${kinds.length === 0 ? "" : `: ${kinds.join(", ")}`}`;
-  return [paint(all), ...(figures.reason === undefined ? [] : [`           other: ${figures.reason}`])];
+  return [`errors     ${count(figures.errorCount)}${kinds.length === 0 ? "" : `: ${kinds.join(", ")}`}`];
+}
+
+function reasonLines({ reason }: Figures): string[] {
+  return reason === undefined ? [] : [`           other: ${reason}`];
 }
 
 function unsentLines({ unsent }: LoadResult): string[] {
@@ -115,18 +120,37 @@ function unsentLines({ unsent }: LoadResult): string[] {
 const COLUMNS = ["min", "mean", "p50", "p90", "p99", "p99.9", "max"] as const;
 const LABEL_WIDTH = 9;
 const COLUMN_WIDTH = 9;
+const LINE_WIDTH = LABEL_WIDTH + COLUMNS.length * COLUMN_WIDTH;
 
-/** Fits 72 columns. */
-function timeLines(figures: Figures): string[] {
-  const row = (label: string, cells: readonly string[]): string =>
-    label.padEnd(LABEL_WIDTH) + cells.map((cell) => cell.padStart(COLUMN_WIDTH)).join("");
-  const times = (label: string, latencies: Latencies): string[] => {
-    if (latencies.count === 0) return [];
-    const { min, mean, p50, p90, p99, p999, max } = latencies.statistics();
-    return [row(label, [min, mean, p50, p90, p99, p999, max].map(milliseconds))];
-  };
-  const rows = [...times("latency", figures.latencies), ...times("connect", figures.connects)];
-  return rows.length === 0 ? [] : [row("ms", COLUMNS), ...rows];
+/** A line for each kind of time; where the terminal is narrow a column, which fits 20. */
+function timeLines(figures: Figures, width: number): string[] {
+  const columns = ([["latency", figures.latencies], ["connect", figures.connects]] as const)
+    .filter(([, { count }]) => count > 0)
+    .map(([label, latencies]) => [label, ...cellsOf(latencies)]);
+  if (columns.length === 0) return [];
+  const table = [["ms", ...COLUMNS], ...columns];
+  if (width >= LINE_WIDTH) {
+    return table.map(([label = "", ...cells]) =>
+      label.padEnd(LABEL_WIDTH) + cells.map((cell) => cell.padStart(COLUMN_WIDTH)).join("")
+    );
+  }
+  return ["ms", ...COLUMNS].map((_, i) =>
+    table.map((column, k) => k === 0 ? column[i]?.padEnd(5) : column[i]?.padStart(k === 1 ? 7 : 8)).join("")
+  );
+}
+
+function cellsOf(latencies: Latencies): string[] {
+  const { min, mean, p50, p90, p99, p999, max } = latencies.statistics();
+  return [min, mean, p50, p90, p99, p999, max].map(milliseconds);
+}
+
+/** A line that is too long goes on below, at a space. */
+function wrapped(line: string, width: number): string[] {
+  if (line.length <= width) return [line];
+  const at = line.lastIndexOf(" ", width);
+  // The spaces before it are those that its beginning is set off by.
+  if (line.slice(0, Math.max(0, at)).trim() === "") return [line];
+  return [line.slice(0, at), ...wrapped(`  ${line.slice(at + 1)}`, width)];
 }
 
 function section(title: string, lines: readonly string[], bold: (text: string) => string): string[] {

@@ -1,13 +1,14 @@
 import { RunError } from "../core/errors.ts";
 import { EpollHost } from "../engine/epoll/host.ts";
-import { type Counted, Figures } from "./figures.ts";
+import type { Figures } from "./figures.ts";
 import type { FromLoader, ToLoader } from "./messages.ts";
 import type { LoadPlan } from "./plan.ts";
+import { type Second, Seconds } from "./seconds.ts";
 
 export interface LoadOptions {
   readonly plan: LoadPlan;
   readonly engine: "runtime" | "epoll";
-  /** How many threads make the load. */
+  /** How many threads make the load: no more than there are connections. */
   readonly workers: number;
   /** The module that they start from. */
   readonly entry: string;
@@ -16,20 +17,6 @@ export interface LoadOptions {
   readonly stop: AbortSignal;
   /** Told of each second of the run, in order. */
   readonly onSecond: (second: Second) => void;
-}
-
-/** One second of a run. */
-export interface Second {
-  /** From 0. */
-  readonly number: number;
-  /** Whether the run saw the end of it; false for the last. */
-  readonly isWhole: boolean;
-  /** What was counted in it. */
-  readonly figures: Figures;
-  /** What was counted so far. */
-  readonly total: Figures;
-  /** Connections that are open at its end. */
-  readonly open: number;
 }
 
 export interface LoadResult {
@@ -56,8 +43,7 @@ interface Thread {
  */
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const host = options.engine === "epoll" ? new EpollHost() : undefined;
-  const total = new Figures();
-  const seconds = new Seconds(options, total);
+  const seconds = new Seconds(options.workers, options.onSecond);
   const threads: Thread[] = [];
   const tellAll = (message: ToLoader): void => {
     for (const { worker } of threads) worker.postMessage(message);
@@ -74,9 +60,9 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
     options.stop.addEventListener("abort", stop);
     if (options.stop.aborted) stop();
     const ends = await Promise.all(threads.map(({ done }) => done));
-    seconds.addRest(ends.map(({ counted }) => counted));
+    seconds.end();
     return {
-      figures: total,
+      figures: seconds.total,
       durationMs: Math.max(0, ...ends.map(({ endMs }) => endMs - startMs)),
       unsent: ends.reduce((sum, { unsent }) => sum + unsent, 0),
     };
@@ -110,9 +96,11 @@ function startThread(
   const worker = new Worker(entry, { type: "module", name: `load-${index}`, deno: { permissions } });
   worker.onmessage = ({ data }: MessageEvent<FromLoader>) => {
     if (data.type === "ready") ready.resolve();
-    else if (data.type === "second") seconds.add(data);
-    else if (data.type === "done") done.resolve(data);
-    else fail(data.reason);
+    else if (data.type === "second") seconds.add(index, data.second, data.counted, data.open);
+    else if (data.type === "done") {
+      seconds.done(index, data.counted);
+      done.resolve(data);
+    } else fail(data.reason);
   };
   worker.onerror = (event) => {
     event.preventDefault();
@@ -129,47 +117,4 @@ function startThread(
       if (epoll !== undefined) host?.leave(epoll);
     },
   };
-}
-
-/** Puts the seconds of all threads together. */
-class Seconds {
-  readonly #options: LoadOptions;
-  readonly #total: Figures;
-  #next = 0;
-  readonly #waiting = new Map<number, { figures: Figures; open: number; told: number }>();
-
-  constructor(options: LoadOptions, total: Figures) {
-    this.#options = options;
-    this.#total = total;
-  }
-
-  add({ second, counted, open }: Extract<FromLoader, { type: "second" }>): void {
-    this.#total.add(counted);
-    const waiting = this.#waiting.get(second) ?? { figures: new Figures(), open: 0, told: 0 };
-    this.#waiting.set(second, waiting);
-    waiting.figures.add(counted);
-    waiting.open += open;
-    if (++waiting.told < this.#options.workers) return;
-    this.#waiting.delete(second);
-    this.#next = second + 1;
-    this.#options.onSecond({
-      number: second,
-      isWhole: true,
-      figures: waiting.figures,
-      open: waiting.open,
-      total: this.#total,
-    });
-  }
-
-  /** What was counted in a second that the run did not see the end of. */
-  addRest(rest: readonly Counted[]): void {
-    const figures = new Figures();
-    for (const { figures: waiting } of this.#waiting.values()) figures.add(waiting.take());
-    for (const counted of rest) {
-      this.#total.add(counted);
-      figures.add(counted);
-    }
-    if (figures.requests + figures.errorCount === 0) return;
-    this.#options.onSecond({ number: this.#next, isWhole: false, figures, open: 0, total: this.#total });
-  }
 }

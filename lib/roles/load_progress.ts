@@ -1,7 +1,7 @@
 import { writeAll } from "../core/connection.ts";
 import type { LoadPlan } from "../load/plan.ts";
 import { progressText } from "../load/progress.ts";
-import type { Second } from "../load/run_load.ts";
+import type { Second } from "../load/seconds.ts";
 import { terminalColumns } from "./terminal.ts";
 
 /** Seconds between two lines where there is no terminal to draw one line again and again. */

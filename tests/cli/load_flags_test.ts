@@ -90,6 +90,11 @@ Deno.test("a flag of a load without a load, or beside one that leaves it no use,
       `${LOAD} --expect http --payload-size 1KiB`,
       "--expect http sends GET / by itself, or what --message says; leave --payload-size out",
     ],
+    [`${LOAD} --workers 2`, "--workers share the connections, and there is 1; add --connections 2"],
+    [
+      `${LOAD} --workers 4 --connections 3`,
+      "--workers share the connections, and there are 3; add --connections 4",
+    ],
     [`${LOAD} --tls --engine epoll`, "TLS is opened by the engine runtime; leave --engine out"],
   ];
   for (const [line, message] of wrong) assert.equal(refusal(line), message);

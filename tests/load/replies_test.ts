@@ -95,6 +95,31 @@ Deno.test("a reply that ends with the connection is whole then, and says a name"
   assert.deepEqual([compared.read("hi"), compared.replies.end()], [0, false]);
 });
 
+Deno.test("a connection that ends without a byte is no reply", () => {
+  assert.equal(reading({ kind: "eof" }).replies.end(), false);
+});
+
+Deno.test("the response to a request for a head has no body, whatever length it says", () => {
+  const { read } = reading({ kind: "http" }, { request: { text: "HEAD / HTTP/1.1\r\n\r\n" } });
+  const both = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" +
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (let cut = 0; cut < both.length; cut++) {
+    assert.equal(read(both.slice(0, cut)) + read(both.slice(cut)), 2, String(cut));
+  }
+});
+
+Deno.test("a large request is made in no time, and no two of its parts are alike", () => {
+  const requests = requestsOf({
+    request: { bytes: 64 * 1024 * 1024 },
+    verify: true,
+    expect: { kind: "echo" },
+  });
+  const bytes = requests.of(0, 0);
+  assert.equal(bytes.length, 64 * 1024 * 1024);
+  const part = (k: number): string => String.fromCharCode(...bytes.subarray(k * 65_536, k * 65_536 + 64));
+  assert.equal(new Set(Array.from({ length: 1_024 }, (_, k) => part(k))).size, 1_024);
+});
+
 Deno.test("a name is one line, without whom it was said to", () => {
   const named = (text: string): string[] => {
     const { read, replies, names } = reading({ kind: "eof" });

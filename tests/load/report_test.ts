@@ -67,11 +67,52 @@ backends
 Deno.test("a report fits every terminal that is wide enough for its numbers", () => {
   const many = figures();
   many.named("a-name-that-is-far-too-long-for-a-narrow-terminal-and-is-cut-there");
-  for (const width of [72, 80, 100, 120, 200]) {
-    const text = reportText(RUN, resultOf(many), { width, isColoured: false });
+  many.failed("refused", 2);
+  many.failed("timed_out", 1_234);
+  for (const width of [20, 30, 40, 60, 72, 80, 100, 120, 200]) {
+    const text = reportText(RUN, resultOf(many, 77), { width, isColoured: false });
     const widths = text.split("\n").map((line) => [...line].length);
-    assert.equal(Math.max(...widths), width);
+    assert.ok(Math.max(...widths) <= width, text);
+    if (width >= 40) assert.equal(Math.max(...widths), width);
   }
+  assert.equal(
+    reportText(RUN, resultOf(figures()), { width: 20, isColoured: false }),
+    `127.0.0.1:5678
+  50 connections,
+  closed loop,
+  engine epoll
+
+requests   1,000 in
+  2.00 s: 500/s
+sent       62.5 KiB:
+  31.3 KiB/s
+received   3.91 KiB:
+  1.95 KiB/s
+errors     0
+
+ms   latency connect
+min    0.800   0.200
+mean   1.057   0.200
+p50    0.800   0.200
+p90    0.800   0.200
+p99    3.000   0.200
+p99.9  3.000   0.200
+max     40.0   0.200
+
+latency
+  to  1 ms  900
+  to  2 ms    0
+  to  5 ms   99
+  to 10 ms    0
+  to 20 ms    0
+  to 50 ms    1
+
+backends
+  one    ██████  334
+  three  ██████  333
+  two    ██████  333
+`,
+  );
   const long = { ...RUN.plan, rate: 1_000, rampMs: 5_000, newConnection: true, proxyProtocol: "v2" } as const;
   for (
     const line of reportText({ ...RUN, plan: long }, resultOf(many), { width: 60, isColoured: false }).split(
@@ -214,6 +255,12 @@ Deno.test("only what a load has written is read as a report", () => {
       "{}",
       '{"requests":1}',
       JSON.stringify({ ...report, latency_ms: {} }),
+      ...[{ errors: null }, { errors: {} }, { bytes: [] }, { duration_s: "1" }, { requests: -1 }].map((
+        wrong,
+      ) => JSON.stringify({ ...report, ...wrong })),
+      JSON.stringify({ ...report, connect_ms: { ...report.connect_ms, p99: null } }),
+      JSON.stringify({ ...report, backends: { one: "many" } }),
+      JSON.stringify({ ...report, backends: { "\x1b[31mone": 1 } }),
     ]
   ) {
     assert.equal(readJsonReport(text), undefined, text);

@@ -5,7 +5,8 @@ import { type Address, parseDialAddress, parseListenAddress } from "../../lib/co
 import { enginePermissions } from "../../lib/control/engine_host.ts";
 import { socketPermissions, workerPermissions } from "../../lib/control/permissions.ts";
 import type { LoadPlan } from "../../lib/load/plan.ts";
-import { type LoadResult, runLoad, type Second } from "../../lib/load/run_load.ts";
+import { type LoadResult, runLoad } from "../../lib/load/run_load.ts";
+import type { Second } from "../../lib/load/seconds.ts";
 import type { Handler } from "../../lib/respond/handler.ts";
 import { handlers } from "../../lib/respond/handlers.ts";
 import { type ServerOptions, startServer } from "../../lib/respond/server.ts";
