@@ -6,7 +6,7 @@
  * are no browsers say neither, and need not.
  */
 
-import { isIPv4 } from "node:net";
+import { isIPv4 } from "../core/is_ip.ts";
 import { type Address, formatHostPort } from "../core/address.ts";
 
 /** As much of a request as tells where it comes from. */

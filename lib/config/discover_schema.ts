@@ -1,6 +1,6 @@
 /** `discover` of a pool: where its backends come from, beside those that are listed. */
 
-import { isIP } from "node:net";
+import { isIP } from "../core/is_ip.ts";
 import { z } from "zod";
 import { formatHostPort, hasName, parseDialAddress, type TcpAddress } from "../core/address.ts";
 import { InputError } from "../core/errors.ts";
@@ -42,7 +42,7 @@ function url(description: string, example: string, isOrigin: boolean): z.ZodType
 const DNS_PORT = 53;
 
 const resolver = parsed((text): TcpAddress => {
-  const written = isIP(text) === 0 ? text : formatHostPort(text, DNS_PORT);
+  const written = !isIP(text) ? text : formatHostPort(text, DNS_PORT);
   const address = parsedAddress(written, parseDialAddress);
   if (address?.transport === "tcp" && !hasName(address)) return address;
   throw new InputError(`${shown(text)} is not the address of a name server; write it as 10.0.0.53:53`);

@@ -1,6 +1,6 @@
 /** Which listening addresses take connections for one another, decided from how they are written. Pure. */
 
-import { isIPv4 } from "node:net";
+import { isIPv4 } from "../core/is_ip.ts";
 import { resolve } from "node:path";
 import type { Address } from "../core/address.ts";
 import { canonicalHost } from "../core/overlap.ts";

@@ -1,6 +1,6 @@
 /** What can be wrong with `source` of a pool, beside its single addresses. Pure. */
 
-import { isIPv6 } from "node:net";
+import { isIPv6 } from "../core/is_ip.ts";
 import { hasName, isIPv6Address } from "../core/address.ts";
 import type { PathFault } from "./findings.ts";
 import type { Path } from "./place.ts";

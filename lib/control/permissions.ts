@@ -1,6 +1,6 @@
 /** The least that a configuration needs to be allowed, for the workers and for the whole program. */
 
-import { isIP } from "node:net";
+import { isIP } from "../core/is_ip.ts";
 import type { EngineName } from "../config/engine_names.ts";
 import type { PoolConfig } from "../config/pool_schema.ts";
 import { type Address, formatAddress, formatHostPort, hasName, isIPv6Address } from "../core/address.ts";
@@ -87,7 +87,7 @@ export function whyNotDialled(
   const isAllGranted = mayPermitSubnets();
   return (address, { healthCheck }) => {
     // A name is looked up first, and its addresses are judged then.
-    if (isAllGranted || address.transport === "unix" || isIP(withoutZone(address.host)) === 0) {
+    if (isAllGranted || address.transport === "unix" || !isIP(withoutZone(address.host))) {
       return undefined;
     }
     const port = healthCheck?.port ?? address.port;

@@ -8,8 +8,8 @@
 
 import { stripTypeScriptTypes } from "node:module";
 
-/** An import or a re-export of a module beside this one. */
-const IMPORT = /^((?:import|export)\b[^"';]*?\bfrom |import )"(\.{1,2}\/[^"]+)"/gm;
+/** An import or a re-export of a module beside this one, or one while the program runs. */
+const IMPORT = /(^(?:import|export)\b[^"';]*?\bfrom |^import |\bimport\()"(\.{1,2}\/[^"]+)"/gm;
 
 /**
  * Reads the modules of a worker.

@@ -5,7 +5,7 @@
  * {@linkcode formatAddress} is its inverse.
  */
 
-import { isIP, isIPv4 } from "node:net";
+import { isIP, isIPv4 } from "./is_ip.ts";
 import { InputError } from "./errors.ts";
 import { parseIPv6Host } from "./zone.ts";
 
@@ -129,7 +129,7 @@ export function formatHostPort(host: string, port: number): string {
 export function hasName(address: Address): address is IpAddress {
   if (address.transport === "unix" || address.host === "") return false;
   // Only an IPv6 address has colons, and what stands behind its % is no name of a host.
-  return !address.host.includes(":") && isIP(address.host) === 0;
+  return !address.host.includes(":") && !isIP(address.host);
 }
 
 /** An address whose host is an IPv6 address. */

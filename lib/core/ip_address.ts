@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from "node:net";
+import { isIPv4, isIPv6 } from "./is_ip.ts";
 import { InputError } from "./errors.ts";
 import { isLinkLocal } from "./zone.ts";
 

@@ -1,6 +1,6 @@
 /** IP addresses as bytes in network order, 4 or 16 of them, and as text. Pure. */
 
-import { isIPv4, isIPv6 } from "node:net";
+import { isIPv4, isIPv6 } from "./is_ip.ts";
 import { withoutZone } from "./zone.ts";
 
 /** The bytes of an IP address, without the zone that it may have; undefined for any other text. */

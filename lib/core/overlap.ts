@@ -1,6 +1,6 @@
 /** Which of our own sockets an address gets in the way of. The system only says that a port is in use. */
 
-import { isIPv4 } from "node:net";
+import { isIPv4 } from "./is_ip.ts";
 import { type Address, formatAddress } from "./address.ts";
 import { withoutZone, zoneOf } from "./zone.ts";
 

@@ -5,7 +5,7 @@
  * `example.com` nor `a.b.example.com`.
  */
 
-import { isIP } from "node:net";
+import { isIP } from "./is_ip.ts";
 
 /** As long is a name at most, without a dot at its end (RFC 1035, 2.3.4). */
 const MAX_NAME_CHARACTERS = 253;
@@ -41,7 +41,7 @@ export function whyNoServerNamePattern(text: string): string | undefined {
   const quoted = JSON.stringify(text);
   const name = text.replace(/^\*\./, "");
   const canonical = canonicalServerName(name);
-  if (isIP(text.replace(/^\[(.*)\]$/, "$1")) !== 0) {
+  if (isIP(text.replace(/^\[(.*)\]$/, "$1"))) {
     return `${quoted} is an IP address, and clients that dial an address send no server name; write a name, or leave it out`;
   }
   if (canonical !== undefined) return undefined;

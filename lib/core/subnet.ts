@@ -1,6 +1,6 @@
 /** IPv4 subnets with a port, as permissions have them: `10.0.0.0/8:8080`, or `10.0.0.0/8` for any port. */
 
-import { isIPv4, isIPv6 } from "node:net";
+import { isIPv4, isIPv6 } from "./is_ip.ts";
 import type { Address } from "./address.ts";
 import { InputError } from "./errors.ts";
 

@@ -3,7 +3,7 @@
  * it belongs to, as `fe80::1%eth0`.
  */
 
-import { isIPv6 } from "node:net";
+import { isIPv6 } from "./is_ip.ts";
 import { InputError } from "./errors.ts";
 
 /** The name of an interface has at most 15 characters on Linux (IFNAMSIZ), none of them a space or a slash. */

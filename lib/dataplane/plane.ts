@@ -15,7 +15,7 @@ import { Flows } from "./flows.ts";
 import { Handover } from "./handover.ts";
 import { type LimiterOptions, sharedLimiter } from "./limiter.ts";
 import { type ListenerContext, listenerContext } from "./listener_context.ts";
-import type { ThreadEngine } from "./make_engine.ts";
+import type { MakeEngine, ThreadEngine } from "./load_engine.ts";
 import {
   type AllTlsKeys,
   type FlowOptions,
@@ -72,7 +72,7 @@ export class Plane implements Watched {
   constructor(
     options: PlaneOptions,
     tell: (message: FromWorker) => void,
-    makeEngine: (sessions: { readonly size: number }) => ThreadEngine,
+    makeEngine: MakeEngine,
   ) {
     const { engine, ring, confine } = makeEngine(this.#sessions);
     this.#engine = engine;

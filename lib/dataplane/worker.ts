@@ -7,11 +7,13 @@
  */
 
 import { reasonOf } from "../core/errors.ts";
-import { makeEngine } from "./make_engine.ts";
+import { loadEngine } from "./load_engine.ts";
 import type { FromWorker, PlaneOptions, ToWorker } from "./messages.ts";
 import { Plane } from "./plane.ts";
 
 let plane: Plane | undefined;
+/** Resolves when there is one, or cannot be. */
+let making: Promise<unknown> | undefined;
 
 function tell(message: FromWorker): void {
   self.postMessage(message);
@@ -23,16 +25,17 @@ function die(error: unknown): void {
   self.close();
 }
 
-function makePlane(options: PlaneOptions): Plane {
-  const remembersLocal = options.recordSessions !== false;
-  return new Plane(options, tell, (sessions) => makeEngine(options.engine, sessions, remembersLocal));
+async function makePlane(options: PlaneOptions): Promise<Plane> {
+  return new Plane(options, tell, await loadEngine(options.engine, options.recordSessions !== false));
 }
 
 async function handle(message: ToWorker): Promise<void> {
+  if (plane === undefined) await making;
   switch (message.type) {
     case "start":
-      plane = makePlane(message.options);
-      return await plane.start();
+      making = makePlane(message.options).then((made) => plane = made);
+      await making;
+      return await plane?.start();
     case "accept":
       return plane?.accept();
     case "take_over":

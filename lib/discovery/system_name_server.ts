@@ -1,6 +1,6 @@
 /** The name server of the system: the first of resolv.conf(5). */
 
-import { isIP } from "node:net";
+import { isIP } from "../core/is_ip.ts";
 import type { TcpAddress } from "../core/address.ts";
 
 /** Read by sources that are given no name server. */
@@ -30,7 +30,7 @@ export async function systemNameServer(): Promise<TcpAddress> {
 export function firstNameServer(text: string): string | undefined {
   for (const line of text.split("\n")) {
     const [, host = ""] = /^\s*nameserver\s+(\S+)/.exec(line) ?? [];
-    if (isIP(host.replace(/%.*$/, "")) !== 0) return host;
+    if (isIP(host.replace(/%.*$/, ""))) return host;
   }
   return undefined;
 }

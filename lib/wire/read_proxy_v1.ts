@@ -1,6 +1,6 @@
 /** Version 1 of the PROXY protocol: one line of text (the specification, 2.1). */
 
-import { isIPv4, isIPv6 } from "node:net";
+import { isIPv4, isIPv6 } from "../core/is_ip.ts";
 import type { Address } from "../core/address.ts";
 import { canonicalHost } from "../core/overlap.ts";
 import { Malformed } from "./malformed.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Address } from "../../lib/core/address.ts";
-import { makeEngine } from "../../lib/dataplane/make_engine.ts";
+import { loadEngine } from "../../lib/dataplane/load_engine.ts";
 import {
   type FromWorker,
   type ListenerOptions,
@@ -13,7 +13,7 @@ import { Scoreboard } from "../../lib/pool/scoreboard.ts";
 import { asRow } from "../support/rows.ts";
 
 /** The plane of a worker with listeners at these addresses, and no pool. */
-function planeAt(addresses: readonly Address[], told: FromWorker[]): Plane {
+async function planeAt(addresses: readonly Address[], told: FromWorker[]): Promise<Plane> {
   const scoreboard = new Scoreboard();
   const options: PlaneOptions = {
     worker: 0,
@@ -39,7 +39,7 @@ function planeAt(addresses: readonly Address[], told: FromWorker[]): Plane {
     tallySessions: false,
   };
   const tell = (message: FromWorker): void => void told.push(message);
-  return new Plane(options, tell, (sessions) => makeEngine(options.engine, sessions, false));
+  return new Plane(options, tell, await loadEngine(options.engine, false));
 }
 
 Deno.test("a worker that cannot listen on one address leaves no other one open", async () => {
@@ -48,7 +48,7 @@ Deno.test("a worker that cannot listen on one address leaves no other one open",
   const file = `${folder}/file`;
   await Deno.writeTextFile(file, "");
   const told: FromWorker[] = [];
-  const plane = planeAt([{ transport: "unix", path }, { transport: "unix", path: file }], told);
+  const plane = await planeAt([{ transport: "unix", path }, { transport: "unix", path: file }], told);
   await assert.rejects(plane.start(), /cannot listen on unix:.*file/);
   await assert.rejects(Deno.lstat(path), Deno.errors.NotFound);
   assert.deepEqual(told, []);
@@ -59,7 +59,7 @@ Deno.test("a worker that is told to drain before it accepts closes its listeners
   const folder = await Deno.makeTempDir();
   const path = `${folder}/web.sock`;
   const told: FromWorker[] = [];
-  const plane = planeAt([{ transport: "unix", path }], told);
+  const plane = await planeAt([{ transport: "unix", path }], told);
   await plane.start();
   await plane.drain();
   await assert.rejects(Deno.lstat(path), Deno.errors.NotFound);

@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { isIP } from "../../core/is_ip.ts";
 import { connect, createSecureContext, type SecureContext } from "node:tls";
 import { subjectText } from "../../core/certificate_text.ts";
 import type { TlsClientOptions } from "../../core/tls_options.ts";
@@ -35,7 +35,7 @@ export class RuntimeTlsClient implements TlsClient {
   async connect(conn: TlsConn, host: string | undefined): Promise<TlsFacts> {
     const { serverName = host, alpn, verify } = this.#options;
     const secureContext = this.#context;
-    const isNamed = serverName !== undefined && isIP(serverName) === 0;
+    const isNamed = serverName !== undefined && !isIP(serverName);
     const socket = await conn.open((stream, opened, failed) => {
       const socket = connect({
         socket: stream,
