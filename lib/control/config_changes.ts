@@ -88,7 +88,8 @@ export class ConfigChanges {
     const joined = membership.join(written);
     const [{ config }, { plan: planBefore }] = [joined, current];
     checkConfinement(engine, config.confinement);
-    const next = await preparation.prepare(config, { plan: planBefore, config: before }, known);
+    const running = { plan: planBefore, config: before, lingering: generations.lingering };
+    const next = await preparation.prepare(config, running, known);
     const { plan } = next;
     const isKept = canFollow(partsOf(planBefore, before), partsOf(plan, config), current.permitted);
     if (isKept) await this.#adjust(current, next);

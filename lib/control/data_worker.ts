@@ -146,6 +146,11 @@ export class DataWorker implements FlowWorker {
     this.#tell({ type: "drain", isReplaced, readElsewhere });
   }
 
+  /** Tells a worker that drains that others read datagrams at these addresses too from now on. */
+  readElsewhere(listeners: readonly string[]): void {
+    this.#tell({ type: "read_elsewhere", listeners });
+  }
+
   /** Ends the sessions that a drain has left. */
   closeSessions(): void {
     this.#tell({ type: "close" });

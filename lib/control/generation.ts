@@ -70,6 +70,8 @@ export class Generation {
   /** Resolves when nothing of it listens any more. */
   #left: Promise<unknown> = Promise.resolve();
   #datagramsLeft: Promise<unknown> = Promise.resolve();
+  /** Its addresses at which it goes on to read datagrams while it drains. */
+  #readOn = new Set<string>();
   /** When the sessions that are left are ended; Infinity is never. */
   #deadlineMs = Infinity;
   #deadlines: ReturnType<typeof setTimeout>[] = [];
@@ -130,16 +132,40 @@ export class Generation {
     const listeners = next?.listeners ?? [];
     const isReplaced = next !== undefined;
     const readElsewhere = listeners.filter(({ flows }) => flows).map(({ address }) => formatAddress(address));
-    this.#left = Promise.all(this.#workers.map(({ worker }) => worker.closed))
-      .then(() =>
-        Promise.all(this.#crews.map((crew) => crew.sockets.remove(crew.listenersAmong(listeners))))
-      );
+    const own = this.#plan.listeners.filter(({ flows }) => flows).map(({ address }) =>
+      formatAddress(address)
+    );
+    this.#readOn = new Set(own.filter((address) => !readElsewhere.includes(address)));
+    const left = this.#crews.map(async (crew) => {
+      // Datagrams are read for the flows that there are: until then a later generation may have the same sockets again.
+      await Promise.all(crew.workers.map(({ worker }) => crew.readsDatagrams ? worker.ended : worker.closed));
+      await crew.sockets.remove(crew.listenersAmong(listeners));
+    });
+    this.#left = Promise.all(left);
     const options = { patience, generation, isReplaced, readElsewhere, journal, stop };
     const crewsClosed = this.#crews.map(async ({ workers }) => {
       await Promise.all(workers.map(({ index, worker }) => closeWorker(worker, { ...options, index })));
     });
     this.#datagramsLeft = Promise.all(crewsClosed.filter((_, i) => this.#crews[i]?.readsDatagrams));
-    await Promise.all([waitForAnswer(this.#left, patience.closeMs, stop), ...crewsClosed]);
+    const unlistened = Promise.all(left.filter((_, i) => this.#crews[i]?.readsDatagrams === false));
+    await Promise.all([waitForAnswer(unlistened, patience.closeMs, stop), ...crewsClosed]);
+  }
+
+  /**
+   * Of one that drains: a later generation reads datagrams where this one went on to read for its flows. Resolves when it has left that to
+   * the other, which learns of these flows.
+   */
+  async leaveTo(next: Plan): Promise<void> {
+    const listeners = next.listeners.map(({ address }) => formatAddress(address));
+    const left = listeners.filter((address) => this.#readOn.delete(address));
+    if (left.length === 0) return;
+    const { stop, deps: { patience } } = this.#options;
+    const answers = this.#crews.filter((crew) => crew.readsDatagrams).flatMap(({ workers }) => workers)
+      .map(({ worker }) => {
+        worker.readElsewhere(left);
+        return worker.adjust([]);
+      });
+    await waitForAnswer(Promise.all(answers), patience.closeMs, stop);
   }
 
   /**

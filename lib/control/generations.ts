@@ -1,7 +1,12 @@
 /** All generations of workers: the current one, and those that drain. */
 
 import type { Config } from "../config/schema.ts";
-import type { AllTlsKeys, LiveSessionFacts, LiveSessionFilter } from "../dataplane/messages.ts";
+import type {
+  AllTlsKeys,
+  ListenerOptions,
+  LiveSessionFacts,
+  LiveSessionFilter,
+} from "../dataplane/messages.ts";
 import type { EndReason } from "../dataplane/record.ts";
 import type { BackendRow } from "../pool/row.ts";
 import { drainTimeoutOf, isConfinementRequired, recordsOf, workersOf } from "./demands.ts";
@@ -33,6 +38,12 @@ export class Generations {
   /** Those that were started and have not come to their end, the oldest first. */
   get all(): readonly Generation[] {
     return [...this.#all];
+  }
+
+  /** The listeners for datagrams of those that drain. */
+  get lingering(): ListenerOptions[] {
+    return this.all.filter((it) => it !== this.current)
+      .flatMap(({ plan }) => plan.listeners.filter(({ flows }) => flows));
   }
 
   /**
@@ -70,7 +81,7 @@ export class Generations {
    */
   async retire(generation: Generation, next: Plan, drainTimeoutMs: number): Promise<void> {
     const closed = generation.close(next);
-    await generation.datagramsLeft();
+    await Promise.all([generation.datagramsLeft(), ...this.all.map((it) => it.leaveTo(next))]);
     this.current?.readDatagrams();
     await closed;
     void this.#drain(generation, drainTimeoutMs);

@@ -39,6 +39,8 @@ export const NO_PLAN: Plan = { listeners: [], pools: [], within: [], rows: [], s
 
 /** What runs already. */
 export interface Running {
+  /** Listeners for datagrams of older plans, whose flows are not all over. */
+  readonly lingering?: readonly ListenerOptions[];
   readonly plan: Plan;
   readonly config: Config;
 }

@@ -17,6 +17,8 @@ interface Running {
     readonly settled: ReadonlyMap<string, readonly Address[]>;
   };
   readonly config: Config;
+  /** Listeners for datagrams of older plans, whose flows are not all over. */
+  readonly lingering?: readonly ListenerOptions[];
 }
 
 /**
@@ -105,8 +107,9 @@ export function listenKey({ name, listen }: Config["listeners"][number]): string
  *
  * @param staying Sockets of listeners whose address has not changed.
  */
-function holders({ plan, config }: Running, next: Config, staying: readonly Address[]): Holder[] {
-  const listeners = plan.listeners.flatMap((listener) =>
+function holders(running: Running, next: Config, staying: readonly Address[]): Holder[] {
+  const { plan, config, lingering = [] } = running;
+  const listeners = [...plan.listeners, ...lingering].flatMap((listener) =>
     socketsOf(listener).map((address) => ({
       address,
       what: `listener ${JSON.stringify(listener.name)}`,

@@ -98,6 +98,12 @@ export class Handover {
     if (flows.length > 0) this.#options.tell({ type: "handed_over", flows });
   }
 
+  /** These listeners, which were to be read on for the flows that are here, are read by other workers from now on. */
+  leaveTo(listeners: readonly string[]): void {
+    for (const address of listeners) this.#reading.get(address)?.listener.leave?.();
+    this.handOver(new Set(listeners));
+  }
+
   /** A flow that was handed over is over. */
   over({ address }: ListenerOptions, client: string): void {
     const listener = formatAddress(address);

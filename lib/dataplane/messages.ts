@@ -159,6 +159,8 @@ export type ToWorker =
    * `readElsewhere` are read by other workers from then on.
    */
   | { readonly type: "drain"; readonly isReplaced: boolean; readonly readElsewhere: readonly string[] }
+  /** Of one that drains: other workers read datagrams at these addresses too from now on. */
+  | { readonly type: "read_elsewhere"; readonly listeners: readonly string[] }
   /** End the sessions that are left; `drained` answers. */
   | { readonly type: "close" }
   /** Apply these changes; `adjusted` answers. Other pools stay as they are. */

@@ -51,6 +51,8 @@ async function handle(message: ToWorker): Promise<void> {
     case "drain":
       await plane?.drain(message.isReplaced, message.readElsewhere);
       return self.close();
+    case "read_elsewhere":
+      return plane?.handover.leaveTo(message.listeners);
     case "close":
       return plane?.closeSessions();
     case "adjust":

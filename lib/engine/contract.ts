@@ -226,6 +226,8 @@ export interface Listener {
   accept(options: AcceptOptions<ClientSocket>): Promise<void>;
   /** Of datagrams: handles one of a client as if it was received here. The bytes are not kept. */
   deliver?(client: Endpoint, datagram: Uint8Array): void;
+  /** Of datagrams, of one that was stopped and not replaced: another thread reads at the address from now on; this one reads nothing more. */
+  leave?(): void;
   /** For a listener that never accepts. */
   close(): void;
 }

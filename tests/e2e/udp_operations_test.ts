@@ -69,9 +69,10 @@ onEachEngine(
 );
 
 onEachEngine(
-  "a listener that is gone from the configuration serves the flows that it has, and begins none",
+  "a listener that is gone from the configuration serves the flows that it has, and begins none, until it is back",
   async (engine) => {
     using a = startNamedUdpBackend("a");
+    using b = startNamedUdpBackend("b");
     await using balancer = await startUdpProgram(engine, { backends: { a } });
     using client = new UdpClient(balancer.address);
     assert.equal(await client.ask("begin"), "a:begin");
@@ -87,6 +88,15 @@ onEachEngine(
       (await balancer.sessions()).map((it) => it.client).sort(),
       [nameOf(client), nameOf(next)].sort(),
     );
+    // It comes back: its flows stay where they are, and others begin beside them.
+    await balancer.write({ backends: { b } });
+    await balancer.reload(3);
+    for (let i = 0; i < 16; i++) {
+      assert.equal(await client.ask(`${i}`), `a:${i}`);
+      using other = new UdpClient(balancer.address);
+      assert.equal(await other.ask("begin"), "b:begin");
+    }
+    assert.equal(portsOf(a).size, 2);
   },
 );
 

@@ -48,6 +48,10 @@ export class FlowListener implements Listener {
     fitting.some(({ socket, name }) => socket.deliver(name, datagram, true));
   }
 
+  leave(): void {
+    for (const socket of this.#sockets) socket.end(true);
+  }
+
   close(): void {
     for (const socket of this.#sockets) socket.close();
   }
