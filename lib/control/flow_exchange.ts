@@ -111,6 +111,21 @@ export class FlowExchange {
     this.#nextToMakeRoom += left;
   }
 
+  /** There may be fewer flows than there are: older workers end so many, each its share of them. */
+  shrink(listener: string, surplus: number): void {
+    const counts = new Map<FlowWorker, number>();
+    const keepers = this.#keepers.get(listener)?.values() ?? [];
+    for (const keeper of keepers) counts.set(keeper, (counts.get(keeper) ?? 0) + 1);
+    const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+    let [seen, told] = [0, 0];
+    for (const [keeper, count] of counts) {
+      seen += count;
+      const part = Math.floor(Math.min(surplus, total) * seen / total) - told;
+      told += part;
+      if (part > 0) keeper.makeRoom(listener, part);
+    }
+  }
+
   #keepersAt(listener: string): Map<string, FlowWorker> {
     const keepers = this.#keepers.get(listener) ?? new Map();
     this.#keepers.set(listener, keepers);

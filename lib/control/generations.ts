@@ -1,6 +1,7 @@
 /** All generations of workers: the current one, and those that drain. */
 
 import type { Config } from "../config/schema.ts";
+import { formatAddress } from "../core/address.ts";
 import type {
   AllTlsKeys,
   ListenerOptions,
@@ -83,6 +84,12 @@ export class Generations {
     const closed = generation.close(next);
     await Promise.all([generation.datagramsLeft(), ...this.all.map((it) => it.leaveTo(next))]);
     this.current?.readDatagrams();
+    const { scoreboard, flows: exchange } = this.#options.deps;
+    for (const { address, row, flows } of next.listeners) {
+      if (flows !== undefined) {
+        exchange.shrink(formatAddress(address), scoreboard.count(row) - flows.maxFlows);
+      }
+    }
     await closed;
     void this.#drain(generation, drainTimeoutMs);
   }

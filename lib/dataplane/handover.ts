@@ -15,6 +15,9 @@ const MAX_BATCH = 64;
 /** So many are on their way to the control plane at most; more are dropped. */
 const MAX_UNDERWAY = 1_024;
 
+/** So many flows end in one turn at most, since nothing else is done meanwhile. */
+const MAX_ENDED_AT_ONCE = 256;
+
 /** A listener of this worker. */
 interface Reading {
   readonly listener: Listener;
@@ -123,7 +126,9 @@ export class Handover {
   /** Ends as many flows, those that are idle for longest: another worker wants room. */
   makeRoom(listener: string, count: number): void {
     const flows = this.#reading.get(listener)?.flows;
-    for (let i = 0; i < count && flows?.makeRoom() === true; i++);
+    const now = Math.min(count, MAX_ENDED_AT_ONCE);
+    for (let i = 0; i < now; i++) if (flows?.makeRoom() !== true) return;
+    if (now < count) this.#options.later(0, () => this.makeRoom(listener, count - now));
   }
 
   #othersAt(listener: string): Set<string> {

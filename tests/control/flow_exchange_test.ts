@@ -128,3 +128,25 @@ Deno.test("a worker that comes late does not end a flow that another has by now"
   assert.deepEqual(keeper.told.at(-1), "deliver 1");
   assert.deepEqual(reader.told, ["take over 198.51.100.7:1"]);
 });
+
+Deno.test("what there is too much of is ended by older workers, each its share, and no more than they have", () => {
+  const exchange = new FlowExchange();
+  const [first, second, third] = [new NotedWorker(), new NotedWorker(), new NotedWorker()];
+  for (const [worker, ports] of [[first, [1, 2, 3, 4, 5, 6]], [second, [7, 8, 9]]] as const) {
+    exchange.join(worker);
+    exchange.leave(worker);
+    exchange.handedOver(worker, at(...ports));
+  }
+  exchange.join(third);
+  const toldOf = (surplus: number): string[][] => {
+    for (const worker of [first, second, third]) worker.told = [];
+    exchange.shrink(DNS, surplus);
+    return [first, second, third].map(({ told }) => told);
+  };
+  assert.deepEqual(toldOf(-5), [[], [], []]);
+  assert.deepEqual(toldOf(0), [[], [], []]);
+  assert.deepEqual(toldOf(4), [["make room 2"], ["make room 2"], []]);
+  assert.deepEqual(toldOf(6), [["make room 4"], ["make room 2"], []]);
+  assert.deepEqual(toldOf(100), [["make room 6"], ["make room 3"], []]);
+  exchange.shrink("udp:192.0.2.1:54", 5);
+});

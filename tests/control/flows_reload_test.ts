@@ -165,6 +165,28 @@ onEachEngine(
   },
 );
 
+onEachEngine(
+  "where there may be fewer flows than there are, those that are idle for longest end with the reload",
+  async (engine) => {
+    using a = startNamedUdpBackend("a");
+    await using it = new FlowGenerations(engine);
+    const ports = freePorts(1);
+    const [port = assert.fail()] = ports;
+    await it.run({ backend: a, ports, workers: 1 });
+    const clients = Array.from({ length: 8 }, () => new UdpClient(udpAt(port)));
+    for (const client of clients) assert.equal(await client.ask("1"), "a:1");
+    await it.run({ backend: a, ports, workers: 1, maxFlows: 3 });
+    await until(() => it.records().length === 5, "the surplus has ended");
+    assert.deepEqual(
+      it.records().map(({ client, end }) => [client, end]).toSorted(),
+      clients.slice(0, 5).map(({ port }) => [`127.0.0.1:${port}`, "forgotten"]).toSorted(),
+    );
+    for (const client of clients.slice(5)) assert.equal(await client.ask("2"), "a:2");
+    assert.equal(new Set(a.received.map(({ from }) => from)).size, 8, "the others go on");
+    for (const client of clients) client[Symbol.dispose]();
+  },
+);
+
 onEachEngine("with fewer or more workers than before every client is still served", async (engine) => {
   using a = startNamedUdpBackend("a");
   await using it = new FlowGenerations(engine);
