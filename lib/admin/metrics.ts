@@ -22,6 +22,7 @@ export function renderMetrics(status: Status, counts: Counts): Uint8Array<ArrayB
   addDials(to, status, counts);
   addBackendCounts(to, counts);
   addSessions(to, counts);
+  addDatagrams(to, status, counts);
   addHistograms(to, status, counts);
   return to.bytes();
 }
@@ -185,6 +186,22 @@ function addBackendCounts(to: Exposition, { backends }: Counts): void {
   addEach(to, names, backends, (it) => it.ejections);
   to.family("sockbal_backend_state_changes_total", "counter", "Changes of state, of whatever kind.");
   addEach(to, names, backends, (it) => it.state_changes);
+}
+
+/** Where a listener takes datagrams, or did. */
+function addDatagrams(to: Exposition, { listeners }: Status, { totals }: Counts): void {
+  const names = new Set(listeners.filter(({ max_flows }) => max_flows > 0).map(({ name }) => name));
+  const counted = totals.filter((it) => {
+    return names.has(it.listener) || it.datagrams_over_limit + it.datagrams_without_room > 0;
+  });
+  if (counted.length === 0) return;
+  const help = "Datagrams that were above a rate limit, or for which there was no room.";
+  to.family("sockbal_datagrams_dropped_total", "counter", help);
+  const keys = counted.map(({ listener, pool, backend }) =>
+    labels({ listener, pool, backend: backend ?? "" })
+  );
+  addEach(to, keys, counted, (it) => it.datagrams_over_limit, ',reason="rate_limit"');
+  addEach(to, keys, counted, (it) => it.datagrams_without_room, ',reason="no_room"');
 }
 
 /** Sessions that reached no backend have an empty label, which to Prometheus is none. */

@@ -72,6 +72,9 @@ export interface Totals {
   readonly retries: number;
   /** Sessions that this machine had no descriptor, local port or memory to dial it for. */
   readonly short_dials: number;
+  /** Of UDP: datagrams that were dropped, since they were above a rate limit, or since there was no room for them. */
+  readonly datagrams_over_limit: number;
+  readonly datagrams_without_room: number;
   readonly dial_seconds: HistogramView;
   readonly session_seconds: HistogramView;
   readonly queue_seconds: HistogramView;

@@ -126,6 +126,8 @@ export interface ListenerStatus {
   readonly refused_by: Readonly<Record<string, number>>;
   readonly bytes_in: number;
   readonly bytes_out: number;
+  /** Of UDP: datagrams that were dropped, by reason: above `rate_limit`, or no room for them. */
+  readonly datagrams_dropped: { readonly rate_limit: number; readonly no_room: number };
 }
 
 /** A source whose clients were not let in during the last ten minutes. */

@@ -40,6 +40,10 @@ export function listenerStatuses(
       refused_by: refusedBy(own),
       bytes_in: total(own, "bytesIn"),
       bytes_out: total(own, "bytesOut"),
+      datagrams_dropped: {
+        rate_limit: total(own, "droppedOverLimit"),
+        no_room: total(own, "droppedNoRoom"),
+      },
     };
   };
   return [

@@ -71,6 +71,8 @@ export class TotalsBook {
       dial_failures: cells[tally.DIAL_FAILURES] ?? 0,
       retries: cells[tally.RETRIES] ?? 0,
       short_dials: cells[tally.SHORT_DIALS] ?? 0,
+      datagrams_over_limit: cells[tally.DROPPED_OVER_LIMIT] ?? 0,
+      datagrams_without_room: cells[tally.DROPPED_NO_ROOM] ?? 0,
       dial_seconds: viewHistogram(cells, tally.DIAL_SECONDS),
       session_seconds: viewHistogram(cells, tally.SESSION_SECONDS),
       queue_seconds: viewHistogram(cells, tally.QUEUE_SECONDS),
@@ -98,6 +100,8 @@ export class TotalsBook {
         retries: cells[tally.RETRIES] ?? 0,
         bytesIn: cells[tally.BYTES_IN] ?? 0,
         bytesOut: cells[tally.BYTES_OUT] ?? 0,
+        droppedOverLimit: cells[tally.DROPPED_OVER_LIMIT] ?? 0,
+        droppedNoRoom: cells[tally.DROPPED_NO_ROOM] ?? 0,
         dialFailures: cells[tally.DIAL_FAILURES] ?? 0,
         dials,
         dialSeconds: cells[tally.DIAL_SECONDS + HISTOGRAM_CELLS - 1] ?? 0,
@@ -130,6 +134,9 @@ export interface Sums {
   readonly retries: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** Datagrams. */
+  readonly droppedOverLimit: number;
+  readonly droppedNoRoom: number;
   readonly dialFailures: number;
   readonly dials: number;
   readonly dialSeconds: number;
@@ -147,7 +154,7 @@ function idOf(listener: string, pool: string, backend: string | null): string {
 /** One of the sums, of all of these. */
 export function total(
   sums: readonly Sums[],
-  what: "sessions" | "refused" | "retries" | "bytesIn" | "bytesOut" | "dialFailures",
+  what: Exclude<keyof Sums, "listener" | "pool" | "backend" | "failures">,
 ): number {
   return sums.reduce((sum, it) => sum + it[what], 0);
 }

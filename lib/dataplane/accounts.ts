@@ -12,8 +12,14 @@ export const NO_POOL = { name: "(none)" };
 export class Accounts {
   readonly #tally = new tally.Tally(END_REASONS.length);
 
-  /** Counts the bytes of a session that have moved since the last time; asked with every tick, and at the end. */
+  /** Counts what of a session has moved, or was dropped, since the last time; asked with every tick, and at the end. */
   countBytes(session: Session): void {
+    const drops = session.newDrops();
+    if (drops !== undefined) {
+      const cells = this.#of(session, session.backend);
+      add(cells, tally.DROPPED_OVER_LIMIT, drops.overLimit);
+      add(cells, tally.DROPPED_NO_ROOM, drops.noRoom);
+    }
     const { activity } = session;
     const { bytesIn, bytesOut } = activity;
     if (bytesIn === activity.countedIn && bytesOut === activity.countedOut) return;

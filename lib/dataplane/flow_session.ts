@@ -3,7 +3,9 @@ import type { Backend } from "../pool/backend.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { Flow, Flows } from "./flows.ts";
 import type { EndReason } from "./record.ts";
-import { Session } from "./session.ts";
+import { type Drops, Session } from "./session.ts";
+
+const NO_DROPS: Drops = { overLimit: 0, noRoom: 0 };
 
 /**
  * A flow's life, which is that of a {@linkcode Session} but for this: datagrams have no end, so that silence, or the answers that were
@@ -16,6 +18,8 @@ export class FlowSession extends Session implements Flow {
   /** Datagrams that were passed on. */
   #asked = 0;
   #answered = 0;
+  /** Those that {@linkcode newDrops} has told. */
+  #toldDrops: Drops = NO_DROPS;
 
   constructor(flows: Flows, ...session: ConstructorParameters<typeof Session>) {
     super(...session);
@@ -51,6 +55,16 @@ export class FlowSession extends Session implements Flow {
   override shortOf(backend: Backend, what: string): void {
     super.shortOf(backend, what);
     this.#flows.makeRoom(this);
+  }
+
+  override newDrops(): Drops | undefined {
+    const { paces, client } = this;
+    const overLimit = (paces?.in?.dropped ?? 0) + (paces?.out?.dropped ?? 0);
+    const noRoom = client.dropped ?? 0;
+    const told = this.#toldDrops;
+    if (overLimit === told.overLimit && noRoom === told.noRoom) return undefined;
+    this.#toldDrops = { overLimit, noRoom };
+    return { overLimit: overLimit - told.overLimit, noRoom: noRoom - told.noRoom };
   }
 
   override end(reason: EndReason): void {

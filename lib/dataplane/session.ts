@@ -17,6 +17,14 @@ import type { DenialReason, EndReason } from "./record.ts";
 import { type FailedDial, Search, type SearchTools, type Seeker } from "./search.ts";
 import { overdue } from "./timeouts.ts";
 
+/** Datagrams that were not passed on. */
+export interface Drops {
+  /** Since they were above a rate limit. */
+  readonly overLimit: number;
+  /** For want of room, or since the system would not send them. */
+  readonly noRoom: number;
+}
+
 /** What sessions of one worker share. */
 export interface SessionTools extends SearchTools {
   /** Put before a session's number, makes its id. */
@@ -216,6 +224,11 @@ export class Session implements Greeted, Seeker, RelayEvents {
   /** Whether a rate limit holds it back: bytes of it wait, or datagrams were dropped a moment ago. Then it is not idle. */
   get isPaced(): boolean {
     return this.paces !== undefined && (this.paces.isWaiting || this.paces.isDropping);
+  }
+
+  /** Of a flow: the datagrams that were dropped since the last time that it was asked; undefined when there is none. */
+  newDrops(): Drops | undefined {
+    return undefined;
   }
 
   /** With the first tick: a short session needs no signs of life, and each option is a system call. */

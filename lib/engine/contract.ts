@@ -70,6 +70,8 @@ export interface StreamSocket
 
 /** A connection that was accepted. */
 export interface ClientSocket extends Socket {
+  /** Of a flow: how many datagrams, of either direction, were dropped for want of room, or because the system would not send them. */
+  readonly dropped?: number;
   /**
    * Begins to read ahead, before there is a backend to pass anything on to; the relay takes over what was read.
    *

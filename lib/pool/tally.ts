@@ -28,7 +28,10 @@ export const DIAL_FAILURES = 2;
 export const RETRIES = 3;
 /** Sessions that this machine had no descriptor, local port or memory to dial this backend for. */
 export const SHORT_DIALS = 4;
-export const DIAL_SECONDS = 5;
+/** Datagrams that were above a rate limit, and others for which there was no room. */
+export const DROPPED_OVER_LIMIT = 5;
+export const DROPPED_NO_ROOM = 6;
+export const DIAL_SECONDS = 7;
 export const SESSION_SECONDS = DIAL_SECONDS + HISTOGRAM_CELLS;
 export const QUEUE_SECONDS = SESSION_SECONDS + HISTOGRAM_CELLS;
 export const ENDS = QUEUE_SECONDS + HISTOGRAM_CELLS;

@@ -194,6 +194,7 @@ export function fakeListener(name: string, pool: string): Status["listeners"][nu
     rate_limit: { in: 0, out: 0, total_in: 0, total_out: 0 },
     certificates: [],
     ...{ sessions_total: 9, refused_total: 2, refused_by: { no_backend: 2 }, bytes_in: 5, bytes_out: 6 },
+    datagrams_dropped: { rate_limit: 0, no_room: 0 },
   };
 }
 
@@ -210,6 +211,7 @@ export function fakeTotals(listener: string, pool: string, backend: string | nul
   return {
     ...{ listener, pool, backend, ends: { done: 5, dial_failed: 1 }, bytes_in: 100, bytes_out: 200 },
     ...{ dial_failures: 1, retries: 2, short_dials: 4 },
+    ...{ datagrams_over_limit: 0, datagrams_without_room: 0 },
     dial_seconds: histogramOf(0.0001, 0.002, 7_200),
     session_seconds: histogramOf(1, 2),
     queue_seconds: histogramOf(),

@@ -85,6 +85,21 @@ Deno.test("every metric shows what the snapshots say", () => {
   assert.deepEqual(families.filter((name) => !tested.has(name ?? "")), ["sockbal_backend_state"]);
 });
 
+Deno.test("datagrams that were dropped are told where a listener takes them, or has taken them", () => {
+  const ofDatagrams = (shown: string): string[] => samples(shown, "sockbal_datagrams_dropped_total");
+  assert.deepEqual(ofDatagrams(rendered(fakeStatus(), fakeCounts())), []);
+  const dropped = { datagrams_over_limit: 7, datagrams_without_room: 8 };
+  const totals = [{ ...fakeTotals("in", "web", "a"), ...dropped }, fakeTotals("tcp", "web", "a")];
+  const expected = (overLimit: number, noRoom: number): string[] =>
+    [["rate_limit", overLimit], ["no_room", noRoom]].map(([reason, count]) =>
+      `sockbal_datagrams_dropped_total{listener="in",pool="web",backend="a",reason="${reason}"} ${count}`
+    );
+  assert.deepEqual(ofDatagrams(rendered(fakeStatus(), fakeCounts({ totals }))), expected(7, 8));
+  const listeners = [{ ...fakeListener("in", "web"), max_flows: 5 }];
+  const none = { totals: [fakeTotals("in", "web", "a")] };
+  assert.deepEqual(ofDatagrams(rendered(fakeStatus({ listeners }), fakeCounts(none))), expected(0, 0));
+});
+
 Deno.test("a backend is in one state, and each state has a line", () => {
   for (const state of ["up", "down", "ejected", "draining", "disabled"] as const) {
     const [pool] = fakeStatus().pools;

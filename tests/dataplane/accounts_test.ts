@@ -22,7 +22,7 @@ function session(facts: Partial<Session> = {}): Session {
   const plain = {
     ...{ listener: LISTENER, pool: POOL, backend: A, activity: new Activity(0) },
     ...{ attempts: 1, failedDials: undefined, queuedMs: undefined },
-    ...{ dialMs: 0, ageMs: 0, endReason: "done" },
+    ...{ dialMs: 0, ageMs: 0, endReason: "done", newDrops: () => undefined },
   };
   return { ...plain, ...facts } as Session;
 }
@@ -53,6 +53,16 @@ Deno.test("each byte is counted once, however often it is asked", () => {
   assert.deepEqual(handOver(accounts), { a: { [tally.BYTES_IN]: 13, [tally.BYTES_OUT]: 4 } });
   accounts.countBytes(one);
   assert.deepEqual(handOver(accounts), {}, "nothing was added");
+});
+
+Deno.test("datagrams that were dropped are counted by why, also where no byte has moved", () => {
+  const accounts = new Accounts();
+  const one = session({ newDrops: () => ({ overLimit: 3, noRoom: 4 }) });
+  accounts.countBytes(one);
+  accounts.countBytes(one);
+  assert.deepEqual(handOver(accounts), {
+    a: { [tally.DROPPED_OVER_LIMIT]: 6, [tally.DROPPED_NO_ROOM]: 8 },
+  });
 });
 
 Deno.test("a session that has ended is counted by its reason, with its last bytes and its times", () => {

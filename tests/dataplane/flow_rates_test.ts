@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { setTimeout as wait } from "node:timers/promises";
+import { DROPPED_NO_ROOM, DROPPED_OVER_LIMIT } from "../../lib/pool/tally.ts";
 import { pattern } from "../support/bytes.ts";
 import { until } from "../support/balancer.ts";
 import { onEachEngine } from "../support/engines.ts";
@@ -101,6 +102,8 @@ onEachEngine(
       return rig.of("live_sessions").at(-1)?.sessions[0]?.rate_limited === true;
     }, "it is above its limit");
     assert.equal(a.received.length, 1);
+    await until(() => rig.tallied(DROPPED_OVER_LIMIT) === 1, "it is counted");
+    assert.equal(rig.tallied(DROPPED_NO_ROOM), 0);
   },
 );
 

@@ -95,6 +95,10 @@ for (const { call, errors } of CASES) {
         }
         assert.ok(faulty.failed >= 4, `it failed ${faulty.failed} times`);
         faulty.isOn = false;
+        if (/^send/.test(call) && ["EAGAIN", "ENOBUFS", "EMSGSIZE"].includes(code)) {
+          const dropped = rig.sessions.reduce((sum, { client }) => sum + (client.dropped ?? 0), 0);
+          assert.ok(dropped > 0, "what was dropped is counted");
+        }
         for (const client of clients) {
           let isAnswered = false;
           // What was under way when it failed may still end a flow.

@@ -102,6 +102,7 @@ onEachEngine("what comes before there is a backend waits in its order, up to a b
   await other.send("then", rig);
   assert.equal(await backend.nextText(), "then", "the rest was dropped");
   assert.deepEqual([first?.counted.in, second?.counted.in], [118, 120_004]);
+  assert.deepEqual([first?.client.dropped, second?.client.dropped], [26, 2]);
 });
 
 onEachEngine(

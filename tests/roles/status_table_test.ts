@@ -76,6 +76,7 @@ Deno.test("whatever the names and numbers are, no line is wider than 80 columns"
           refused_by: {},
           max_connections_per_source: 0,
           rate_limit: { in: 0, out: 0, total_in: 0, total_out: 0 },
+          datagrams_dropped: { rate_limit: 0, no_room: 0 },
           leaving: backup,
           certificates,
         };

@@ -54,6 +54,8 @@ export interface FlowPlane extends AsyncDisposable {
   handedOver(): readonly FlowsAt[];
   /** Flows that there are, over all workers. */
   flows(): number;
+  /** What was counted so far in a cell of the tally. */
+  tallied(cell: number): number;
 }
 
 export async function startFlowPlane(name: EngineName, options: FlowPlaneOptions): Promise<FlowPlane> {
@@ -98,7 +100,7 @@ export async function startFlowPlane(name: EngineName, options: FlowPlaneOptions
     sources: { table: sources.buffer, ledger: new SourceLedger(sources).buffer },
     filesRow: FILES,
     recordSessions: true,
-    tallySessions: false,
+    tallySessions: true,
   };
   const told: FromWorker[] = [];
   const engine = listeningBy(rigged.engine, () => rigged.listen(address));
@@ -126,6 +128,10 @@ export async function startFlowPlane(name: EngineName, options: FlowPlaneOptions
     },
     handedOver: () => of("handed_over").flatMap((it) => it.flows),
     flows: () => shared.board.count(ROW),
+    tallied: (cell) => {
+      const cells = of("tally").flatMap(({ entries }) => entries.map((it) => it.cells[cell] ?? 0));
+      return cells.reduce((sum, it) => sum + it, 0);
+    },
     [Symbol.asyncDispose]: async () => {
       if (of("drained").length === 0) {
         if (of("closed").length === 0) void running.drain();

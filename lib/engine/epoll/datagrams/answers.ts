@@ -23,6 +23,8 @@ export interface Answered {
     readonly name: Int32Array;
     readonly nameBytes: number;
     readonly localWords: Int32Array | undefined;
+    /** How many of them were not sent. */
+    dropped: number;
   };
   /** Undefined without a limit. */
   readonly paceOut: Pace | undefined;
@@ -95,8 +97,8 @@ export class Answers {
       }
       const isFull = this.#libc.errno() === EAGAIN;
       // Any other error is of this one alone.
-      this.#relays.fill(undefined, at, isFull ? count : at + 1);
-      at = isFull ? count : at + 1;
+      const next = isFull ? count : at + 1;
+      for (; at < next; at++) this.#drop(at);
     }
     for (let i = 0; i < count; i++) {
       const relay = this.#relays[i];
@@ -109,6 +111,12 @@ export class Answers {
     this.#isDue = false;
     this.flush();
   };
+
+  #drop(i: number): void {
+    const relay = this.#relays[i];
+    this.#relays[i] = undefined;
+    if (relay !== undefined) relay.flow.dropped++;
+  }
 
   #move(from: number, to: number, length: number): void {
     const { buffers } = this.#received;

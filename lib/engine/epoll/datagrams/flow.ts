@@ -59,6 +59,7 @@ export class Flow implements ClientSocket, Keyed {
   /** Undefined before there is a backend. */
   relay: FlowSink | undefined;
   isClosed = false;
+  dropped = 0;
   readonly unacknowledged = undefined;
   /** What came before there was a backend. Either it still is where it was received, from one index to another; */
   #begin = 0;
@@ -138,7 +139,7 @@ export class Flow implements ClientSocket, Keyed {
 
   #keepOne({ received }: Arrivals, i: number): void {
     const kept = this.#kept ??= [];
-    if (kept.length >= MAX_WAITING || this.#keptBytes > MAX_WAITING_BYTES) return;
+    if (kept.length >= MAX_WAITING || this.#keptBytes > MAX_WAITING_BYTES) return void this.dropped++;
     const datagram = (received.buffers[i] as Uint8Array<ArrayBuffer>).slice(0, received.received(i));
     this.#keptBytes += datagram.length;
     kept.push(datagram);

@@ -100,6 +100,7 @@ class FlowRelay implements FlowSink, UdpSocketOwner, Answered {
     const { libc } = this.#backend.tools;
     if (libc.send(this.#backend.fd, datagram, length, MSG_NOSIGNAL) >= 0) this.#on.moved("in", length);
     else if (isUnreachable(nameOf(libc.errno()))) return !this.#refused();
+    else this.flow.dropped++;
     return true;
   }
 
@@ -133,7 +134,8 @@ class FlowRelay implements FlowSink, UdpSocketOwner, Answered {
       const header = sent.from[at] as Uint8Array;
       const taken = libc.sendmmsg(SYS_SENDMMSG, this.#backend.fd, header, end - at, MSG_NOSIGNAL);
       if (taken < 0) {
-        if (isUnreachable(nameOf(libc.errno())) && this.#refused()) break;
+        if (!isUnreachable(nameOf(libc.errno()))) this.flow.dropped++;
+        else if (this.#refused()) break;
         at++;
       }
       for (let i = 0; i < taken; i++, at++) {

@@ -34,6 +34,7 @@ export class RuntimeFlow implements ClientSocket {
   /** Told once. */
   onClosed: (() => void) | undefined;
   isClosed = false;
+  dropped = 0;
 
   constructor(options: FlowOptions) {
     const { host: hostname, port } = options.client;
@@ -54,7 +55,10 @@ export class RuntimeFlow implements ClientSocket {
   /** A datagram has come. The bytes are copied. */
   take(datagram: Uint8Array): void {
     const room = this.onDatagram === undefined ? ROOM_WAITING : ROOM_RELAYING;
-    if (this.#waiting.length >= room.datagrams || this.#waitingBytes >= room.bytes) return;
+    if (this.#waiting.length >= room.datagrams || this.#waitingBytes >= room.bytes) {
+      this.dropped++;
+      return;
+    }
     this.#waiting.push(datagram.slice());
     this.#waitingBytes += datagram.length;
     this.onDatagram?.();

@@ -56,6 +56,7 @@ class DatagramRelay {
         this.#moved("in", datagram.length);
       } catch (error) {
         if (error instanceof Deno.errors.NotCapable || isUnreachable(errnoOf(error))) this.#backendGone();
+        else this.#flow.dropped++;
       }
     }
     this.#isSending = false;
@@ -77,6 +78,7 @@ class DatagramRelay {
         }
       } catch (error) {
         // Any other is lost as it could be on its way.
+        this.#flow.dropped++;
         if (error instanceof Deno.errors.NotCapable) this.#tell(() => this.#on.fault(error));
       }
       // deno-lint-ignore no-await-in-loop -- others are to have their turn
