@@ -3,11 +3,19 @@
 import { isIP } from "../core/is_ip.ts";
 import type { EngineName } from "../config/engine_names.ts";
 import type { PoolConfig } from "../config/pool_schema.ts";
-import { type Address, formatAddress, formatHostPort, hasName, isIPv6Address } from "../core/address.ts";
+import {
+  type Address,
+  formatAddress,
+  formatHostPort,
+  hasName,
+  isIPv6Address,
+  type TcpAddress,
+} from "../core/address.ts";
 import { reasonOf } from "../core/errors.ts";
 import { formatSubnet, isWithin, type Subnet } from "../core/subnet.ts";
 import { resolveAll } from "../core/resolve.ts";
 import { withoutZone } from "../core/zone.ts";
+import { systemNameServer } from "../discovery/system_name_server.ts";
 import { clientPermissions, type Clients } from "./clients.ts";
 import type { Touched } from "./touched.ts";
 import { workerModules } from "./worker_entry.ts";
@@ -189,10 +197,14 @@ function unique(list: readonly string[]): string[] {
 /**
  * What the whole program needs for a configuration: its sockets, the names it looks up, its files, its own modules. The
  * addresses of a name that cannot be resolved are not known; `unresolved` has a sentence for each.
+ *
+ * @param systemServer Finds the name server of the system; a test may have another one.
  */
 export async function programPermissions(
-  { listens, dials, dialsWithin, clients, probes, names, asked, reads, writes }: Touched,
+  touched: Touched,
+  systemServer: () => Promise<TcpAddress> = systemNameServer,
 ): Promise<Permissions & { readonly unresolved: readonly string[] }> {
+  const { listens, dials, dialsWithin, clients, probes, names, asked, reads, writes } = touched;
   const unresolved = new Set<string>();
   const resolve = async (addresses: readonly Address[]): Promise<Address[]> => {
     const resolved = addresses.flatMap(forms).map(async (address) => {
@@ -205,11 +217,30 @@ export async function programPermissions(
     });
     return (await Promise.all(resolved)).flat();
   };
-  const [listening, dialled] = await Promise.all([resolve(listens), resolve(dials)]);
-  const sockets = socketPermissions({ listens: listening, dials: dialled, subnets: dialsWithin, clients });
+  const findSystemServer = async (): Promise<string[]> => {
+    if (!touched.asksSystem) return [];
+    try {
+      return [formatAddress(await systemServer())];
+    } catch (error) {
+      unresolved.add(reasonOf(error));
+      return [];
+    }
+  };
+  const [listening, dialled, system] = await Promise.all([
+    resolve(listens),
+    resolve(dials),
+    findSystemServer(),
+  ]);
+  const sockets = socketPermissions({
+    listens: listening,
+    dials: dialled,
+    subnets: dialsWithin,
+    clients,
+    sendsDatagrams: touched.sendsWithin,
+  });
   return {
     ...sockets,
-    net: unique([...sockets.net, ...names, ...asked, ...probes.map(formatAddress)]),
+    net: unique([...sockets.net, ...names, ...asked, ...system, ...probes.map(formatAddress)]),
     read: unique([...reads, workerModules, ...sockets.read]),
     write: unique([...sockets.write, ...writes]),
     unresolved: [...unresolved],

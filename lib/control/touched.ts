@@ -31,10 +31,14 @@ export interface Touched {
   readonly names: readonly string[];
   /** Servers that are asked for backends, as `host:port`. */
   readonly asked: readonly string[];
+  /** Whether the name server of the system is asked as well, which is known only where this runs. */
+  readonly asksSystem: boolean;
   /** Pools whose backends are discovered wherever they are. */
   readonly discovering: readonly string[];
   /** Where backends may come to be, and be checked. */
   readonly dialsWithin: readonly Subnet[];
+  /** Whether datagrams are sent there. */
+  readonly sendsWithin: boolean;
   /** Files; sockets are none of them. */
   readonly reads: readonly string[];
   readonly writes: readonly string[];
@@ -93,12 +97,16 @@ export function touchedBy(
       ]),
     ],
     asked: discovered.flatMap(serversOf),
+    asksSystem: discovered.some(asksSystem),
     discovering: Object.entries(allPools).flatMap(([name, { discover, within }]) => {
       return discover === undefined || within.length > 0 ? [] : name;
     }),
     dialsWithin: pools.flatMap(({ within, healthCheck }) => {
       const port = healthCheck?.port;
       return port === undefined ? within : within.flatMap((subnet) => [subnet, { ...subnet, port }]);
+    }),
+    sendsWithin: pools.some(({ within, healthCheck, isDialled, isUdp }) => {
+      return within.length > 0 && ((isDialled && isUdp) || healthCheck?.type === "udp");
     }),
     // Whether the log ends in the middle of a line is looked at before it is written on.
     reads: [
@@ -134,9 +142,14 @@ function serversOf({ resolver, http, etcd }: DiscoverConfig): string[] {
   ];
 }
 
+function asksSystem({ srv, resolver }: DiscoverConfig): boolean {
+  return srv !== undefined && resolver === undefined;
+}
+
 /** The files that a source reads. */
-function filesOf({ file, ca, etcd, srv, resolver }: DiscoverConfig): string[] {
-  const system = srv !== undefined && resolver === undefined ? RESOLV_CONF : undefined;
+function filesOf(source: DiscoverConfig): string[] {
+  const { file, ca, etcd } = source;
+  const system = asksSystem(source) ? RESOLV_CONF : undefined;
   return [file, ca, etcd?.passwordFile, etcd?.ca, etcd?.cert, etcd?.key, system]
     .filter((path) => path !== undefined);
 }

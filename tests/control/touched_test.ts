@@ -126,7 +126,9 @@ Deno.test("backends of a listener on UDP are dialled over UDP, and checked as th
 });
 
 async function netFlag(text: string, engine?: "epoll"): Promise<string | undefined> {
-  const needed = await programPermissions(touchedBy(parseConfig(text, "f"), undefined, engine));
+  const system = { transport: "tcp", host: "10.0.0.53", port: 53 } as const;
+  const touched = touchedBy(parseConfig(text, "f"), undefined, engine);
+  const needed = await programPermissions(touched, () => Promise.resolve(system));
   return permissionFlags({ ...needed, read: [] })[0];
 }
 
@@ -178,4 +180,27 @@ pools:
     discovering: ["b", "c", "d", "e", "f"],
     reads: ["/etc/resolv.conf", "/m.yaml", "/ca.pem", "/p"],
   });
+});
+
+Deno.test("members that come over UDP need what their sockets are bound to, whether they are served or checked", async () => {
+  const pool = (check: string): string =>
+    `listeners: [{ listen: "udp:127.0.0.1:53", pool: dns }]
+pools: { dns: { discover: { file: /m.yaml }, within: ["10.0.0.0/8:53"]${check} } }
+`;
+  const any = "0.0.0.0:0";
+  const clients = "127.0.0.0/8,127.0.0.1:0";
+  assert.equal(await netFlag(pool("")), `--allow-net=127.0.0.1:53,${any},10.0.0.0/8:53,${clients}`);
+  assert.equal(await netFlag(pool(""), "epoll"), "--allow-net=127.0.0.1:53");
+  const check = ", health_check: { type: udp, send: a }";
+  assert.equal(await netFlag(pool(check), "epoll"), `--allow-net=127.0.0.1:53,${any},10.0.0.0/8:53`);
+});
+
+Deno.test("the name server of the system is asked for services, and said to be missing", async () => {
+  const text = `listeners: [{ listen: "127.0.0.1:80", pool: p }]
+pools: { p: { discover: { srv: _b._tcp.internal }, within: ["10.0.0.0/8"] } }
+`;
+  assert.equal(await netFlag(text), "--allow-net=127.0.0.1:80,10.0.0.0/8,10.0.0.53:53,127.0.0.1:0");
+  const missing = (): Promise<never> => Promise.reject(new Error("there is none"));
+  const { unresolved } = await programPermissions(touchedBy(parseConfig(text, "f")), missing);
+  assert.deepEqual(unresolved, ["there is none"]);
 });
