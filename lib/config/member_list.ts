@@ -3,6 +3,7 @@
 import { dirname, isAbsolute, resolve } from "node:path";
 import { z } from "zod";
 import { InputError } from "../core/errors.ts";
+import { whyTooMany } from "../core/member_limit.ts";
 import { readDocument } from "./document.ts";
 import { refuse } from "./fields.ts";
 import { ConfigError, pathFaults } from "./parse.ts";
@@ -10,14 +11,21 @@ import { backend, type BackendConfig } from "./pool_schema.ts";
 
 const list = z.array(backend, refuse("a list", "list the backends, as - 127.0.0.1:8001"));
 
+/** A list of thousands may be wrong from end to end, and is to be mended, not read. */
+const MAX_FAULTS = 20;
+
 /**
  * Reads a file of backends, YAML or JSON; what is relative in it is relative to its folder. An empty file has none.
  *
- * @throws {ConfigError} with every fault and its place.
+ * @throws {ConfigError} with the first faults and their places.
  */
 export function readMemberFile(text: string, path: string): BackendConfig[] {
   if (text.split("\n").every((line) => /^\s*(#.*)?$/.test(line))) return [];
   const document = readDocument(text);
+  const tooMany = whyTooLong(document.value);
+  if (tooMany !== undefined) {
+    throw new ConfigError([{ path: [], message: tooMany, ...document.placeOf([]), file: path }]);
+  }
   const result = list.safeParse(document.value, { reportInput: true });
   const faults = document.faults.length > 0
     ? document.faults
@@ -28,7 +36,7 @@ export function readMemberFile(text: string, path: string): BackendConfig[] {
         ...(fault.atKey ? document.placeOfKey(fault.path) : document.placeOf(fault.path)),
       }));
   if (faults.length > 0 || !result.success) {
-    throw new ConfigError(faults.map((fault) => ({ ...fault, file: path })));
+    throw new ConfigError(faults.slice(0, MAX_FAULTS).map((fault) => ({ ...fault, file: path })));
   }
   return result.data.map((it) => {
     const { address } = it;
@@ -43,6 +51,8 @@ export function readMemberFile(text: string, path: string): BackendConfig[] {
  * @throws {InputError} with one sentence.
  */
 export function readMemberList(value: unknown): BackendConfig[] {
+  const tooMany = whyTooLong(value);
+  if (tooMany !== undefined) throw new InputError(tooMany);
   const members = fromElsewhere(list, value);
   members.forEach(checkPath);
   return members;
@@ -84,6 +94,11 @@ function fromElsewhere<T>(schema: z.ZodType<T>, value: unknown): T {
     throw new InputError(`${at === "" ? "" : `${at.replace(/^\./, "")}: `}${fault?.message}`);
   }
   return result.data;
+}
+
+/** Looked at before what is in it: to check a million entries takes seconds. */
+function whyTooLong(value: unknown): string | undefined {
+  return Array.isArray(value) ? whyTooMany(value.length) : undefined;
 }
 
 /** What is relative would be so to a folder that the other machine does not know. */

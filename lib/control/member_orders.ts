@@ -69,6 +69,7 @@ export class MemberOrders {
       if (it === undefined) membership.added.remove(pool, name);
       else membership.added.put(pool, it);
     };
+    const refused = (): readonly string[] => membership.join(membership.written).refused.get(pool) ?? [];
     try {
       let member: M | undefined;
       await this.#balancer.applyMembers(() => {
@@ -76,10 +77,11 @@ export class MemberOrders {
           throw new Refusal("missing", `There is no pool ${JSON.stringify(pool)}.`);
         }
         const before = membership.added.get(pool, name);
+        const known = refused();
         member = read();
         put(member);
-        const refused = membership.join(membership.written).refused.get(pool) ?? [];
-        const why = member && refused.find((it) => it.startsWith(`${name}: `));
+        // Neither may it be left out, nor another one for it.
+        const why = member && refused().find((it) => it.startsWith(`${name}: `) || !known.includes(it));
         if (why !== undefined) {
           put(before);
           throw new Refusal("conflict", `${why}.`);

@@ -4,6 +4,7 @@ import type { BackendConfig, PoolConfig } from "../config/pool_schema.ts";
 import { udpPools } from "../config/listener_schema.ts";
 import type { Config } from "../config/schema.ts";
 import { type Address, formatAddress } from "../core/address.ts";
+import { MAX_MEMBERS } from "../core/member_limit.ts";
 import { formatSubnet, isWithin } from "../core/subnet.ts";
 
 /** Where a backend comes from. */
@@ -73,6 +74,8 @@ function joinPool(name: string, pool: PoolConfig, sources: Sources, isUdp: boole
       ? undefined
       : isUdp && member.address.transport === "unix"
       ? "a Unix socket takes connections, and this pool has the datagrams of a listener; write host:port"
+      : members.size >= MAX_MEMBERS
+      ? `the pool has ${MAX_MEMBERS} members without it, which is as many as it may have`
       : whyOutside(member.address, pool) ?? sources.whyNotDialled(member.address, pool);
     if (why !== undefined) {
       refused.push(`${member.name}: ${why}`);

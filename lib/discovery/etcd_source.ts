@@ -3,11 +3,12 @@
 /** Keys of etcd with a common prefix, a member each. A watch that breaks is resumed where it broke, at the next endpoint. */
 
 import { reasonOf } from "../core/errors.ts";
+import { MAX_MEMBERS, whyTooMany } from "../core/member_limit.ts";
 import { sleep } from "../core/sleep.ts";
 import { Compacted, type EtcdChanges, EtcdClient, type EtcdEvent, type EtcdOptions } from "./etcd_client.ts";
 import { MAX_ANSWER_BYTES } from "./http_answer.ts";
 import { FIRST_PAUSE_MS, nextPauseMs } from "./pauses.ts";
-import { type Found, MAX_MEMBERS, type Member, type Pause, type Source, whyTooMany } from "./source.ts";
+import type { Found, Member, Pause, Source } from "./source.ts";
 
 export interface EtcdSourceOptions extends EtcdOptions {
   /** As `/sockbal/web/`. */

@@ -3,8 +3,9 @@
 /** A file that lists the members, replaced atomically or written in place. */
 
 import { reasonOf } from "../core/errors.ts";
+import { whyTooMany } from "../core/member_limit.ts";
 import { sleep } from "../core/sleep.ts";
-import { type Found, type Member, type Pause, type Source, whyTooMany } from "./source.ts";
+import type { Found, Member, Pause, Source } from "./source.ts";
 
 export interface FileSourceOptions {
   readonly path: string;

@@ -3,9 +3,10 @@
 /** Asks a source again and again. */
 
 import { reasonOf } from "../core/errors.ts";
+import { whyTooMany } from "../core/member_limit.ts";
 import { sleep } from "../core/sleep.ts";
 import { FIRST_PAUSE_MS, nextPauseMs } from "./pauses.ts";
-import { type Found, type Pause, type Source, whyTooMany } from "./source.ts";
+import type { Found, Pause, Source } from "./source.ts";
 
 /** What is found, and when it is asked for again. */
 export interface Polled extends Found {

@@ -19,3 +19,20 @@ Deno.test("a Unix socket that is discovered or added is no member of a pool of d
     "write host:port",
   ]);
 });
+
+Deno.test("a pool has ten thousand members, from wherever they come", () => {
+  const config = testConfig({ backends: ["127.0.0.1:1", "127.0.0.1:2"], pool: { discover: { file: "/m" } } });
+  const discovered = Array.from({ length: 10_000 }, (_, i) => memberOf(`10.0.${i >> 8}.${i & 255}:80`));
+  const { members, refused } = joinMembers(config, {
+    discovered: () => discovered,
+    added: () => [memberOf("127.0.0.1:3")],
+    whyNotDialled: () => undefined,
+  });
+  assert.equal(members.get("web")?.size, 10_000);
+  const why = "the pool has 10000 members without it, which is as many as it may have";
+  assert.deepEqual(refused.get("web"), [
+    `10.0.39.14:80: ${why}`,
+    `10.0.39.15:80: ${why}`,
+    `127.0.0.1:3: ${why}`,
+  ]);
+});

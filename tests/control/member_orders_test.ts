@@ -73,7 +73,7 @@ Deno.test("one of the file is changed over it, and is as before when that is tak
 
 Deno.test("what cannot be done is said, and changes nothing", async () => {
   await using balancer = await startTestBalancer({
-    backends: [{ address: "127.0.0.1:1", name: "a" }],
+    backends: [{ address: "127.0.0.1:1", name: "a" }, { address: "127.0.0.1:9", name: "z" }],
     pool: WITHIN,
   });
   const operations = operationsOf(balancer.balancer);
@@ -85,6 +85,7 @@ Deno.test("what cannot be done is said, and changes nothing", async () => {
     await operations.setBackend("web", "b c", { address: "127.0.0.1:2" }),
     await operations.setBackend("web", "b", { address: "127.0.0.1:1" }),
     await operations.setBackend("web", "b", { address: "10.0.0.1:1" }),
+    await operations.setBackend("web", "a", { address: "127.0.0.1:9" }),
     await operations.removeBackend("web", "a"),
     await operations.removeBackend("web", "b"),
   ].map(({ refused, message }) => `${refused}: ${message}`);
@@ -96,10 +97,11 @@ Deno.test("what cannot be done is said, and changes nothing", async () => {
     'invalid: name: "b c" is not a name; use letters, digits and . _ - : / (at most 128, beginning with a letter or digit)',
     "conflict: b: 127.0.0.1:1 is another one's address.",
     "conflict: b: 10.0.0.1:1 is not within 127.0.0.0/8.",
+    "conflict: z: 127.0.0.1:9 is another one's address.",
     "conflict: a was not added here: take it out of the configuration, or disable it.",
     'missing: There is no backend "b" in the pool "web".',
   ]);
-  assert.deepEqual(members(operations), ["a file up 1"]);
+  assert.deepEqual(members(operations), ["a file up 1", "z file up 1"]);
   await operations.stop();
 });
 
