@@ -17,6 +17,9 @@ const IS_TRUNCATED = 0x0200;
 const MAX_NAME_BYTES = 255;
 const MAX_LABEL_BYTES = 63;
 
+/** A name of 255 bytes has at most as many labels; more pointers than labels would only cost time. */
+const MAX_POINTERS = 127;
+
 /** More aliases in a row are a loop, or as good as one. */
 const MAX_ALIASES = 16;
 
@@ -197,11 +200,11 @@ class Message {
 function readName(bytes: Uint8Array, start: number): { name: string; end: number } | undefined {
   const labels: string[] = [];
   let [at, size, end] = [start, 0, -1];
-  let lowest = start;
-  for (;;) {
-    const length = bytes[at];
-    if (length === undefined) return undefined;
+  let [lowest, pointers] = [start, 0];
+  while (at < bytes.length) {
+    const length = bytes[at] ?? 0;
     if (length >= 0xc0) {
+      if (at + 1 === bytes.length || ++pointers > MAX_POINTERS) return undefined;
       const to = (length & 0x3f) << 8 | (bytes[at + 1] ?? 0);
       if (end === -1) end = at + 2;
       if (to >= lowest) return undefined;
@@ -210,11 +213,11 @@ function readName(bytes: Uint8Array, start: number): { name: string; end: number
     }
     if (length > MAX_LABEL_BYTES) return undefined;
     at++;
-    if (length === 0) break;
+    if (length === 0) return { name: labels.join("."), end: end === -1 ? at : end };
     size += length + 1;
     if (size > MAX_NAME_BYTES || at + length > bytes.length) return undefined;
     labels.push(String.fromCharCode(...bytes.subarray(at, at + length)).toLowerCase());
     at += length;
   }
-  return { name: labels.join("."), end: end === -1 ? at : end };
+  return undefined;
 }
