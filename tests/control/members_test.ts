@@ -292,7 +292,7 @@ onEachEngine("a session in line that has nothing left to wait for is told so", a
 onEachEngine(
   "a hundred changes of members, with a session at each, need no new worker and lose no session",
   async (engine) => {
-    const servers: NamedBackend[] = ["p", "q", "r"].map(startNamedBackend);
+    const servers: NamedBackend[] = ["p", "q", "r"].map((it) => startNamedBackend(it));
     await using balancer = await startTestBalancer({
       engine,
       backends: [servers[0]?.member ?? assert.fail()],

@@ -187,38 +187,3 @@ testExample("the operator adds a backend, and it is kept over a restart", [], as
     await answers(port, "a");
   }, { "state.json": state });
 });
-
-testExample("ten members that come and go in etcd under load lose no session", [ETCD], async () => {
-  const servers = Array.from({ length: 10 }, (_, i) => startNamedBackend(`s${i}`));
-  await using etcd = new Etcd();
-  await etcd.start();
-  const config = example("etcd").replace("http://10.0.0.5:2379", etcd.endpoint).replace(
-    ', "http://10.0.0.6:2379"',
-    "",
-  );
-  const key = (i: number): string => `/sockbal/web/${i}`;
-  await etcd.put(key(0), servers[0]?.member.address ?? "");
-  await withBalancer(config, async (port) => {
-    let [isOver, served] = [false, 0];
-    const lost: string[] = [];
-    const load = Array.from({ length: 4 }, async () => {
-      while (!isOver) {
-        const name = await visit(port);
-        if (name === "") lost.push(`after ${served}`);
-        served++;
-      }
-    });
-    for (let round = 0; round < 5; round++) {
-      for (let i = 1; i < 10; i++) await etcd.put(key(i), servers[i]?.member.address ?? "");
-      await new Promise((resolve) => setTimeout(resolve, 150));
-      for (let i = 1; i < 10; i++) await etcd.delete(key(i));
-      await new Promise((resolve) => setTimeout(resolve, 150));
-    }
-    isOver = true;
-    await Promise.all(load);
-    assert.ok(served > 100, `${served}`);
-    assert.deepEqual(lost, []);
-    assert.ok(servers.slice(1).every((it) => it.served > 0), "all were used");
-  });
-  for (const server of servers) await server.goDown();
-});

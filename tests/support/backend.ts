@@ -192,7 +192,10 @@ export interface NamedBackend extends AsyncDisposable {
   comeUp(): void;
 }
 
-export function startNamedBackend(name: string): NamedBackend {
+export function startNamedBackend(
+  name: string,
+  at: { readonly hostname?: string; readonly port?: number } = {},
+): NamedBackend {
   let [active, most, served] = [0, 0, 0];
   const serve = async (conn: Deno.TcpConn): Promise<void> => {
     served++;
@@ -205,7 +208,7 @@ export function startNamedBackend(name: string): NamedBackend {
       active--;
     }
   };
-  let backend: TestBackend | undefined = startBackend(serve);
+  let backend: TestBackend | undefined = startBackend(serve, at);
   const { port, address } = backend;
   const goDown = async (): Promise<void> => {
     const stopping = backend?.stop();
@@ -224,7 +227,7 @@ export function startNamedBackend(name: string): NamedBackend {
       return served;
     },
     goDown,
-    comeUp: () => void (backend = startBackend(serve, { port })),
+    comeUp: () => void (backend = startBackend(serve, { ...at, port })),
     [Symbol.asyncDispose]: goDown,
   };
 }
