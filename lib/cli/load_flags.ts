@@ -6,6 +6,7 @@ import { optional } from "@optique/core/modifiers";
 import { argument, option } from "@optique/core/primitives";
 import type { InferValue } from "@optique/core/parser";
 import type { Address } from "../core/address.ts";
+import { MAX_DATAGRAM_BYTES } from "../core/datagram.ts";
 import { InputError } from "../core/errors.ts";
 import { count, duration, expectation, filePath, oneOf, size } from "./values.ts";
 
@@ -25,10 +26,10 @@ export const loadFlags = object("Load", {
     description: message`Open the connections and keep them silent, for --duration or until Ctrl-C.`,
   }),
   connections: optional(option("--connections", count(1, 100_000), {
-    description: message`Connections at once (1).`,
+    description: message`Connections at once, or sockets for datagrams (1).`,
   })),
   newConnection: option("--new-connection", {
-    description: message`Each request has a connection of its own.`,
+    description: message`Each request has a connection, or a socket, of its own.`,
   }),
   payloadBytes: optional(option("--payload-size", size(1, 2 ** 30), {
     description: message`What a request sends, instead of --message: so many made-up bytes (64B).`,
@@ -45,7 +46,7 @@ export const loadFlags = object("Load", {
   })),
   expect: optional(option("--expect", expectation(), {
     description:
-      message`What ends a reply: echo, as many bytes as were sent; eof; lines, as many as were sent; bytes:N; http, a response (echo).`,
+      message`What ends a reply: echo, as many bytes as were sent; eof; lines, as many as were sent; bytes:N; http, a response; datagrams:N (echo, with UDP datagrams:1).`,
   })),
   verify: option("--verify", { description: message`Compare each reply with what was sent.` }),
   engine: optional(option("--engine", oneOf("NAME", ENGINE_NAMES), {
@@ -104,16 +105,15 @@ export function checkLoad({ connect, load, messages, tls }: ClientLoadFlags): vo
     if (given.length === 0) return;
     throw new InputError(`${given[0]} is for a load; add --requests N, --duration TIME or --hold`);
   }
-  if (connect.transport === "udp") {
-    throw new InputError(
-      "a load is for connections, and UDP has none; --requests, --duration and --hold do not go with it",
-    );
-  }
   if (load.durationMs === 0) throw new InputError("--duration: a load of 0s is none; write 10s");
   const refuse = (flags: readonly string[], why: string): void => {
     const flag = flags.find((it) => given.includes(it));
     if (flag !== undefined) throw new InputError(`${flag} ${why}`);
   };
+  if (connect.transport === "udp") checkUdpLoad(load, messages);
+  else if (load.expect?.kind === "datagrams") {
+    throw new InputError("--expect datagrams:N is for UDP; with connections take another one, as bytes:N");
+  }
   if (load.json && load.csv) {
     throw new InputError("--json and --csv are two forms of one output; leave one of them out");
   }
@@ -131,9 +131,9 @@ export function checkLoad({ connect, load, messages, tls }: ClientLoadFlags): vo
     const cause = load.newConnection ? "--new-connection" : "--expect eof";
     refuse(["--pipeline"], `has no use with ${cause}: a connection has one request`);
   }
-  if (load.verify && load.expect !== undefined && ["http", "bytes"].includes(load.expect.kind)) {
+  if (load.verify && load.expect !== undefined && !isComparable(load.expect)) {
     throw new InputError(
-      "--verify compares replies with requests, so it is for --expect echo, lines and eof",
+      "--verify compares replies with requests, so it is for --expect echo, lines, eof and datagrams:1",
     );
   }
   if (load.expect?.kind === "http" && load.payloadBytes !== undefined) {
@@ -149,4 +149,33 @@ export function checkLoad({ connect, load, messages, tls }: ClientLoadFlags): vo
   if (tls && load.engine === "epoll") {
     throw new InputError("TLS is opened by the engine runtime; leave --engine out");
   }
+}
+
+type Expected = NonNullable<LoadFlags["expect"]>;
+
+/** Whether replies can be what was sent. */
+function isComparable(expect: Expected): boolean {
+  return expect.kind === "datagrams" ? expect.datagrams === 1 : !["http", "bytes"].includes(expect.kind);
+}
+
+/** What has a meaning for connections alone. */
+function checkUdpLoad(
+  { hold, pipeline, expect, payloadBytes = 0 }: LoadFlags,
+  messages: readonly string[],
+): void {
+  if (hold) throw new InputError("--hold keeps connections open, and UDP has none; leave it out");
+  if (pipeline !== undefined) {
+    throw new InputError(
+      "--pipeline is for connections: a socket waits for the answer to one datagram; add --connections instead",
+    );
+  }
+  if (expect?.kind === "eof" || expect?.kind === "http") {
+    throw new InputError(
+      `--expect ${expect.kind} is for connections; with UDP take datagrams:1, echo or bytes:0`,
+    );
+  }
+  const sent = new TextEncoder().encode(messages.map((message) => `${message}\n`).join("")).length;
+  if (Math.max(payloadBytes, sent) <= MAX_DATAGRAM_BYTES) return;
+  const [flag, bytes] = sent > 0 ? ["--message", sent] : ["--payload-size", payloadBytes];
+  throw new InputError(`${flag}: a datagram has at most ${MAX_DATAGRAM_BYTES} bytes; this one has ${bytes}`);
 }

@@ -96,19 +96,33 @@ export function seed(): Value<number> {
 /** What ends a reply. */
 export type ReplyEnd =
   | { readonly kind: "echo" | "eof" | "lines" | "http" }
-  | { readonly kind: "bytes"; readonly bytes: number };
+  | { readonly kind: "bytes"; readonly bytes: number }
+  | { readonly kind: "datagrams"; readonly datagrams: number };
 
 /** What ends a reply. */
 export function expectation(): Value<ReplyEnd> {
-  return fromParser("WHAT", (input): ReplyEnd => {
-    const kind = (["echo", "eof", "lines", "http"] as const).find((it) => it === input);
-    if (kind !== undefined) return { kind };
-    const bytes = /^bytes:(\d{1,12})$/.exec(input)?.[1];
-    if (bytes !== undefined) return { kind: "bytes", bytes: Number(bytes) };
-    throw new InputError(
-      `${JSON.stringify(input)} is not known; use echo, eof, lines, http or bytes:N, as bytes:512`,
-    );
-  }, (value) => value.kind === "bytes" ? `bytes:${value.bytes}` : value.kind);
+  return fromParser(
+    "WHAT",
+    (input): ReplyEnd => {
+      const kind = (["echo", "eof", "lines", "http"] as const).find((it) => it === input);
+      if (kind !== undefined) return { kind };
+      const bytes = /^bytes:(\d{1,12})$/.exec(input)?.[1];
+      if (bytes !== undefined) return { kind: "bytes", bytes: Number(bytes) };
+      const datagrams = /^datagrams:([1-9]\d{0,5})$/.exec(input)?.[1];
+      if (datagrams !== undefined) return { kind: "datagrams", datagrams: Number(datagrams) };
+      throw new InputError(
+        `${
+          JSON.stringify(input)
+        } is not known; use echo, eof, lines, http, bytes:N, as bytes:512, or datagrams:N`,
+      );
+    },
+    (value) =>
+      value.kind === "bytes"
+        ? `bytes:${value.bytes}`
+        : value.kind === "datagrams"
+        ? `datagrams:${value.datagrams}`
+        : value.kind,
+  );
 }
 
 /** One of some words. */

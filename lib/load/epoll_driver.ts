@@ -2,7 +2,9 @@ import { RunError } from "../core/errors.ts";
 import type { Endpoint } from "../core/endpoint.ts";
 import { EpollEngine } from "../engine/epoll/engine.ts";
 import { EpollSocket, GONE, type SocketOwner } from "../engine/epoll/socket.ts";
+import { UdpSocket } from "../engine/epoll/datagrams/udp_socket.ts";
 import type { ThreadShare } from "../engine/epoll/thread_share.ts";
+import { EpollDatagramLink } from "./epoll_datagrams.ts";
 import type { DialResult, Driver, Link, LinkEvents } from "./link.ts";
 import type { LoadPlan } from "./plan.ts";
 
@@ -30,6 +32,7 @@ export class EpollDriver implements Driver {
   dial(on: DialResult): () => void {
     return this.#engine.dial(this.#addresses, {
       connected: (socket) => {
+        if (socket instanceof UdpSocket) return on.connected(new EpollDatagramLink(socket));
         if (!(socket instanceof EpollSocket)) throw new RunError("a socket of another engine");
         on.connected(new EpollLink(socket));
       },

@@ -14,7 +14,7 @@ export interface LinkEvents {
   lost(error: unknown): void;
 }
 
-/** A connection. Who was given it closes it. */
+/** A connection, or a socket for the datagrams of one peer: each is sent, and received, as a whole. Who was given it closes it. */
 export interface Link {
   readonly peer: Endpoint;
   readonly local: Endpoint;

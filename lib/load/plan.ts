@@ -6,14 +6,15 @@ import type { TlsKeys } from "../engine/tls_contract.ts";
 
 /**
  * What ends a reply. `echo`: as many bytes as were sent. `eof`: the end of the connection. `lines`: as many lines as were sent.
- * `http`: an HTTP/1.1 response. `bytes`: so many; with none a request is over when it is sent.
+ * `http`: an HTTP/1.1 response. `bytes`: so many; with none a request is over when it is sent. `datagrams`: so many, at least one.
  */
 export type Expect =
   | { readonly kind: "echo" | "eof" | "lines" | "http" }
-  | { readonly kind: "bytes"; readonly bytes: number };
+  | { readonly kind: "bytes"; readonly bytes: number }
+  | { readonly kind: "datagrams"; readonly datagrams: number };
 
 export interface LoadPlan {
-  /** Whom to dial: IP addresses of one peer, or a Unix socket. */
+  /** Whom to dial: IP addresses of one peer, or a Unix socket. With UDP each request is a datagram, and connections are sockets. */
   readonly addresses: readonly [Address, ...Address[]];
   /** As the user wrote it; TLS asks for it. */
   readonly host: string | undefined;

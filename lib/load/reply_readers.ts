@@ -24,6 +24,8 @@ export function repliesOf(context: ReplyContext, connection: number): Replies {
       return new SizedReplies(requests.bytes, check);
     case "bytes":
       return new SizedReplies(expect.bytes, check);
+    case "datagrams":
+      return new DatagramReplies(expect.datagrams, check, new NameReader(onName));
     case "lines":
       return new LineReplies(requests.lines, check);
     case "eof":
@@ -141,5 +143,38 @@ class ReplyToEnd implements Replies {
     this.#name.end();
     // A balancer without a backend ends connections as well; nothing is no answer.
     return this.#check?.isWhole ?? !this.#isEmpty;
+  }
+}
+
+/** Each part that is read is one datagram. */
+class DatagramReplies implements Replies {
+  readonly isLast = false;
+  readonly #datagrams: number;
+  readonly #check: Comparison | undefined;
+  readonly #name: NameReader;
+  #got = 0;
+  #whole = 0;
+
+  constructor(datagrams: number, check: Comparison | undefined, name: NameReader) {
+    this.#datagrams = datagrams;
+    this.#check = check;
+    this.#name = name;
+  }
+
+  read(bytes: Bytes, length: number, sent: number): number {
+    if (this.#whole === sent) return CORRUPT;
+    if (this.#check !== undefined && !(this.#check.agrees(bytes, length) && this.#check.isWhole)) {
+      return CORRUPT;
+    }
+    this.#name.add(bytes, 0, length);
+    if (++this.#got < this.#datagrams) return 0;
+    this.#got = 0;
+    this.#whole++;
+    this.#name.end();
+    return 1;
+  }
+
+  end(): boolean {
+    return false;
   }
 }

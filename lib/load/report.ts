@@ -49,9 +49,9 @@ export function reportText(run: Described, result: LoadResult, style: ReportStyl
     ...(plan.hold ? heldLines(result) : requestLines(result)).flatMap(wrap),
     ...errorLines(figures).flatMap(wrap).map(paint(figures.errorCount > 0 ? RED : GREEN)),
     ...reasonLines(figures).flatMap(wrap),
-    ...unsentLines(result).flatMap(wrap),
+    ...unsentLines(run, result).flatMap(wrap),
     "",
-    ...timeLines(figures, style.width),
+    ...timeLines(run, figures, style.width),
     ...section("latency", latencyBars(figures, style, paint(CYAN)), paint(BOLD)),
     ...section("backends", backendBars(figures, style, paint(GREEN)), paint(BOLD)),
   ].map((line) => `${line.trimEnd()}\n`).join("");
@@ -60,7 +60,7 @@ export function reportText(run: Described, result: LoadResult, style: ReportStyl
 function headline(run: Described, width: number, bold: (text: string) => string): string[] {
   const { plan, target, engine, workers } = run;
   const how = [
-    `${count(plan.connections)} connection${plan.connections === 1 ? "" : "s"}${
+    `${count(plan.connections)} ${isUdp(plan) ? "socket" : "connection"}${plan.connections === 1 ? "" : "s"}${
       plan.newConnection ? " at once, one a request" : ""
     }`,
     ...(plan.hold ? ["held"] : [plan.rate === 0 ? "closed loop" : `open loop at ${count(plan.rate)}/s`]),
@@ -112,9 +112,13 @@ function reasonLines({ reason }: Figures): string[] {
   return reason === undefined ? [] : [`           other: ${reason}`];
 }
 
-function unsentLines({ unsent }: LoadResult): string[] {
+function unsentLines({ plan }: Described, { unsent }: LoadResult): string[] {
   if (unsent === 0) return [];
-  return [`unsent     ${count(unsent)}: due, and without a free connection by the end`];
+  return [
+    `unsent     ${count(unsent)}: due, and without a free ${
+      isUdp(plan) ? "socket" : "connection"
+    } by the end`,
+  ];
 }
 
 const COLUMNS = ["min", "mean", "p50", "p90", "p99", "p99.9", "max"] as const;
@@ -123,8 +127,10 @@ const COLUMN_WIDTH = 9;
 const LINE_WIDTH = LABEL_WIDTH + COLUMNS.length * COLUMN_WIDTH;
 
 /** A line for each kind of time; where the terminal is narrow a column, which fits 20. */
-function timeLines(figures: Figures, width: number): string[] {
-  const columns = ([["latency", figures.latencies], ["connect", figures.connects]] as const)
+function timeLines({ plan }: Described, figures: Figures, width: number): string[] {
+  // Nothing is sent to open a socket for datagrams.
+  const connects = isUdp(plan) ? [] : [["connect", figures.connects] as const];
+  const columns = [["latency", figures.latencies] as const, ...connects]
     .filter(([, { count }]) => count > 0)
     .map(([label, latencies]) => [label, ...cellsOf(latencies)]);
   if (columns.length === 0) return [];
@@ -151,6 +157,10 @@ function wrapped(line: string, width: number): string[] {
   // The spaces before it are those that its beginning is set off by.
   if (line.slice(0, Math.max(0, at)).trim() === "") return [line];
   return [line.slice(0, at), ...wrapped(`  ${line.slice(at + 1)}`, width)];
+}
+
+function isUdp({ addresses: [address] }: LoadPlan): boolean {
+  return address.transport === "udp";
 }
 
 function section(title: string, lines: readonly string[], bold: (text: string) => string): string[] {

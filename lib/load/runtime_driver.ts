@@ -1,12 +1,15 @@
 import type { Endpoint } from "../core/endpoint.ts";
 import { every } from "../core/every.ts";
 import type { TlsClient } from "../engine/tls_contract.ts";
+import { DatagramBuffers } from "../engine/runtime/datagrams/datagram_buffers.ts";
+import { RuntimeUpstream } from "../engine/runtime/datagrams/upstream.ts";
 import { RuntimeEngine } from "../engine/runtime/engine.ts";
 import type { RuntimeSocket } from "../engine/runtime/socket.ts";
 import { TlsFault } from "../engine/runtime/tls_fault.ts";
 import { writeClientHeader } from "../wire/write_proxy_header.ts";
 import type { DialResult, Driver, Link, LinkEvents } from "./link.ts";
 import type { LoadPlan } from "./plan.ts";
+import { RuntimeDatagramLink } from "./runtime_datagrams.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -19,6 +22,7 @@ type DriverPlan = Pick<LoadPlan, "addresses" | "tls" | "host" | "proxyProtocol">
 /** The loads that the runtime drives, and all that speak TLS. */
 export class RuntimeDriver implements Driver {
   readonly #engine = new RuntimeEngine(new Set());
+  readonly #datagramBuffers = new DatagramBuffers();
   readonly #onAlarm: () => void;
   readonly #plan: DriverPlan;
   readonly #tls: TlsClient | undefined;
@@ -39,6 +43,9 @@ export class RuntimeDriver implements Driver {
     };
     const stop = this.#engine.dial(this.#plan.addresses, {
       connected: (socket) => {
+        if (socket instanceof RuntimeUpstream) {
+          return on.connected(new RuntimeDatagramLink(socket, this.#datagramBuffers));
+        }
         open = socket as RuntimeSocket;
         const link = new RuntimeLink(open);
         if (this.#tls === undefined) return on.connected(link);

@@ -238,8 +238,8 @@ export class Slot implements DialResult, LinkEvents {
     figures.failed(kind, kind === "corrupt" || plan.hold ? Math.max(1, lost) : lost, reason);
     this.#close();
     if (plan.hold || (lost === 0 && this.#load.isOver(this.#load.now()))) this.#finish();
-    // A peer that ends connections that nothing is asked of is not to be flooded.
-    else if (lost === 0) this.#load.retry(this);
+    // A peer that ends connections that nothing is asked of, or refuses datagrams, is not to be flooded.
+    else if (lost === 0 || kind === "refused") this.#load.retry(this);
     else this.begin();
   }
 

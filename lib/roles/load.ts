@@ -64,7 +64,8 @@ function chooseEngine({ tls, load: { engine = "auto" } }: ClientFlags): "runtime
 async function planOf(flags: ClientFlags): Promise<LoadPlan> {
   const { connect, load, proxyProtocol, timeoutMs } = flags;
   const [first = connect, ...others] = await resolveAll(connect);
-  const expect = load.expect ?? { kind: "echo" };
+  const expect = load.expect ??
+    (connect.transport === "udp" ? { kind: "datagrams", datagrams: 1 } : { kind: "echo" });
   const newConnection = load.newConnection || expect.kind === "eof";
   return {
     addresses: [first, ...others],

@@ -4,6 +4,7 @@ import { command, flags, refusal, shown } from "./arguments.ts";
 
 const CLIENT = "--role client --connect a:1";
 const LOAD = `${CLIENT} --requests 10`;
+const UDP_LOAD = "--role client --connect udp:a:1 --requests 10";
 
 function load(line: string): LoadFlags {
   return flags(line).load as LoadFlags;
@@ -47,6 +48,13 @@ Deno.test("each flag of a load is read", () => {
   }
 });
 
+Deno.test("a load of datagrams has the flags that have a meaning for them", () => {
+  const line =
+    `${UDP_LOAD} --connections 5 --new-connection --payload-size 1KiB --rate 5 --ramp 1s --workers 2 --verify`;
+  assert.equal(load(line).connections, 5);
+  assert.deepEqual(load(`${UDP_LOAD} --expect datagrams:3`).expect, { kind: "datagrams", datagrams: 3 });
+});
+
 Deno.test("a value of a load that is wrong is refused with what to write", () => {
   const wrong: [string, string][] = [
     ["--requests 0", '--requests: "0" is not a whole number from 1 to 999999999'],
@@ -54,8 +62,14 @@ Deno.test("a value of a load that is wrong is refused with what to write", () =>
     ["--payload-size 64", '--payload-size: "64" is not a size; add the unit, as 64B or 64KiB'],
     ["--payload-size 64k", '--payload-size: "64k" is not a size; write it as 64KiB'],
     ["--payload-size 0B", '--payload-size: "0B" is not a size from 1B to 1GiB'],
-    ["--expect all", '--expect: "all" is not known; use echo, eof, lines, http or bytes:N, as bytes:512'],
-    ["--expect bytes", '--expect: "bytes" is not known; use echo, eof, lines, http or bytes:N, as bytes:512'],
+    [
+      "--expect all",
+      '--expect: "all" is not known; use echo, eof, lines, http, bytes:N, as bytes:512, or datagrams:N',
+    ],
+    [
+      "--expect bytes",
+      '--expect: "bytes" is not known; use echo, eof, lines, http, bytes:N, as bytes:512, or datagrams:N',
+    ],
     ["--duration 0s", "--duration: a load of 0s is none; write 10s"],
     ["--rate 0", '--rate: "0" is not a whole number from 1 to 10000000'],
   ];
@@ -84,7 +98,7 @@ Deno.test("a flag of a load without a load, or beside one that leaves it no use,
     ],
     [
       `${LOAD} --expect http --verify`,
-      "--verify compares replies with requests, so it is for --expect echo, lines and eof",
+      "--verify compares replies with requests, so it is for --expect echo, lines, eof and datagrams:1",
     ],
     [
       `${LOAD} --expect http --payload-size 1KiB`,
@@ -94,6 +108,39 @@ Deno.test("a flag of a load without a load, or beside one that leaves it no use,
     [
       `${LOAD} --workers 4 --connections 3`,
       "--workers share the connections, and there are 3; add --connections 4",
+    ],
+    [
+      `${UDP_LOAD} --pipeline 2`,
+      "--pipeline is for connections: a socket waits for the answer to one datagram; add --connections instead",
+    ],
+    [
+      "--role client --connect udp:a:1 --hold",
+      "--hold keeps connections open, and UDP has none; leave it out",
+    ],
+    [
+      `${UDP_LOAD} --expect eof`,
+      "--expect eof is for connections; with UDP take datagrams:1, echo or bytes:0",
+    ],
+    [
+      `${UDP_LOAD} --expect http`,
+      "--expect http is for connections; with UDP take datagrams:1, echo or bytes:0",
+    ],
+    [
+      `${UDP_LOAD} --payload-size 64KiB`,
+      "--payload-size: a datagram has at most 65507 bytes; this one has 65536",
+    ],
+    [
+      `${UDP_LOAD} --message ${"x".repeat(40_000)} --message ${"x".repeat(40_000)}`,
+      "--message: a datagram has at most 65507 bytes; this one has 80002",
+    ],
+    [`${UDP_LOAD} --tls`, "--tls is for connections, and UDP has none; leave it out"],
+    [
+      `${UDP_LOAD} --verify --expect datagrams:2`,
+      "--verify compares replies with requests, so it is for --expect echo, lines, eof and datagrams:1",
+    ],
+    [
+      `${LOAD} --expect datagrams:1`,
+      "--expect datagrams:N is for UDP; with connections take another one, as bytes:N",
     ],
     [`${LOAD} --tls --engine epoll`, "TLS is opened by the engine runtime; leave --engine out"],
   ];

@@ -50,6 +50,17 @@ Deno.test("where no reply is waited for, what comes is nothing", () => {
   assert.equal(reading({ kind: "bytes", bytes: 0 }).read("1", 1), 0);
 });
 
+Deno.test("datagrams are counted, whatever is in them, and more of them than were asked for are corrupt", () => {
+  const one = reading({ kind: "datagrams", datagrams: 1 });
+  assert.deepEqual([one.read("", 1), one.read("one\n", 2), one.read("x", 2)], [1, 1, CORRUPT]);
+  assert.deepEqual(one.names, ["one"]);
+  const two = reading({ kind: "datagrams", datagrams: 2 });
+  assert.deepEqual([two.read("a", 1), two.read("b", 1), two.read("c", 1)], [0, 1, CORRUPT]);
+  const compared = (text: string): number =>
+    reading({ kind: "datagrams", datagrams: 1 }, { verify: true }).read(text, 1);
+  assert.deepEqual(["hi\n", "hi", "ho\n", "hi\nhi\n", ""].map(compared), [1, CORRUPT, CORRUPT, 1, CORRUPT]);
+});
+
 Deno.test("lines are counted as the request has them, whatever their length", () => {
   const { read } = reading({ kind: "lines" }, { request: { text: "a\nb\n" } });
   assert.deepEqual([read("one\n"), read("two\nthree\n"), read("four"), read("\n")], [0, 1, 0, 1]);

@@ -1,7 +1,7 @@
 /** Loads in the process of the test, and servers for them. */
 
 import type { EngineName } from "../../lib/config/engine_names.ts";
-import { type Address, parseDialAddress, parseListenAddress } from "../../lib/core/address.ts";
+import { type Address, parseConnectAddress, parseListenAddress } from "../../lib/core/address.ts";
 import { enginePermissions } from "../../lib/control/engine_host.ts";
 import { socketPermissions, workerPermissions } from "../../lib/control/permissions.ts";
 import type { LoadPlan } from "../../lib/load/plan.ts";
@@ -26,7 +26,7 @@ export async function load(
   options: LoadTestOptions,
 ): Promise<LoadResult> {
   const { workers = 1, stop = new AbortController().signal, onSecond = () => {}, ...plan } = options;
-  const target: Address = parseDialAddress(address);
+  const target: Address = parseConnectAddress(address);
   const permissions = engine === "epoll"
     ? { net: [], read: [], write: [], ...await enginePermissions(engine) }
     : socketPermissions({ listens: [], dials: [target], subnets: [] });
