@@ -10,6 +10,8 @@ export interface Reach {
   readonly mayDialUnix: boolean;
   /** Whether it binds sockets to a local address before it dials. */
   readonly mayBind: boolean;
+  /** Whether it makes load: it accepts nothing, receives its datagrams one by one, and has an alarm. */
+  readonly makesLoad?: boolean;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { RunError } from "../core/errors.ts";
 import type { Endpoint } from "../core/endpoint.ts";
+import type { Reach } from "../engine/confinement.ts";
 import { EpollEngine } from "../engine/epoll/engine.ts";
 import { EpollSocket, GONE, type SocketOwner } from "../engine/epoll/socket.ts";
 import { UdpSocket } from "../engine/epoll/datagrams/udp_socket.ts";
@@ -16,7 +17,7 @@ const MAX_RECEIVES = 16;
 /** The loop sleeps no longer at a time. */
 const MAX_SLEEP_MS = 1_000;
 
-/** The loads that the engine epoll drives. */
+/** The loads that the engine epoll drives. Its thread is confined by the kernel, as far as that can. */
 export class EpollDriver implements Driver {
   readonly #engine: EpollEngine;
   readonly #alarm: { set(ms: number): void; close(): void };
@@ -27,6 +28,7 @@ export class EpollDriver implements Driver {
     this.#engine = new EpollEngine({ ...share, maxSleepMs: MAX_SLEEP_MS });
     this.#alarm = this.#engine.alarm(onAlarm);
     this.#addresses = addresses;
+    this.#engine.confine(reachOf(addresses));
   }
 
   dial(on: DialResult): () => void {
@@ -59,6 +61,17 @@ export class EpollDriver implements Driver {
     this.#alarm.close();
     await this.#engine.close();
   }
+}
+
+/** It dials whom it loads, and nothing else. */
+function reachOf(addresses: LoadPlan["addresses"]): Reach {
+  return {
+    hasDatagrams: addresses.some(({ transport }) => transport === "udp"),
+    ports: addresses.flatMap((address) => address.transport === "tcp" ? [address.port] : []),
+    mayDialUnix: addresses.some(({ transport }) => transport === "unix"),
+    mayBind: false,
+    makesLoad: true,
+  };
 }
 
 class EpollLink implements Link, SocketOwner {

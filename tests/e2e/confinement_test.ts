@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { startBackend } from "../support/backend.ts";
 import { ask, bytes, readAll, text } from "../support/bytes.ts";
 import { RunningCommand, SOCKBAL } from "../support/command.ts";
+import { startUdpBackend } from "../support/udp.ts";
 import { writeAll } from "../../lib/core/connection.ts";
 
 const ignore = Deno.build.os !== "linux";
@@ -32,6 +33,28 @@ function start(config: string): RunningCommand {
   const command = [...SOCKBAL.slice(0, -1), "--allow-ffi", main, "--role", "balancer", "--config", config];
   return new RunningCommand(command);
 }
+
+Deno.test({
+  name: "the system says that the threads of a load are confined and the others are not",
+  ignore,
+  fn: async () => {
+    using datagrams = startUdpBackend((datagram) => [datagram.slice()]);
+    const backend = startBackend(async (conn) => {
+      for await (const chunk of conn.readable) await writeAll(conn, chunk);
+    });
+    for (const address of [backend.address, `udp:${datagrams.address}`]) {
+      const main = SOCKBAL.at(-1) ?? "";
+      const load = ["--role", "client", "--connect", address, "--rate", "50", "--duration", "10m", "--csv"];
+      await using client = new RunningCommand([...SOCKBAL.slice(0, -1), "--allow-ffi", main, ...load]);
+      // deno-lint-ignore no-await-in-loop -- the same
+      await client.sees(/^1,\d\d,0,0,0,0,0,0,/m, "stdout");
+      for (const { name, seccomp, noNewPrivs } of await threadsOf(client.pid)) {
+        assert.deepEqual([seccomp, noNewPrivs], name === "worker-1" ? ["2", "1"] : ["0", "0"], name);
+      }
+    }
+    await backend.stop();
+  },
+});
 
 Deno.test({
   name: "the system says that data-plane threads are confined and the others are not, also after a reload",

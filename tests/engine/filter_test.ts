@@ -136,6 +136,21 @@ for (const [column, arch] of (["x86_64", "aarch64"] as const).entries()) {
     for (const number of [accept4, recvfrom, shutdown]) assert.equal(verdictOf(number), EPERM);
   });
 
+  Deno.test(`the filter for ${arch} lets a thread that makes load set its alarm, and accept nothing`, () => {
+    const [accept4, recvfrom, recvmmsg, timerfdSettime] = column === 0
+      ? [288, 45, 299, 286]
+      : [242, 207, 243, 86];
+    assert.equal(verdict(timerfdSettime), EPERM);
+    for (const hasDatagrams of [false, true]) {
+      const calls = allowedCalls(arch, { ...REACH, hasDatagrams, makesLoad: true }, PID);
+      const load = compileFilter(AUDIT_ARCH[arch], calls);
+      for (const number of [timerfdSettime, recvfrom]) {
+        assert.equal(run(load, AUDIT_ARCH[arch], number), ALLOW);
+      }
+      for (const number of [accept4, recvmmsg]) assert.equal(run(load, AUDIT_ARCH[arch], number), EPERM);
+    }
+  });
+
   Deno.test(`the filter for ${arch} refuses every call of another architecture's interface`, () => {
     for (const other of [0x40000003, AUDIT_ARCH[arch === "x86_64" ? "aarch64" : "x86_64"]]) {
       for (let number = 0; number < 600; number++) assert.equal(run(filter, other, number), EPERM);

@@ -30,6 +30,7 @@ const NUMBERS = {
   recvfrom: [45, 207],
   epoll_ctl: [233, 21],
   accept4: [288, 242],
+  timerfd_settime: [286, 86],
   socket: [41, 198],
   connect: [42, 203],
   bind: [49, 200],
@@ -85,6 +86,7 @@ type CallName = keyof typeof NUMBERS;
 /** What only one of the two kinds of threads needs; see {@linkcode Reach}. */
 const FOR_DATAGRAMS: readonly CallName[] = ["recvmmsg", "sendmmsg"];
 const FOR_STREAMS: readonly CallName[] = ["accept4", "recvfrom", "shutdown"];
+const FOR_ALARMS: readonly CallName[] = ["timerfd_settime"];
 
 /** The kind of a socket; flags are above it. */
 const SOCK_TYPE_MASK = 0xf;
@@ -98,7 +100,7 @@ const PR_SET_VMA = 0x53564d41;
 export function allowedCalls(arch: Arch, reach: Reach, pid: number): CallRule[] {
   const tests = argumentTests(reach, pid);
   const column = arch === "x86_64" ? 0 : 1;
-  const unneeded = new Set<CallName>(reach.hasDatagrams ? FOR_STREAMS : FOR_DATAGRAMS);
+  const unneeded = new Set<CallName>(unneededBy(reach));
   if (!reach.mayBind) unneeded.add("bind");
   return (Object.keys(NUMBERS) as CallName[]).flatMap((name) => {
     const number = NUMBERS[name][column];
@@ -107,6 +109,11 @@ export function allowedCalls(arch: Arch, reach: Reach, pid: number): CallRule[] 
     if (name === "clone3") return [{ number, tests: [], failsWith: ENOSYS }];
     return [{ number, tests: tests[name] ?? [] }];
   });
+}
+
+function unneededBy({ hasDatagrams, makesLoad = false }: Reach): readonly CallName[] {
+  if (makesLoad) return [...FOR_DATAGRAMS, "accept4", ...(hasDatagrams ? ["shutdown"] as const : [])];
+  return [...(hasDatagrams ? FOR_STREAMS : FOR_DATAGRAMS), ...FOR_ALARMS];
 }
 
 function argumentTests(
