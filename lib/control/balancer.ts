@@ -12,7 +12,6 @@ import { BackendNames } from "./backend_names.ts";
 import { ConfigChanges } from "./config_changes.ts";
 import { checkConfinement, type ConfinementFields, confinementFields } from "./confinement.ts";
 import { workersOf } from "./demands.ts";
-import { DenialLog } from "./denial_log.ts";
 import { tellOfExpiry } from "./expiry.ts";
 import { FlowExchange } from "./flow_exchange.ts";
 import { whyNoTlsKeys } from "../engine/runtime/tls_certificates.ts";
@@ -31,6 +30,7 @@ import { PoolStates } from "./pool_states.ts";
 import type { PortHold } from "./port_hold.ts";
 import { Preparation } from "./preparation.ts";
 import { RowBook } from "./rows.ts";
+import { SummaryLog } from "./summary_log.ts";
 import { TotalsBook } from "./totals.ts";
 import { readWorkerCode } from "./worker_code.ts";
 import { checkWorkerModules, workerEntry } from "./worker_entry.ts";
@@ -72,7 +72,8 @@ export class Balancer {
   readonly #ports: PortHold;
   readonly #preparation: Preparation;
   readonly #changes: ConfigChanges;
-  readonly #denials: DenialLog;
+  readonly #denials: SummaryLog;
+  readonly #forgotten: SummaryLog;
   readonly #engine: EngineHost;
   /** Reloads follow one another. */
   #reloading: Promise<unknown> = Promise.resolve();
@@ -143,7 +144,8 @@ export class Balancer {
       log: this.journal,
       endSessions: (backend) => this.generations.endSessions(backend, "backend_down"),
     });
-    this.#denials = new DenialLog(options.log);
+    this.#denials = new SummaryLog(options.log, "sessions_denied");
+    this.#forgotten = new SummaryLog(options.log, "flows_forgotten");
     this.generations = new Generations({
       deps: {
         // The first workers are started from the files themselves, which the runtime has compiled and kept.
@@ -157,9 +159,12 @@ export class Balancer {
         events: {
           onFailing: (backend) => this.health.failing(backend),
           onDenials: (denials) => {
-            this.#denials.add(denials);
+            this.#denials.add(denials.map(({ listener, reason, count, sources }) => {
+              return { listener, reason, count, client: sources.keys().next().value };
+            }));
             this.heldBack.add(denials, Date.now());
           },
+          onForgotten: (flows) => this.#forgotten.add(flows),
           onWarning: (event, fields) => this.#warn(event, fields),
           onFilesWanted: () => this.openFiles.wanted(),
           onTally: (entries) => this.totals.add(entries),
@@ -295,6 +300,7 @@ export class Balancer {
     const closed = await this.generations.drain(this.config.shutdownTimeoutMs);
     hurry?.removeEventListener("abort", closeNow);
     this.#denials.tell();
+    this.#forgotten.tell();
     await this.health.stop();
     await this.#engine.close();
     return closed;

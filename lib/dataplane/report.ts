@@ -7,6 +7,7 @@ import type { Backend } from "../pool/backend.ts";
 import { Accounts } from "./accounts.ts";
 import type { FromWorker } from "./messages.ts";
 import { DenialCounts } from "./denials.ts";
+import { ForgottenFlows } from "./forgotten.ts";
 import { isDenial, isRecorded, type RecordedSessions, type SessionRecord } from "./record.ts";
 import type { Session } from "./session.ts";
 import { recordOf } from "./session_facts.ts";
@@ -32,6 +33,7 @@ export class Report {
   readonly #options: ReportOptions;
   readonly #accounts: Accounts | undefined;
   readonly #denials = new DenialCounts();
+  readonly #forgotten = new ForgottenFlows();
   #records: SessionRecord[] = [];
   #lastTickMs = performance.now();
   #nextTallyMs = 0;
@@ -56,6 +58,9 @@ export class Report {
     const { endReason } = session;
     if (isDenial(endReason)) return this.#denials.add(session.listener.name, endReason, session.source);
     const { recordSessions } = this.#options;
+    if (endReason === "forgotten" && (recordSessions === false || !this.#forgotten.takeRecord())) {
+      return this.#forgotten.add(session.listener.name, session.source);
+    }
     if (recordSessions === false) return;
     const record = recordOf(session);
     if (isRecorded(record, recordSessions)) this.#records.push(record);
@@ -93,8 +98,9 @@ export class Report {
   /** Even with nothing to tell: the control plane learns how late the clock of this thread is. */
   onTick(nowMs: number): void {
     this.#hasWantedFiles = false;
+    this.#forgotten.onTick(nowMs);
     this.#sendRecords();
-    this.#sendDenials();
+    this.#sendSums();
     this.#maxLagMs = Math.max(this.#maxLagMs, nowMs - this.#lastTickMs - TICK_MS);
     this.#lastTickMs = nowMs;
     if (nowMs < this.#nextTallyMs) return;
@@ -106,13 +112,15 @@ export class Report {
   /** Sends all that there is to send. */
   flush(): void {
     this.#sendRecords();
-    this.#sendDenials();
+    this.#sendSums();
     this.#sendTally();
   }
 
-  #sendDenials(): void {
+  #sendSums(): void {
     const denials = this.#denials.handOver();
     if (denials.length > 0) this.#options.tell({ type: "denials", denials });
+    const flows = this.#forgotten.handOver();
+    if (flows.length > 0) this.#options.tell({ type: "forgotten", flows });
   }
 
   #sendTally(): void {

@@ -35,6 +35,7 @@ async function startWorker(): Promise<DataWorker> {
       onFailing: () => {},
       onTally: () => {},
       onDenials: () => {},
+      onForgotten: () => {},
       onWarning: () => {},
       onFilesWanted: () => {},
     },

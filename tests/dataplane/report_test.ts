@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { FromWorker } from "../../lib/dataplane/messages.ts";
-import type { RecordedSessions } from "../../lib/dataplane/record.ts";
+import { END_REASONS, type EndReason, type RecordedSessions } from "../../lib/dataplane/record.ts";
+import * as tally from "../../lib/pool/tally.ts";
 import { Report, type ReportOptions } from "../../lib/dataplane/report.ts";
 import type { Session } from "../../lib/dataplane/session.ts";
 import { type SharedPool, sharePool } from "../pool/shared_pool.ts";
@@ -11,7 +12,7 @@ interface Reporting extends SharedPool {
   /** What was told, the oldest first. */
   readonly told: FromWorker[];
   /** A session that has ended after so many bytes. */
-  ended(bytes: number): Session;
+  ended(bytes: number, reason?: EndReason): Session;
 }
 
 function reporting(options: Partial<ReportOptions> = {}): Reporting {
@@ -23,11 +24,12 @@ function reporting(options: Partial<ReportOptions> = {}): Reporting {
     tell: (message) => told.push(message),
     ...options,
   });
-  const ended = (bytes: number): Session => {
+  const ended = (bytes: number, reason?: EndReason): Session => {
     const { session, engine } = new FakeWorld(shared.one);
     session.begin();
     engine.dialling.connect();
     engine.relaying.moved("in", bytes);
+    if (reason !== undefined) session.end(reason);
     engine.relaying.finished();
     return session;
   };
@@ -51,6 +53,34 @@ Deno.test("records wait for the tick, and go together", () => {
   assert.deepEqual(first.records.map((it) => [it.id, it.bytes_in]), [["id-7", 1], ["id-7", 2]]);
   report.onTick(100);
   assert.equal(told.length, 1, "none is told twice");
+});
+
+Deno.test("of flows that make room the first of a second leave records, and the others are summed up", () => {
+  const { report, told, ended } = reporting({ tallySessions: true });
+  const flow = ended(1, "forgotten");
+  const sums = (): unknown[] => told.flatMap((it) => it.type === "forgotten" ? it.flows : []);
+  report.onTick(0);
+  for (let i = 0; i < 10; i++) report.over(flow);
+  report.onTick(100);
+  assert.deepEqual([batches(told), sums()], [[10], []]);
+  for (let i = 0; i < 500; i++) report.over(flow);
+  report.onTick(200);
+  assert.deepEqual(batches(told), [10]);
+  assert.deepEqual(sums(), [{ listener: "web", count: 500, client: "192.0.2.7:4711" }]);
+  report.onTick(1_000);
+  report.over(flow);
+  report.flush();
+  assert.deepEqual(batches(told), [10, 1], "another second has begun");
+  const cell = tally.ENDS + END_REASONS.indexOf("forgotten");
+  const counted = told.flatMap((it) => it.type === "tally" ? it.entries.map(({ cells }) => cells[cell]) : []);
+  assert.equal(counted.reduce((sum = 0, it = 0) => sum + it, 0), 511, "all of them are counted");
+});
+
+Deno.test("flows that make room are summed up where no session leaves a record", () => {
+  const { report, told, ended } = reporting({ recordSessions: false });
+  report.over(ended(1, "forgotten"));
+  report.onTick(0);
+  assert.deepEqual(told.map(({ type }) => type), ["forgotten"]);
 });
 
 Deno.test("as many records as fill a batch do not wait", () => {

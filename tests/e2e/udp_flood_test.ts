@@ -47,6 +47,11 @@ onEachEngine(
     await balancer.command.sees(/ stopped closed_sessions=100\n/);
     const { stderr } = await balancer.command.finished;
     assert.doesNotMatch(stderr, / error |Uncaught|internal_error/);
+    const sums = [
+      ...stderr.matchAll(/ flows_forgotten listener=game count=(\d+) client=127\.0\.0\.1:\d+\n/g),
+    ];
+    const forgotten = sums.reduce((sum, [, count]) => sum + Number(count), 0);
+    assert.ok(forgotten >= 3_850 && forgotten < 3_900, `${forgotten} are summed up in the log`);
   },
 );
 

@@ -61,6 +61,7 @@ export class Workshop {
         onFailing: () => {},
         onTally: () => {},
         onDenials: () => {},
+        onForgotten: () => {},
         onWarning: () => {},
         onFilesWanted: () => {},
       },
