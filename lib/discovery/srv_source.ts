@@ -2,6 +2,7 @@
 
 import type { TcpAddress } from "../core/address.ts";
 import { reasonOf } from "../core/errors.ts";
+import { whyTooMany } from "../core/member_limit.ts";
 import type { ServiceRecord } from "../wire/dns_message.ts";
 import { addressesOf, memberAt } from "./dns_source.ts";
 import { askNameServer } from "./name_server.ts";
@@ -72,11 +73,22 @@ async function lookUpAll(
   for (let i = 0; i < targets.length; i += LOOKUPS_AT_ONCE) {
     // deno-lint-ignore no-await-in-loop -- not all at once
     await Promise.all(targets.slice(i, i + LOOKUPS_AT_ONCE).map(lookUpOne));
+    checkCount([...found.addresses.values()].reduce((sum, { length }) => sum + length, 0));
   }
   return found;
 }
 
-/** Those of the lowest priority take the sessions, and all others are backups. Pure. */
+/** One answer may name thousands of targets, and another one thousands of addresses for each. */
+function checkCount(members: number): void {
+  const tooMany = whyTooMany(members);
+  if (tooMany !== undefined) throw new Error(tooMany);
+}
+
+/**
+ * Those of the lowest priority take the sessions, and all others are backups. Pure.
+ *
+ * @throws {Error} with one sentence, when there are more than a pool may have.
+ */
 export function membersOf(
   services: readonly ServiceRecord[],
   addresses: ReadonlyMap<string, readonly string[]>,
@@ -86,7 +98,8 @@ export function membersOf(
   const heaviest = Math.max(...usable.map(({ weight }) => weight));
   const scale = heaviest > MAX_WEIGHT ? MAX_WEIGHT / heaviest : 1;
   const members = new Map<string, Member>();
-  for (const { target, port, priority, weight } of usable) {
+  for (const { target, port, priority, weight } of bestOfEach(usable)) {
+    checkCount(members.size);
     for (const host of addresses.get(target) ?? []) {
       const member = {
         ...memberAt(host, port, target),
@@ -99,5 +112,17 @@ export function membersOf(
       if (earlier === undefined || (earlier.backup && !member.backup)) members.set(member.name, member);
     }
   }
+  checkCount(members.size);
   return [...members.values()];
+}
+
+/** Each target and port once, with its lowest priority. */
+function bestOfEach(services: readonly ServiceRecord[]): ServiceRecord[] {
+  const best = new Map<string, ServiceRecord>();
+  for (const service of services) {
+    const key = `${service.port} ${service.target}`;
+    const known = best.get(key);
+    if (known === undefined || service.priority < known.priority) best.set(key, service);
+  }
+  return [...best.values()];
 }

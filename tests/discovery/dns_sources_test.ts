@@ -4,11 +4,13 @@
 
 import assert from "node:assert/strict";
 import type { TcpAddress } from "../../lib/core/address.ts";
+import { writeAll } from "../../lib/core/connection.ts";
 import { dnsSource } from "../../lib/discovery/dns_source.ts";
 import { askNameServer } from "../../lib/discovery/name_server.ts";
 import { againAfter } from "../../lib/discovery/refresh.ts";
 import { membersOf, srvSource } from "../../lib/discovery/srv_source.ts";
 import { firstNameServer } from "../../lib/discovery/system_name_server.ts";
+import type { ServiceRecord } from "../../lib/wire/dns_message.ts";
 import { DNSMASQ, NameServer } from "../support/name_server.ts";
 import { skipWithout } from "../support/packages.ts";
 import { until } from "../support/balancer.ts";
@@ -125,6 +127,58 @@ Deno.test("an address under two targets is one member, and no backup if one of t
     "10.0.0.1:80",
     false,
   ]]);
+});
+
+Deno.test("a service whose targets have more addresses than a pool may have is refused before all are looked up", async () => {
+  const name = (text: string): number[] => [
+    ...text.split(".").flatMap((it) => [it.length, ...new TextEncoder().encode(it)]),
+    0,
+  ];
+  const record = (type: number, data: number[]): number[] => [
+    ...[0xc0, 12, 0, type, 0, 1, 0, 0, 0, 60, 0, data.length],
+    ...data,
+  ];
+  const services = Array.from(
+    { length: 200 },
+    (_, i) => record(33, [0, 1, 0, 1, 0, 80, ...name(`t${i}.internal`)]),
+  );
+  const addresses = Array.from({ length: 4_000 }, (_, i) => record(1, [10, 0, i >> 8, i & 255]));
+  let asked = 0;
+  await using server = startLiar(async (conn) => {
+    asked++;
+    const question = new Uint8Array(600);
+    const length = await conn.read(question) ?? 0;
+    const [records, type] = [{ 33: services, 1: addresses }, question[length - 3] ?? 0];
+    const answers = records[type as keyof typeof records] ?? [];
+    const counts = [0x81, 0x80, 0, 1, answers.length >> 8, answers.length & 255, 0, 0, 0, 0];
+    const bytes = [
+      ...question.subarray(2, 4),
+      ...counts,
+      ...question.subarray(14, length),
+      ...answers.flat(),
+    ];
+    await writeAll(conn, Uint8Array.from([bytes.length >> 8, bytes.length & 255, ...bytes]));
+  });
+  const { pause } = new FastClock();
+  const options = { name: "_db._tcp.internal", resolver: server.address, refreshMs: undefined, pause };
+  await using followed = new Followed(srvSource(options));
+  assert.match(await followed.trouble(), /^there are more than 10000 members/);
+  assert.ok(asked < 100, `${asked} questions`);
+});
+
+Deno.test("many ports of many addresses are too many members as well, and each counts once", () => {
+  const service = (port: number, priority = 1): ServiceRecord => ({ priority, weight: 1, port, target: "a" });
+  const addresses = new Map([["a", Array.from({ length: 100 }, (_, i) => `10.0.0.${i}`)]]);
+  const ports = Array.from({ length: 101 }, (_, i) => i + 1);
+  assert.equal(
+    membersOf(ports.slice(1).flatMap((it) => [service(it), service(it, 2)]), addresses).length,
+    10_000,
+  );
+  assert.ok(membersOf([service(1, 2), service(1, 1)], addresses).every(({ backup }) => !backup));
+  assert.throws(
+    () => membersOf(ports.map((it) => service(it)), addresses),
+    /^Error: there are more than 10000/,
+  );
 });
 
 Deno.test("the first name server of resolv.conf is the system's", () => {
