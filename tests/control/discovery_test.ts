@@ -214,6 +214,26 @@ onEachEngine("a backend that stays keeps its health, its weight and the operator
   operations.stop();
 });
 
+onEachEngine("a backend that stays is as down as it was, by new workers too", async (engine) => {
+  for (const within of [WITHIN, []]) {
+    await using a = startNamedBackend("a");
+    await using b = startNamedBackend("b");
+    await using c = startNamedBackend("c");
+    const source = new FakeSource();
+    source.tell([a.member, b.member]);
+    const pool = { within, health_check: { interval: "100ms", timeout: "90ms", fall: 1 } };
+    await using balancer = await start(source, pool, { engine });
+    await a.goDown();
+    await balancer.log.waitFor("backend_down");
+    source.tell([a.member, b.member, c.member]);
+    await has(balancer, "a", "b", "c");
+    assert.deepEqual(await answers(balancer.port, 10), ["b", "c"]);
+    assert.equal(balancer.balancer.generations.started, within.length > 0 ? 1 : 2);
+    const changes = balancer.log.events.filter(({ event }) => /^backend_(up|down)$/.test(event));
+    assert.deepEqual(changes.map(({ fields }) => fields.backend), ["a"], "nothing is said of it again");
+  }
+});
+
 onEachEngine(
   "sessions of a backend that has left may finish, or are closed, as the pool says",
   async (engine) => {
