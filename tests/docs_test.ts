@@ -8,7 +8,9 @@ import { parseCommandLine } from "../lib/cli/command_line.ts";
 import { parseConfig } from "../lib/config/parse.ts";
 import { ALGORITHMS } from "../lib/config/pool_schema.ts";
 import { configJsonSchema } from "../lib/config/schema.ts";
+import { FAIL_WAYS, ORDERS } from "../lib/core/misbehaviour.ts";
 import { END_REASONS } from "../lib/dataplane/record.ts";
+import { failureOf } from "../lib/respond/chance.ts";
 import { withAlgorithmsTable } from "../tools/algorithms_table.ts";
 import { writeAll } from "../lib/core/connection.ts";
 import { startMirror } from "./support/backend.ts";
@@ -21,6 +23,7 @@ const DOCUMENTS = [
   "README.md",
   "ARCHITECTURE.md",
   "docs/client.md",
+  "docs/server.md",
   "docs/pools.md",
   "docs/sessions.md",
   "docs/discovery.md",
@@ -217,6 +220,21 @@ Deno.test("every end reason is explained, and none that does not exist", async (
   const table = text.slice(text.search(/^\| `end` +\| Meaning/m), text.indexOf("## Other records"));
   const explained = [...table.matchAll(/^\| `(\w+)` +\| (?!Meaning)/gm)].map((match) => match[1]);
   assert.deepEqual(explained, [...END_REASONS]);
+});
+
+Deno.test("docs/server.md explains every way to fail and every line, and its counts are those of its seeds", async () => {
+  const text = await Deno.readTextFile(new URL("docs/server.md", root));
+  const [, misbehaviour = ""] = text.split("## Misbehaviour, on purpose");
+  const ways = [...misbehaviour.matchAll(/^\| `([a-z-]+)` +\| [^|]+\| [^|]+\|$/gm)].map(([, way]) => way);
+  assert.deepEqual(ways.filter((way) => FAIL_WAYS.some((it) => it === way)), [...FAIL_WAYS]);
+  for (const order of ORDERS) assert.match(text, new RegExp(`\`${order}\\b`), order);
+  const failing = (connections: number, failRate: number, seed: number): number[] => {
+    return Array.from({ length: connections }, (_, i) => i + 1)
+      .filter((it) => failureOf(it, { failRate, failHow: "reset", seed }) !== undefined);
+  };
+  assert.ok(text.includes(`they are ${failing(40, 0.2, 1).join(", ")} and\nso on`));
+  const failed = failing(1_000, 0.1, 7).length;
+  assert.ok(text.includes(`errors     ${failed}: reset ${failed}\n`));
 });
 
 Deno.test("the table that compares the algorithms shows what they do", async () => {

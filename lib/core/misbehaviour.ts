@@ -155,7 +155,8 @@ const CHANGES: Readonly<Record<string, (value: string) => Partial<Misbehaviour>>
   "flap": (value) => ({ flap: value === "off" ? undefined : parseFlap(value) }),
 };
 
-const ORDERS = ["up", "down", ...Object.keys(CHANGES)];
+/** What a line can begin with. */
+export const ORDERS: readonly string[] = ["up", "down", ...Object.keys(CHANGES)];
 
 /**
  * Reads a line of stdin.

@@ -207,6 +207,16 @@ Deno.test("at the maximum of connections the next one waits, also of those that 
   assert.equal(text(await second), "y");
 });
 
+Deno.test("a connection that hangs is let go when its client resets it", async () => {
+  await using running = await startMisbehaving("echo", { failRate: 1, failHow: "hang" });
+  const client = connectSocket({ host: "127.0.0.1", port: running.port });
+  await once(client, "connect");
+  client.write("hello");
+  client.resetAndDestroy();
+  await running.log.waitFor("connection_failed");
+  assert.equal(await running.server.stop(), 0);
+});
+
 Deno.test("a connection that hangs is closed at the idle timeout", async () => {
   await using running = await startMisbehaving("echo", { failRate: 1, failHow: "hang" }, {
     idleTimeoutMs: 200,
