@@ -13,7 +13,7 @@ export const SLOW_BYTES_PER_SECOND = 10;
 const SLICES_PER_SECOND = 10;
 
 /** Of one connection. */
-export interface Circumstances {
+export interface MisbehavingOptions {
   /** Its number on this server, which begins with 1. */
   readonly number: number;
   /** How it fails, unless that happened before it is served. */
@@ -31,12 +31,12 @@ export interface Circumstances {
 /** Thrown through the handler: what it has sent is all, and the connection ends as if it was done. */
 class LastAnswer extends Error {}
 
-/** The handler, as a connection in these circumstances gets to know it. */
-export function misbehaving(handler: Handler, circumstances: Circumstances): Handler {
+/** The handler for one connection, which is served as the options say. */
+export function misbehaving(handler: Handler, options: MisbehavingOptions): Handler {
   return async (connection, context) => {
-    if (circumstances.failure === "hang") return await hang(connection, circumstances.closed);
+    if (options.failure === "hang") return await hang(connection, options.closed);
     try {
-      await handler(new MisbehavingConnection(connection, circumstances), context);
+      await handler(new MisbehavingConnection(connection, options), context);
     } catch (error) {
       if (!(error instanceof LastAnswer)) throw error;
     }
@@ -53,41 +53,41 @@ async function hang(connection: Connection, closed: AbortSignal): Promise<void> 
 /** An answer is what the handler writes between two reads. */
 class MisbehavingConnection implements Connection {
   readonly #connection: Connection;
-  readonly #is: Circumstances;
+  readonly #options: MisbehavingOptions;
   #answers = 0;
   #writes = 0;
   #isAnswering = false;
   /** When the next slice may be sent. */
   #sendMs = 0;
 
-  constructor(connection: Connection, circumstances: Circumstances) {
+  constructor(connection: Connection, options: MisbehavingOptions) {
     this.#connection = connection;
-    this.#is = circumstances;
+    this.#options = options;
   }
 
   async read(buffer: Uint8Array): Promise<number | null> {
-    const { closeAfter } = this.#is.current();
+    const { closeAfter } = this.#options.current();
     if (closeAfter > 0 && this.#answers >= closeAfter) {
       throw new LastAnswer("Cannot read on: it was the last");
     }
-    const isSlow = this.#is.failure === "slow-read";
-    if (isSlow) await sleep(1_000 / SLOW_BYTES_PER_SECOND, this.#is.closed);
+    const isSlow = this.#options.failure === "slow-read";
+    if (isSlow) await sleep(1_000 / SLOW_BYTES_PER_SECOND, this.#options.closed);
     const filled = await this.#connection.read(isSlow ? buffer.subarray(0, 1) : buffer);
     this.#isAnswering = false;
     return filled;
   }
 
   async write(bytes: Uint8Array): Promise<number> {
-    const { delay, bytesPerSecond, seed } = this.#is.current();
+    const { delay, bytesPerSecond, seed } = this.#options.current();
     if (!this.#isAnswering) {
       this.#isAnswering = true;
       this.#answers++;
-      const answer = this.#is.nextAnswer();
-      if (delay !== undefined) await sleep(delayMs(answer, delay, seed), this.#is.closed);
+      const answer = this.#options.nextAnswer();
+      if (delay !== undefined) await sleep(delayMs(answer, delay, seed), this.#options.closed);
     }
-    switch (this.#is.failure) {
+    switch (this.#options.failure) {
       case "reset":
-        this.#is.reset();
+        this.#options.reset();
         throw new Error("the connection was reset on purpose");
       case "close-early":
         await writeAll(this.#connection, bytes.subarray(0, bytes.length >> 1));
@@ -95,7 +95,7 @@ class MisbehavingConnection implements Connection {
       case "slow-write":
         return await this.#writeSlice(bytes, SLOW_BYTES_PER_SECOND);
       case "garbage":
-        bytes = garbage(this.#is.number, this.#writes++, bytes.length, seed);
+        bytes = garbage(this.#options.number, this.#writes++, bytes.length, seed);
     }
     return bytesPerSecond === 0
       ? await this.#connection.write(bytes)
@@ -112,7 +112,7 @@ class MisbehavingConnection implements Connection {
     const nowMs = performance.now();
     const startMs = Math.max(this.#sendMs, nowMs);
     this.#sendMs = startMs + slice.length * 1_000 / bytesPerSecond;
-    await sleep(startMs - nowMs, this.#is.closed);
+    await sleep(startMs - nowMs, this.#options.closed);
     await writeAll(this.#connection, slice);
     return slice.length;
   }

@@ -62,15 +62,15 @@ export async function startMisbehavingServer(options: MisbehavingServerOptions):
     // What was accepted waits here, as it would in the backlog: its client sees no difference.
     // deno-lint-ignore no-await-in-loop -- until there is a place
     while (!limiter.enter()) await limiter.freed();
-    const circumstances = {
+    const served = misbehaving(handler, {
       number,
       failure,
       current: () => current,
       nextAnswer: () => answers++,
       closed: conn.closed,
       reset: () => conn.reset(),
-    };
-    await serving.serve(serving.engine.clientOf(conn), misbehaving(handler, circumstances), limiter.leave);
+    });
+    await serving.serve(serving.engine.clientOf(conn), served, limiter.leave);
   };
 
   const listener = new NodeListener({

@@ -182,6 +182,23 @@ Deno.test("a connection with a limit gets its bytes whole, and no faster", async
   assert.ok(limited > 390 && limited > 3 * free, `${free} and ${limited} ms`);
 });
 
+Deno.test("a connection that is slow to read holds up a client that sends much", async () => {
+  await using running = await startMisbehaving("discard", { failRate: 1, failHow: "slow-read" });
+  const client = connectSocket({ host: "127.0.0.1", port: running.port });
+  client.on("error", () => {});
+  let sentBytes = 0;
+  const chunk = new Uint8Array(1024 * 1024);
+  for (let isHeld = false; !isHeld;) {
+    const sent = new Promise<string>((resolve) => client.write(chunk, () => resolve("sent")));
+    const held = new Promise<string>((resolve) => setTimeout(resolve, 300, "held"));
+    isHeld = await Promise.race([sent, held]) === "held";
+    sentBytes += isHeld ? 0 : chunk.length;
+    // What the buffers of both systems take is a few MiB.
+    assert.ok(sentBytes < 64 * 1024 * 1024);
+  }
+  client.destroy();
+});
+
 Deno.test("an answer comes no sooner than its delay, of handlers that wait for nothing, too", async () => {
   for (const handler of ["echo", "whoami"] as const) {
     await using running = await startMisbehaving(handler, {
