@@ -11,9 +11,11 @@ const FIRST_MS = 2_000;
 /** How long it fails, and how long it is well: time enough for health checks to notice, and for people to see it. */
 const SCENE_MS = 8_000;
 
+type Server = Pick<MisbehavingServer, "set" | "down" | "up">;
+
 interface Scene {
   readonly says: string;
-  readonly begin: (server: MisbehavingServer) => Promise<void> | void;
+  readonly begin: (server: Server) => Promise<void> | void;
 }
 
 const SCENES: readonly Scene[] = [
@@ -35,7 +37,7 @@ const SCENES: readonly Scene[] = [
  * @param pause Resolves after so many ms, or when it is stopped.
  */
 export async function playChaos(
-  server: MisbehavingServer,
+  server: Server,
   say: (what: string) => Promise<void>,
   pause: (ms: number) => Promise<void>,
   stop: AbortSignal,
