@@ -79,6 +79,8 @@ async function run(command: Command, terminal: Terminal): Promise<void> {
       return await (await import("./lib/roles/balancer.ts")).runBalancerRole(command.flags, terminal);
     case "demo":
       return await (await import("./lib/roles/demo.ts")).runDemo(command.flags, terminal);
+    case "rehearsal":
+      return await (await import("./lib/roles/rehearsal.ts")).runRehearsal(command.flags, terminal);
   }
 }
 

@@ -3,7 +3,7 @@
 import type { Message } from "@optique/core/message";
 import { formatMessage } from "@optique/core/message";
 import { getDocPage, type Parser, suggest } from "@optique/core/parser";
-import { balancerFlags, clientFlags, demoFlags, serverFlags } from "../lib/cli/flags.ts";
+import { balancerFlags, clientFlags, demoFlags, rehearsalFlags, serverFlags } from "../lib/cli/flags.ts";
 import { BRIEFS } from "../lib/cli/help.ts";
 
 export interface Flag {
@@ -17,7 +17,7 @@ export interface Flag {
 }
 
 export interface Part {
-  /** `server`, or `demo`. */
+  /** `server`, `demo` or `rehearsal`. */
   readonly name: string;
   /** What it does, in one sentence. */
   readonly brief: string;
@@ -33,6 +33,7 @@ export function parts(): readonly Part[] {
     ["client", clientFlags as Flags],
     ["balancer", balancerFlags as Flags],
     ["demo", demoFlags as Flags],
+    ["rehearsal", rehearsalFlags as Flags],
   ];
   return all.map(([name, parser]) => ({ name, brief: plain(BRIEFS[name]), flags: flagsOf(parser) }));
 }

@@ -53,7 +53,8 @@ ${examples().map(escaped).join("\n")}
 
 function section({ name, brief, flags }: Part): string {
   const [usage = "", what = ""] = brief.split(/:\s+(.*)/s);
-  const title = name === "demo" ? "DEMO" : `ROLE ${name.toUpperCase()}`;
+  const isRole = !["demo", "rehearsal"].includes(name);
+  const title = `${isRole ? "ROLE " : ""}${name.toUpperCase()}`;
   return `.SH ${title}
 .B ${escaped(usage)}
 .PP

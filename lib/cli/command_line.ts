@@ -13,11 +13,13 @@ import {
   clientFlags,
   type DemoFlags,
   demoFlags,
+  type RehearsalFlags,
+  rehearsalFlags,
   ROLES,
   type ServerFlags,
   serverFlags,
 } from "./flags.ts";
-import { BRIEFS, EXAMPLES, OVERVIEW } from "./help.ts";
+import { BRIEFS, EXAMPLES, OVERVIEW, type Parsed } from "./help.ts";
 import { checkLoad, type CompareFlags, compareFlags } from "./load_flags.ts";
 import { checkClientTls, checkServerTls } from "./tls_flags.ts";
 import { checkClientUdp, checkServerUdp } from "./udp_flags.ts";
@@ -29,14 +31,18 @@ export type Command =
   | { readonly run: "compare"; readonly flags: CompareFlags }
   | { readonly run: "balancer"; readonly flags: BalancerFlags }
   | { readonly run: "demo"; readonly flags: DemoFlags }
+  | { readonly run: "rehearsal"; readonly flags: RehearsalFlags }
   | { readonly run: "show"; readonly text: string };
 
-type Part = "demo" | typeof ROLES[number];
+type Part = "demo" | "rehearsal" | typeof ROLES[number];
 
-/** What has flags of its own. */
-type Parsed = Part | "compare";
-
-const FLAGS = { server: serverFlags, client: clientFlags, balancer: balancerFlags, demo: demoFlags } as const;
+const FLAGS = {
+  server: serverFlags,
+  client: clientFlags,
+  balancer: balancerFlags,
+  demo: demoFlags,
+  rehearsal: rehearsalFlags,
+} as const;
 
 /** Every flag that takes a value in every role that has it, but for the one that is looked for. */
 const VALUED_FLAGS = new Set(namesOfAll("valued")).difference(
@@ -101,7 +107,14 @@ export function parseCommandLine(args: readonly string[], version: string): Comm
       return parse("balancer", balancerFlags, args, version);
     case "demo":
       return parse("demo", demoFlags, args, version);
+    case "rehearsal":
+      return parse("rehearsal", rehearsalFlags, asksForHelp(args) ? ["--help"] : args, version);
   }
+}
+
+/** No plan is called so; `--demo --help` is read in the same way. */
+function asksForHelp(args: readonly string[]): boolean {
+  return ["-h", "--help"].includes(args[args.indexOf("--rehearse") + 1] ?? "");
 }
 
 function findPart(args: readonly string[]): Part | undefined {
@@ -109,6 +122,7 @@ function findPart(args: readonly string[]): Part | undefined {
     // What follows a flag with a value is that value, whatever it looks like.
     if (VALUED_FLAGS.has(args[i - 1] ?? "")) continue;
     if (arg === "--demo") return "demo";
+    if (/^--rehearse(=|$)/.test(arg)) return "rehearsal";
     const value = arg === "--role" || arg === "-r" ? args[i + 1] ?? "" : /^--role=(.*)$/s.exec(arg)?.[1];
     if (value === undefined) continue;
     const role = ROLES.find((it) => it === value);
@@ -129,9 +143,11 @@ function withoutRole(args: readonly string[], version: string): Command {
   const role = ROLES.find((it) => it === first);
   if (role !== undefined) throw new InputError(`${role} is a role; write --role ${role}`);
   const word = first?.replace(/^-+|=.*$/gs, "") ?? "";
-  const near = nearest(word, ["help", "version", "role", "demo"]);
+  const near = nearest(word, ["help", "version", "role", "demo", "rehearse"]);
   if (near !== undefined) throw new InputError(`unknown flag ${first}; did you mean --${near}?`);
-  throw new InputError(`choose a role: --role ${ROLES.join(", --role ")}; or try --demo, or --help`);
+  throw new InputError(
+    `choose a role: --role ${ROLES.join(", --role ")}; or try --demo, --rehearse PLAN, or --help`,
+  );
 }
 
 /** What a parser of flags reports back through callbacks. */

@@ -176,7 +176,16 @@ export const demoFlags = object({
   ...logFlags,
 });
 
+export const rehearsalFlags = object({
+  rehearse: option("--rehearse", filePath("PLAN"), {
+    description:
+      message`The plan: servers, a balancer and a load in one process, what happens to them, and what must hold.`,
+  }),
+  ...logFlags,
+});
+
 export type ServerFlags = InferValue<typeof serverFlags>;
 export type ClientFlags = InferValue<typeof clientFlags>;
 export type BalancerFlags = InferValue<typeof balancerFlags>;
 export type DemoFlags = InferValue<typeof demoFlags>;
+export type RehearsalFlags = InferValue<typeof rehearsalFlags>;

@@ -12,6 +12,7 @@ Usage:
   sockbal --role client   --compare A.json B.json
   sockbal --role balancer [--config FILE] | [--listen ADDR] [--backend ADDR]…
   sockbal --demo          the sample configuration, its backends and some traffic
+  sockbal --rehearse PLAN servers, balancer and load in one process, and whether what must hold does
 
   -r, --role ROLE         server, client or balancer; with --help that role's flags
   -h, --help              show this text
@@ -28,8 +29,11 @@ Three servers behind one port, each command in a terminal of its own:
   sockbal --role client --connect 127.0.0.1:5678 --message hi
 `;
 
+/** What has flags of its own. */
+export type Parsed = "server" | "client" | "compare" | "balancer" | "demo" | "rehearsal";
+
 /** What stands above the flags of each role. */
-export const BRIEFS: Record<"server" | "client" | "compare" | "balancer" | "demo", Message> = {
+export const BRIEFS: Record<Parsed, Message> = {
   server:
     message`sockbal --role server [FLAGS]: accepts connections, or datagrams, and answers what it reads`,
   client:
@@ -38,6 +42,8 @@ export const BRIEFS: Record<"server" | "client" | "compare" | "balancer" | "demo
   balancer: message`sockbal --role balancer [FLAGS]: shares the connections of one port among many backends`,
   demo:
     message`sockbal --demo [FLAGS]: the sample configuration, its backends and some traffic, in one process`,
+  rehearsal:
+    message`sockbal --rehearse PLAN [FLAGS]: servers, a balancer and a load in one process, what happens to them, and whether what must hold does`,
 };
 
 const UDP = message`udp:host:port is for datagrams.`;
@@ -46,7 +52,7 @@ const DIAL = message`ADDR is host:port, [v6]:port or unix:/path.`;
 const TIME = message`TIME is 250ms, 30s, 1m30s or 2h.`;
 
 /** What stands below the flags of each role. */
-export const EXAMPLES: Record<"server" | "client" | "compare" | "balancer" | "demo", Message> = {
+export const EXAMPLES: Record<Parsed, Message> = {
   server:
     message`${LISTEN} ${UDP} ${TIME}${lineBreak()}Example: sockbal --role server --listen :8001 --handler whoami --name one`,
   client:
@@ -55,4 +61,6 @@ export const EXAMPLES: Record<"server" | "client" | "compare" | "balancer" | "de
   balancer:
     message`${LISTEN} ${UDP}${lineBreak()}Example: sockbal --role balancer --listen :80 --backend 10.0.0.1:80 --backend 10.0.0.2:80`,
   demo: message`Stop it with Ctrl-C.`,
+  rehearsal:
+    message`Exit status: 0 when everything holds, 1 when something does not, 2 when the plan is wrong.${lineBreak()}Example: sockbal --rehearse rehearsals/backend-dies.yaml`,
 };

@@ -151,8 +151,8 @@ export function plainName(): Value<string> {
 }
 
 /** A file, which is not opened yet. */
-export function filePath(): Value<string> {
-  return fromParser("FILE", (input) => {
+export function filePath(metavar = "FILE"): Value<string> {
+  return fromParser(metavar, (input) => {
     if (input !== "") return input;
     throw new InputError("the name of the file is empty");
   }, (value) => value);

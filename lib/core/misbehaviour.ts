@@ -54,7 +54,7 @@ export const GOOD: Misbehaviour = {
 };
 
 /** The largest seed: a word of 32 bits. */
-const MAX_SEED = 2 ** 32 - 1;
+export const MAX_SEED = 2 ** 32 - 1;
 
 export const MAX_CLOSE_AFTER = 999_999_999;
 

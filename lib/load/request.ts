@@ -77,3 +77,9 @@ function madeUp(bytes: number, hasEnd: boolean): Bytes {
   if (hasEnd) made[bytes - 1] = NEWLINE;
   return made;
 }
+
+/** A request of HTTP/1.1 for whatever is at the root. */
+export function httpRequest(host: string, isLast: boolean): string {
+  const fields = ["GET / HTTP/1.1", `Host: ${host}`, ...(isLast ? ["Connection: close"] : [])];
+  return `${fields.join("\r\n")}\r\n\r\n`;
+}

@@ -15,6 +15,8 @@ export interface LoadOptions {
   readonly permissions: Deno.PermissionOptions;
   /** Ends the run; what was counted by then is what it gives. */
   readonly stop: AbortSignal;
+  /** Called once all threads are ready: the run begins in a moment. */
+  readonly onStart?: () => void;
   /** Told of each second of the run, in order. */
   readonly onSecond: (second: Second) => void;
 }
@@ -57,6 +59,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
     await Promise.all(threads.map(({ ready }) => ready));
     const startMs = performance.timeOrigin + performance.now() + START_LEAD_MS;
     tellAll({ type: "start", atMs: startMs });
+    options.onStart?.();
     options.stop.addEventListener("abort", stop);
     if (options.stop.aborted) stop();
     const ends = await Promise.all(threads.map(({ done }) => done));

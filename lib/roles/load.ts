@@ -5,21 +5,17 @@ import { formatAddress } from "../core/address.ts";
 import { RunError } from "../core/errors.ts";
 import { log } from "../core/log.ts";
 import { resolveAll } from "../core/resolve.ts";
-import { engineFor, enginePermissions, whyNoEngine } from "../control/engine_host.ts";
-import {
-  missingFlag,
-  type Permissions,
-  socketPermissions,
-  workerPermissions,
-} from "../control/permissions.ts";
-import { checkWorkerModules, isOneFile, workerEntry } from "../control/worker_entry.ts";
+import { engineFor, whyNoEngine } from "../control/engine_host.ts";
+import { checkWorkerModules } from "../control/worker_entry.ts";
 import { CSV_HEADER, csvRow } from "../load/csv.ts";
 import type { LoadPlan } from "../load/plan.ts";
+import { httpRequest } from "../load/request.ts";
 import { reportText } from "../load/report.ts";
 import { jsonReport } from "../load/result.ts";
 import { type LoadResult, runLoad } from "../load/run_load.ts";
 import { giveUpForeignFunctions, giveUpWriting } from "./given_up.ts";
 import { LoadProgress } from "./load_progress.ts";
+import { loadThreads } from "./load_threads.ts";
 import { startStderrLog, type Terminal, terminalColumns } from "./terminal.ts";
 import { readTlsFiles } from "./tls_files.ts";
 
@@ -91,8 +87,7 @@ function requestOf({ messages, connect, load }: ClientFlags, isLast: boolean): L
   if (messages.length > 0) return { text: messages.map((message) => `${message}\n`).join("") };
   if (load.expect?.kind !== "http") return { bytes: load.payloadBytes ?? PAYLOAD_BYTES };
   const host = connect.transport === "tcp" ? formatAddress(connect) : "localhost";
-  const fields = ["GET / HTTP/1.1", `Host: ${host}`, ...(isLast ? ["Connection: close"] : [])];
-  return { text: `${fields.join("\r\n")}\r\n\r\n` };
+  return { text: httpRequest(host, isLast) };
 }
 
 async function tlsOf({ serverName, alpn, insecure, ...files }: ClientFlags): Promise<LoadPlan["tls"]> {
@@ -121,8 +116,7 @@ async function run(
       plan,
       engine,
       workers: load.workers ?? 1,
-      entry: isOneFile ? workerEntry : import.meta.resolve("../load/loader.ts"),
-      permissions: workerPermissions(await permissionsOf(connect, plan, engine)),
+      ...await loadThreads(connect, plan, engine),
       stop: AbortSignal.any([terminal.stop, failed.signal]),
       onSecond: (second) => {
         if (load.csv) print(`${csvRow(second)}\n`);
@@ -134,21 +128,6 @@ async function run(
   } finally {
     await progress.close();
   }
-}
-
-async function permissionsOf(
-  connect: ClientFlags["connect"],
-  { addresses }: LoadPlan,
-  engine: "runtime" | "epoll",
-): Promise<Permissions> {
-  // The sockets of epoll are reached by calls of the system, not of the runtime.
-  if (engine === "epoll") return { net: [], read: [], write: [], ...await enginePermissions(engine) };
-  const permissions = socketPermissions({ listens: [], dials: addresses, subnets: [] });
-  const missing = missingFlag(permissions);
-  if (missing === undefined) return permissions;
-  throw new RunError(
-    `${formatAddress(connect)}: sockbal was started without permission to connect there (${missing})`,
-  );
 }
 
 function textOf(

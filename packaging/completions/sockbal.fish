@@ -8,6 +8,7 @@ end
 complete -c sockbal -f
 complete -c sockbal -s r -l role -x -a 'server client balancer' -d 'The role'
 complete -c sockbal -l demo -d 'The sample configuration, its backends and some traffic'
+complete -c sockbal -l rehearse -r -F -d 'Servers, a balancer and a load in one process'
 complete -c sockbal -s h -l help -d 'Show the help'
 complete -c sockbal -l version -d 'Show the version'
 complete -c sockbal -n '__sockbal_role server' -l delay -x -d 'Answer so much later: 10ms, 10ms..50ms, or p99=200ms, within which 99 of 100 are'
@@ -74,3 +75,5 @@ complete -c sockbal -n '__sockbal_role balancer' -l log-format -x -a 'text json'
 complete -c sockbal -n '__fish_contains_opt demo' -l chaos -d 'One of the backends fails and recovers, over and over, each time in another way'
 complete -c sockbal -n '__fish_contains_opt demo' -l log-level -x -a 'debug info warn error' -d 'The least level that is logged: debug, info, warn or error'
 complete -c sockbal -n '__fish_contains_opt demo' -l log-format -x -a 'text json' -d 'How log records are written to stderr: text or json'
+complete -c sockbal -n '__fish_contains_opt rehearse' -l log-level -x -a 'debug info warn error' -d 'The least level that is logged: debug, info, warn or error'
+complete -c sockbal -n '__fish_contains_opt rehearse' -l log-format -x -a 'text json' -d 'How log records are written to stderr: text or json'

@@ -10,6 +10,8 @@ Deno.test("a role is chosen in any form", () => {
   }
   assert.equal(command("-r client --connect a:1").run, "client");
   assert.equal(command("--demo").run, "demo");
+  assert.equal(command("--rehearse p.yaml").run, "rehearsal");
+  assert.equal(command("--log-level=debug --rehearse=p.yaml").run, "rehearsal");
 });
 
 Deno.test("the role may stand anywhere among its flags", () => {
@@ -41,6 +43,7 @@ Deno.test("without a role a mistyped flag names the nearest", () => {
     ["help", "unknown flag help; did you mean --help?"],
     ["--versoin", "unknown flag --versoin; did you mean --version?"],
     ["--dmo", "unknown flag --dmo; did you mean --demo?"],
+    ["--rehears p.yaml", "unknown flag --rehears; did you mean --rehearse?"],
   ];
   for (const [line, message] of near) assert.equal(refusal(line), message);
 });
@@ -98,7 +101,7 @@ Deno.test("a value that looks like a role chooses none, even when it stands befo
 Deno.test("whatever stands on the command line, it is a command or an InputError of one line", () => {
   const word = fc.oneof(
     fc.constantFrom(
-      ..."--role -r server client balancer --demo --help -h --version --listen --connect a:1 :80 --message"
+      ..."--role -r server client balancer --demo --rehearse --help -h --version --listen --connect a:1 :80 --message"
         .split(" "),
       ..."--handler http --backend --config --check --workers 4 --log-level debug --role=server -- - = --="
         .split(" "),
@@ -110,7 +113,7 @@ Deno.test("whatever stands on the command line, it is a command or an InputError
     fc.property(fc.array(word, { maxLength: 6 }), (args) => {
       try {
         const found = parseCommandLine(args, "1.2.3");
-        assert.ok(["server", "client", "balancer", "demo", "show"].includes(found.run));
+        assert.ok(["server", "client", "balancer", "demo", "rehearsal", "show"].includes(found.run));
       } catch (error) {
         assert.ok(error instanceof InputError, `${error instanceof Error ? error.stack : error}`);
       }

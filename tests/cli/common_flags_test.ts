@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { LOG_FORMATS, LOG_LEVELS } from "../../lib/core/log.ts";
 import { flags, refusal } from "./arguments.ts";
 
-const PARTS = ["--role server", "--role client --connect a:1", "--role balancer", "--demo"];
+const PARTS = [
+  "--role server",
+  "--role client --connect a:1",
+  "--role balancer",
+  "--demo",
+  "--rehearse p.yaml",
+];
 
 Deno.test("every role takes the flags of the log, in both forms", () => {
   for (const part of PARTS) {
@@ -44,9 +50,12 @@ Deno.test("an unknown flag names the nearest of its role", () => {
     ["--role balancer --chek", "--check"],
     ["--role balancer --worker 4", "--workers"],
     ["--demo --log-levl debug", "--log-level"],
+    ["--rehearse=p.yaml --log-levl debug", "--log-level"],
   ];
   for (const [line, meant] of near) {
-    const unknown = line.split(" ").find((it) => it.startsWith("--") && !/^--(role|connect|demo)$/.test(it));
+    const unknown = line.split(" ").find((it) =>
+      it.startsWith("--") && !/^--(role|connect|demo|rehearse=.*)$/.test(it)
+    );
     assert.equal(refusal(line), `unknown flag ${unknown}; did you mean ${meant}?`);
   }
   assert.equal(refusal("--role server --zzzzzzzz"), "unknown flag --zzzzzzzz");
@@ -87,6 +96,7 @@ Deno.test("a flag of another role is refused", () => {
     ["--role balancer", "--idle-timeout 5s"],
     ["--demo", "--listen :80"],
     ["--demo", "--config x"],
+    ["--rehearse p.yaml", "--config x"],
   ];
   for (const [part, flag] of others) {
     for (const line of [`${part} ${flag}`, `${flag} ${part}`, `${part} ${flag.replace(" ", "=")}`]) {

@@ -71,6 +71,7 @@ const FLAGS: Record<string, string[]> = {
     "--print-permissions",
   ],
   "--demo": ["--demo", "--chaos"],
+  "--rehearse": ["--rehearse"],
 };
 
 /** The flags at the beginnings of lines. */

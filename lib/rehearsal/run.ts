@@ -1,0 +1,242 @@
+/** One run of a plan: its servers, its balancer and its load, in this process, and what happens meanwhile. */
+
+import type { EngineName } from "../config/engine_names.ts";
+import type { Config } from "../config/schema.ts";
+import { Balancer } from "../control/balancer.ts";
+import { applicable } from "../control/in_force.ts";
+import { Operator } from "../control/operator.ts";
+import { formatAddress, parseListenAddress } from "../core/address.ts";
+import { reasonOf } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import { sleep } from "../core/sleep.ts";
+import type { LoadPlan } from "../load/plan.ts";
+import type { LoadOptions, LoadResult, Second } from "../load/run_load.ts";
+import { http } from "../respond/http.ts";
+import { type MisbehavingServer, startMisbehavingServer } from "../respond/misbehaving_server.ts";
+import { describeChange } from "./misbehaviour_schema.ts";
+import type { ServerSettings } from "./plan_schema.ts";
+import { GOOD } from "../core/misbehaviour.ts";
+import { ERROR_KINDS } from "../load/error_kind.ts";
+import type { Figures } from "../load/figures.ts";
+import { count } from "../load/numbers.ts";
+import { loadPlanOf, targetOf } from "./load_target.ts";
+import type { PlannedEvent, Variant } from "./plan.ts";
+import type { ReadPlan } from "./read_plan.ts";
+import { Timeline, type TimelineOptions } from "./timeline.ts";
+import type { Finding, Measured } from "./verdict.ts";
+
+export interface RunDeps extends TimelineOptions {
+  /** Makes the load, on threads. */
+  readonly load: (
+    plan: LoadPlan,
+    engine: EngineName,
+    options: Pick<LoadOptions, "stop" | "onStart" | "onSecond">,
+  ) => Promise<LoadResult>;
+  readonly log: Log;
+  /** Ends the run; what was measured by then is what it gives. */
+  readonly stop: AbortSignal;
+}
+
+export interface Outcome {
+  readonly measured: Measured;
+  /** What of the plan could not be done. */
+  readonly failures: readonly Finding[];
+  /** How long the load went on. */
+  readonly durationMs: number;
+}
+
+/**
+ * Makes one run. Leaves nothing running.
+ *
+ * @throws {RunError} when something of it cannot be started.
+ */
+export async function runVariant(plan: ReadPlan, variant: Variant, deps: RunDeps): Promise<Outcome> {
+  const servers: NamedServer[] = [];
+  try {
+    for (const settings of plan.servers) {
+      // deno-lint-ignore no-await-in-loop -- each that was started is to be stopped, whatever becomes of the next
+      servers.push(await start(settings, deps.log));
+    }
+    return await new Run(plan, variant, servers, deps).run();
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+  }
+}
+
+interface NamedServer extends MisbehavingServer {
+  readonly name: string;
+}
+
+class Run {
+  readonly #plan: ReadPlan;
+  readonly #variant: Variant;
+  readonly #servers: readonly NamedServer[];
+  readonly #addresses: ReadonlyMap<string, string>;
+  readonly #deps: RunDeps;
+  readonly #timeline: Timeline;
+  readonly #failures: Finding[] = [];
+
+  constructor(plan: ReadPlan, variant: Variant, servers: readonly NamedServer[], deps: RunDeps) {
+    this.#plan = plan;
+    this.#variant = variant;
+    this.#servers = servers;
+    this.#addresses = new Map(servers.map(({ name, address }) => [name, address]));
+    this.#deps = deps;
+    this.#timeline = new Timeline(deps);
+  }
+
+  async run(): Promise<Outcome> {
+    const { log } = this.#deps;
+    const config = await this.#plan.read(this.#variant.balancer, this.#addresses);
+    const balancer = new Balancer({ config: alone(config), log });
+    const operator = new Operator(balancer);
+    const unsubscribe = balancer.journal.subscribe((event) => {
+      this.#timeline.balancer(event, this.#serverOf(balancer, event.fields));
+    });
+    try {
+      await balancer.start();
+      return await this.#load(balancer, operator);
+    } finally {
+      unsubscribe();
+      operator.stop();
+      await balancer.stop(AbortSignal.abort());
+    }
+  }
+
+  async #load(balancer: Balancer, operator: Operator): Promise<Outcome> {
+    const { load: settings } = this.#plan;
+    const number = targetOf(settings.listener, balancer.config.listeners);
+    const address = parseListenAddress(balancer.addresses[number] ?? "");
+    const over = new AbortController();
+    let happening: Promise<unknown> = Promise.resolve();
+    const stop = AbortSignal.any([this.#deps.stop, over.signal]);
+    const result = await this.#deps.load(loadPlanOf(settings, address), balancer.engine.name, {
+      stop: this.#deps.stop,
+      onStart: () => {
+        this.#timeline.start();
+        this.#timeline.say("plan", "the load begins");
+        happening = this.#happen(balancer, operator, stop);
+      },
+      onSecond: (second) => this.#onSecond(second),
+    }).finally(() => over.abort());
+    const { figures, durationMs } = result;
+    this.#timeline.say(
+      "plan",
+      `the load is over: ${count(figures.requests)} answers, ${errorsText(figures)}`,
+    );
+    await happening;
+    return {
+      measured: {
+        requests: figures.requests,
+        errors: figures.errorCount,
+        times: figures.latencies.statistics(),
+        answers: figures.backends,
+        ...this.#timeline.reactions.measured(),
+      },
+      failures: this.#failures,
+      durationMs,
+    };
+  }
+
+  /** Each event at its time. What concerns the same server, or the configuration, is done one after the other. */
+  async #happen(balancer: Balancer, operator: Operator, stop: AbortSignal): Promise<void> {
+    const chains = new Map<string, Promise<void>>();
+    for (const event of this.#variant.events) {
+      // deno-lint-ignore no-await-in-loop -- events have their times
+      await sleep(Math.max(0, event.atMs - this.#timeline.elapsedMs), stop);
+      if (stop.aborted) break;
+      const subject = event.do === "reload" ? "the configuration" : `server ${event.server}`;
+      const before = chains.get(subject) ?? Promise.resolve();
+      chains.set(subject, before.then(() => this.#attempt(event, balancer, operator)));
+    }
+    await Promise.all(chains.values());
+  }
+
+  async #attempt(event: PlannedEvent, balancer: Balancer, operator: Operator): Promise<void> {
+    try {
+      await this.#do(event, balancer, operator);
+    } catch (error) {
+      const reason = reasonOf(error);
+      const what = event.do === "reload" ? "reload" : `${event.do} ${event.server}`;
+      this.#timeline.say("plan", `${what} has failed: ${reason}`);
+      this.#failures.push({ what, wanted: "done", measured: reason, holds: false });
+    }
+  }
+
+  async #do(event: PlannedEvent, balancer: Balancer, operator: Operator): Promise<void> {
+    if (event.do === "reload") {
+      this.#timeline.say("plan", "reload");
+      const next = alone(await this.#plan.read(event.source, this.#addresses));
+      const { config } = applicable(next, balancer.config, balancer.engine);
+      const workers = await balancer.reload(config);
+      const { started } = balancer.generations;
+      return this.#timeline.say("balancer", `reloaded; workers ${workers}, generation ${started}`);
+    }
+    const server = this.#servers.find(({ name }) => name === event.server);
+    if (server === undefined) return;
+    if (event.do === "set") {
+      this.#timeline.say("plan", `${server.name}: ${describeChange(event.change)}`);
+      server.set(event.change);
+    }
+    if (event.do === "up") await server.up();
+    if (event.do === "up" || event.do === "down") this.#timeline.server(server.name, event.do === "up");
+    if (event.do === "down") await server.down();
+    if (event.do === "drain" || event.do === "enable") {
+      for (const { pool, backend } of backendsAt(balancer, server.address)) {
+        operator.steer(
+          pool,
+          backend,
+          event.do === "drain" ? { do: "drain", deadlineMs: undefined } : { do: "enable" },
+        );
+      }
+    }
+  }
+
+  #onSecond({ figures, number }: Second): void {
+    if (figures.errorCount === 0) return;
+    this.#timeline.say("load", `in second ${number + 1}: ${errorsText(figures)}`);
+  }
+
+  /** The server that a backend is. */
+  #serverOf(balancer: Balancer, { pool, backend }: Readonly<Record<string, unknown>>): string | undefined {
+    return this.#servers.find(({ address }) => {
+      return backendsAt(balancer, address).some((it) => it.pool === pool && it.backend === backend);
+    })?.name;
+  }
+}
+
+/** Answers with its name, which tells the load who has answered. */
+async function start(settings: ServerSettings, log: Log): Promise<NamedServer> {
+  const { name, listen, misbehaviour } = settings;
+  const server = await startMisbehavingServer({
+    ...{ listen, name, log, handler: http, maxConnections: 0, idleTimeoutMs: 0 },
+    misbehaviour: { ...GOOD, ...misbehaviour },
+  });
+  return { ...server, name };
+}
+
+/** A configuration without what reaches out of a rehearsal: no admin side, no state, and no waiting at the end. */
+function alone(config: Config): Config {
+  return {
+    ...config,
+    admin: undefined,
+    stateFile: undefined,
+    log: { ...config.log, file: undefined },
+    shutdownDelayMs: 0,
+    shutdownTimeoutMs: 0,
+  };
+}
+
+function errorsText({ errors, errorCount }: Figures): string {
+  const kinds = ERROR_KINDS.filter((kind) => errors[kind] > 0)
+    .map((kind) => `${count(errors[kind])} ${kind.replace("_", " ")}`);
+  if (errorCount === 0) return "no error";
+  return `${count(errorCount)} error${errorCount === 1 ? "" : "s"} (${kinds.join(", ")})`;
+}
+
+function backendsAt(balancer: Balancer, server: string): { pool: string; backend: string }[] {
+  return balancer.plan.pools.flatMap((pool) => {
+    return pool.backends.filter(({ address }) => formatAddress(address) === server)
+      .map(({ name }) => ({ pool: pool.name, backend: name }));
+  });
+}
