@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-await-in-loop -- one configuration after the other, so that faults stay in their order
 
-/** A plan from its file, with all its faults; those of the balancer's configurations among them, once its own form is right. */
+/** A plan from its file, with all its faults, those of the balancer's configuration among them. */
 
 import { dirname } from "node:path";
 import { readConfigText, readsStdin, STDIN } from "../config/config_file.ts";
@@ -11,7 +11,8 @@ import { ConfigError, type LocatedFault, pathFaults } from "../config/parse.ts";
 import { environment } from "../config/read.ts";
 import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
-import { type BalancerSource, type PlanText, readSource } from "./balancer_source.ts";
+import { asList, asMap, isMap } from "../config/loose.ts";
+import { type BalancerSource, changedBy, type PlanText, readSource } from "./balancer_source.ts";
 import { listenerFaults } from "./load_target.ts";
 import type { Plan, Variant } from "./plan.ts";
 import { planFaults } from "./plan_checks.ts";
@@ -48,16 +49,19 @@ export async function readPlan(path: string, engineOf: EngineOf): Promise<ReadPl
   };
   if (document.faults.length > 0) fail(document.faults.map((fault) => ({ ...fault, file: name })));
   const { data, error } = planSchema.safeParse(document.value, { reportInput: true });
-  if (data === undefined) return fail(error.issues.flatMap((it) => pathFaults(it, [])).map(locate));
   const planText: PlanText = { name, folder: dirname(path), document };
+  if (data === undefined) {
+    const faults = error.issues.flatMap((it) => pathFaults(it, [])).map(locate);
+    return fail([...faults, ...await faultsInBalancer(planText, engineOf)]);
+  }
   const { variants, faults } = variantsOf(data);
   const made = madeUpAddresses(data.servers);
-  const read = await readAll(variants, (source) => readSource(source, planText, made, engineOf));
+  const read = await readAll(variants, planText, made, engineOf);
   const unlocated = [...planFaults(data), ...faults];
   if (read.faults.length === 0) {
     unlocated.push(...read.starts.flatMap((config) => listenerFaults(data.load, config)).slice(0, 1));
   }
-  const all = [...unlocated.map(locate), ...read.faults.map((it) => withServerNames(it, made))];
+  const all = [...unlocated.map(locate), ...read.faults];
   if (all.length > 0) fail(all);
   return {
     name,
@@ -78,8 +82,10 @@ interface AllRead {
 }
 
 async function readAll(
-  variants: readonly Variant[],
-  read: (source: BalancerSource) => Promise<Config>,
+  variants: readonly Pick<Variant, "balancer" | "events">[],
+  planText: PlanText,
+  addresses: ReadonlyMap<string, string>,
+  engineOf: EngineOf,
 ): Promise<AllRead> {
   const configs: Config[] = [];
   const starts: Config[] = [];
@@ -88,7 +94,7 @@ async function readAll(
   for (const { balancer, events } of variants) {
     for (const source of [balancer, ...events.flatMap((it) => it.do === "reload" ? [it.source] : [])]) {
       try {
-        const config = await read(source);
+        const config = await readSource(source, planText, addresses, engineOf);
         configs.push(config);
         if (source === balancer) starts.push(config);
       } catch (error) {
@@ -99,11 +105,23 @@ async function readAll(
       }
     }
   }
-  return { configs, starts, faults: [...faults.values()] };
+  return { configs, starts, faults: [...faults.values()].map((it) => withServerNames(it, addresses)) };
 }
 
+/** What is wrong with the balancer's configuration of a plan that has not the form of one. */
+async function faultsInBalancer(planText: PlanText, engineOf: EngineOf): Promise<readonly LocatedFault[]> {
+  const { servers, balancer: value } = asMap(planText.document.value);
+  const names = asList(servers).map((it) => isMap(it) ? it.name : it).filter((it) => typeof it === "string");
+  const balancer = changedBy(undefined, { path: ["balancer"], value });
+  if (balancer === undefined || names.length === 0) return [];
+  const made = madeUpAddresses(names.map((name) => ({ name, listen: UNKNOWN })));
+  return (await readAll([{ balancer, events: [] }], planText, made, engineOf)).faults;
+}
+
+const UNKNOWN = { transport: "tcp", host: "127.0.0.1", port: 0 } as const;
+
 /** Addresses that no server has, for those whose port is not known before they listen. */
-function madeUpAddresses(servers: readonly ServerSettings[]): Map<string, string> {
+function madeUpAddresses(servers: readonly Pick<ServerSettings, "name" | "listen">[]): Map<string, string> {
   return new Map(servers.map(({ name, listen }, i) => {
     const isKnown = listen.transport === "unix" || listen.port !== 0;
     return [name, isKnown ? formatAddress(listen) : `127.127.${i >> 8}.${i & 255}:1`];

@@ -11,14 +11,9 @@ import type { Log } from "../core/log.ts";
 import { sleep } from "../core/sleep.ts";
 import type { LoadPlan } from "../load/plan.ts";
 import type { LoadOptions, LoadResult, Second } from "../load/run_load.ts";
-import { http } from "../respond/http.ts";
-import { type MisbehavingServer, startMisbehavingServer } from "../respond/misbehaving_server.ts";
 import { describeChange } from "./misbehaviour_schema.ts";
-import type { ServerSettings } from "./plan_schema.ts";
-import { GOOD } from "../core/misbehaviour.ts";
-import { ERROR_KINDS } from "../load/error_kind.ts";
-import type { Figures } from "../load/figures.ts";
-import { count } from "../load/numbers.ts";
+import { endLine, errorsText, summaryLines } from "./load_lines.ts";
+import { type NamedServer, startNamedServer } from "./named_server.ts";
 import { loadPlanOf, targetOf } from "./load_target.ts";
 import type { PlannedEvent, Variant } from "./plan.ts";
 import type { ReadPlan } from "./read_plan.ts";
@@ -55,16 +50,12 @@ export async function runVariant(plan: ReadPlan, variant: Variant, deps: RunDeps
   try {
     for (const settings of plan.servers) {
       // deno-lint-ignore no-await-in-loop -- each that was started is to be stopped, whatever becomes of the next
-      servers.push(await start(settings, deps.log));
+      servers.push(await startNamedServer(settings, deps.log));
     }
     return await new Run(plan, variant, servers, deps).run();
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
   }
-}
-
-interface NamedServer extends MisbehavingServer {
-  readonly name: string;
 }
 
 class Run {
@@ -108,34 +99,37 @@ class Run {
     const number = targetOf(settings.listener, balancer.config.listeners);
     const address = parseListenAddress(balancer.addresses[number] ?? "");
     const over = new AbortController();
-    let happening: Promise<unknown> = Promise.resolve();
+    let happening: Promise<void> = Promise.resolve();
     const stop = AbortSignal.any([this.#deps.stop, over.signal]);
-    const result = await this.#deps.load(loadPlanOf(settings, address), balancer.engine.name, {
-      stop: this.#deps.stop,
-      onStart: () => {
-        this.#timeline.start();
-        this.#timeline.say("plan", "the load begins");
-        happening = this.#happen(balancer, operator, stop);
-      },
-      onSecond: (second) => this.#onSecond(second),
-    }).finally(() => over.abort());
-    const { figures, durationMs } = result;
-    this.#timeline.say(
-      "plan",
-      `the load is over: ${count(figures.requests)} answers, ${errorsText(figures)}`,
-    );
-    await happening;
-    return {
-      measured: {
+    try {
+      const { figures, durationMs } = await this.#deps.load(
+        loadPlanOf(settings, address),
+        balancer.engine.name,
+        {
+          stop: this.#deps.stop,
+          onStart: () => {
+            this.#timeline.start();
+            this.#timeline.say("plan", "the load begins");
+            happening = this.#happen(balancer, operator, stop);
+          },
+          onSecond: (second) => this.#onSecond(second),
+        },
+      );
+      this.#timeline.say("plan", endLine(figures));
+      for (const line of summaryLines(figures, [...this.#addresses.keys()])) this.#timeline.say("load", line);
+      const measured = {
         requests: figures.requests,
         errors: figures.errorCount,
         times: figures.latencies.statistics(),
         answers: figures.backends,
         ...this.#timeline.reactions.measured(),
-      },
-      failures: this.#failures,
-      durationMs,
-    };
+      };
+      return { measured, failures: this.#failures, durationMs };
+    } finally {
+      over.abort();
+      // What has begun is done before anything is stopped; it may still add a failure.
+      await happening;
+    }
   }
 
   /** Each event at its time. What concerns the same server, or the configuration, is done one after the other. */
@@ -205,16 +199,6 @@ class Run {
   }
 }
 
-/** Answers with its name, which tells the load who has answered. */
-async function start(settings: ServerSettings, log: Log): Promise<NamedServer> {
-  const { name, listen, misbehaviour } = settings;
-  const server = await startMisbehavingServer({
-    ...{ listen, name, log, handler: http, maxConnections: 0, idleTimeoutMs: 0 },
-    misbehaviour: { ...GOOD, ...misbehaviour },
-  });
-  return { ...server, name };
-}
-
 /** A configuration without what reaches out of a rehearsal: no admin side, no state, and no waiting at the end. */
 function alone(config: Config): Config {
   return {
@@ -225,13 +209,6 @@ function alone(config: Config): Config {
     shutdownDelayMs: 0,
     shutdownTimeoutMs: 0,
   };
-}
-
-function errorsText({ errors, errorCount }: Figures): string {
-  const kinds = ERROR_KINDS.filter((kind) => errors[kind] > 0)
-    .map((kind) => `${count(errors[kind])} ${kind.replace("_", " ")}`);
-  if (errorCount === 0) return "no error";
-  return `${count(errorCount)} error${errorCount === 1 ? "" : "s"} (${kinds.join(", ")})`;
 }
 
 function backendsAt(balancer: Balancer, server: string): { pool: string; backend: string }[] {

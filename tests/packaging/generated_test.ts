@@ -26,7 +26,7 @@ COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _sockbal; printf '%s\\n' "\${COMPREPLY
 }
 
 Deno.test("bash completes roles, the flags of the role that was chosen, and values that are words", async () => {
-  assert.deepEqual(await offeredByBash("sockbal", "--r"), ["--role"]);
+  assert.deepEqual(await offeredByBash("sockbal", "--r"), ["--role", "--rehearse"]);
   assert.deepEqual(await offeredByBash("sockbal", "--role", ""), ["server", "client", "balancer"]);
   assert.deepEqual(await offeredByBash("sockbal", "--role", "balancer", "--pr"), [
     "--print-schema",
@@ -45,6 +45,7 @@ Deno.test("bash completes files where a flag wants one", async () => {
   assert.deepEqual(await offeredByBash("sockbal", "--role", "balancer", "--config", `${folder}/w`), [
     `${folder}/web.yaml`,
   ]);
+  assert.deepEqual(await offeredByBash("sockbal", "--rehearse", `${folder}/w`), [`${folder}/web.yaml`]);
   await Deno.remove(folder, { recursive: true });
 });
 

@@ -228,6 +228,14 @@ Deno.test("all that is wrong with the configuration and with the names of a plan
   ]);
 });
 
+Deno.test("the configuration is looked at also in a plan that has not the form of one", async () => {
+  const text = changed("errors: 0", "p99: 50ms").replace("backends: [one,", "backends: [onee,");
+  assert.deepEqual(await faults(text), [
+    'plan.yaml:4:30 balancer.pools.web.backends[0]: there is no server "onee"; did you mean one?',
+    'plan.yaml:6:16 expect.p99: "50ms" is not a bound; write <50ms',
+  ]);
+});
+
 Deno.test("a fault of a part that several variants have is said once", async () => {
   const text = `${
     changed("pool: web", "pool: wbe")
