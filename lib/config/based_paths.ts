@@ -74,7 +74,8 @@ function pathFrom(folder: string, path: string | undefined): string | undefined 
   return path === undefined ? undefined : resolve(folder, path);
 }
 
-function addressFrom<Place extends Address>(folder: string, address: Place): Place {
+/** The same for one address. */
+export function addressFrom<Place extends Address>(folder: string, address: Place): Place {
   return address.transport === "unix" ? { ...address, path: resolve(folder, address.path) } : address;
 }
 

@@ -11,7 +11,13 @@ import type { CheckedPlan } from "./plan_schema.ts";
 export const ACTIONS = ["down", "up", "drain", "enable", "set", "reload"] as const;
 
 export function planFaults(plan: CheckedPlan): PathFault[] {
-  return [...serverFaults(plan), ...eventFaults(plan), ...shareFaults(plan), ...comparisonFaults(plan)];
+  return [
+    ...serverFaults(plan),
+    ...eventFaults(plan),
+    ...reactionFaults(plan),
+    ...shareFaults(plan),
+    ...comparisonFaults(plan),
+  ];
 }
 
 function serverFaults({ servers }: CheckedPlan): PathFault[] {
@@ -56,6 +62,18 @@ function changeFaults({ set, change }: CheckedPlan["events"][number], path: Path
     ? "nothing is set; write what is wrong from then on, as delay: 50ms"
     : "what is wrong with a server is changed by set; write set with its name";
   return [{ path: set === undefined ? path : [...path, "set"], message }];
+}
+
+/** Without anything to notice, or to recover from, a bound would hold whatever the balancer does. */
+function reactionFaults({ events, expect }: CheckedPlan): PathFault[] {
+  const bounds = [["noticed", "down"], ["recovered", "up"]] as const;
+  return bounds.filter(([key, action]) => {
+    return expect[key] !== undefined && events.every((event) => event[action] === undefined);
+  }).map(([key, action]) => ({
+    path: ["expect", key],
+    message: `no event has ${action}, so that there is nothing to measure; leave it out`,
+    atKey: true,
+  }));
 }
 
 function shareFaults({ servers, expect: { share } }: CheckedPlan): PathFault[] {

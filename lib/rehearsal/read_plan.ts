@@ -7,6 +7,7 @@ import { readConfigText, readsStdin, STDIN } from "../config/config_file.ts";
 import { readDocument } from "../config/document.ts";
 import type { EngineOf } from "../config/engine_checks.ts";
 import type { PathFault } from "../config/findings.ts";
+import { addressFrom } from "../config/based_paths.ts";
 import { ConfigError, type LocatedFault, pathFaults } from "../config/parse.ts";
 import { environment } from "../config/read.ts";
 import type { Config } from "../config/schema.ts";
@@ -49,7 +50,8 @@ export async function readPlan(path: string, engineOf: EngineOf): Promise<ReadPl
   };
   if (document.faults.length > 0) fail(document.faults.map((fault) => ({ ...fault, file: name })));
   const { data, error } = planSchema.safeParse(document.value, { reportInput: true });
-  const planText: PlanText = { name, folder: dirname(path), document };
+  const folder = dirname(path);
+  const planText: PlanText = { name, folder, document };
   if (data === undefined) {
     const faults = error.issues.flatMap((it) => pathFaults(it, [])).map(locate);
     return fail([...faults, ...await faultsInBalancer(planText, engineOf)]);
@@ -65,7 +67,10 @@ export async function readPlan(path: string, engineOf: EngineOf): Promise<ReadPl
   if (all.length > 0) fail(all);
   return {
     name,
-    servers: data.servers,
+    servers: data.servers.map(({ listen, ...server }) => ({
+      ...server,
+      listen: addressFrom(folder, listen),
+    })),
     load: data.load,
     variants,
     bounds: boundsOf(data),

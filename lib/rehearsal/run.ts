@@ -159,7 +159,7 @@ class Run {
 
   async #do(event: PlannedEvent, balancer: Balancer, operator: Operator): Promise<void> {
     if (event.do === "reload") {
-      this.#timeline.say("plan", "reload");
+      this.#timeline.say("plan", event.source.from === "file" ? `reload ${event.source.file}` : "reload");
       const next = alone(await this.#plan.read(event.source, this.#addresses));
       const { config } = applicable(next, balancer.config, balancer.engine);
       const workers = await balancer.reload(config);

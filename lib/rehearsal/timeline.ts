@@ -47,7 +47,8 @@ export class Timeline {
     if (server !== undefined && isPicked !== undefined) {
       this.reactions.backend(server, isPicked, this.elapsedMs);
     }
-    const line = balancerLine(event);
+    const { backend = server } = event.fields;
+    const line = balancerLine({ ...event, fields: { ...event.fields, backend: server ?? backend } });
     if (line !== undefined) this.say("balancer", line);
   }
 }

@@ -1,8 +1,16 @@
 /** Rehearsals as a user runs them: the plans that ship, what is printed, and how the command ends. */
 
 import assert from "node:assert/strict";
-import { type Finished, runCommand, RunningCommand, sockbal, sockbalOn } from "../support/command.ts";
+import {
+  type Finished,
+  runCommand,
+  RunningCommand,
+  SOCKBAL,
+  sockbal,
+  sockbalOn,
+} from "../support/command.ts";
 import { onEachEngine } from "../support/engines.ts";
+import { findProgram, pathOf, skipWithout } from "../support/packages.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 
@@ -70,6 +78,24 @@ Deno.test("a plan that is wrong ends with 2, and nothing is started", async () =
   assert.deepEqual([missing.status, missing.stderr], [2, "sockbal: /nowhere/plan.yaml: no such file\n"]);
 });
 
+const SCRIPT = await findProgram("script", "bsdutils");
+const noScript = skipWithout(SCRIPT);
+
+Deno.test(`at a terminal a rehearsal has colours, and none with NO_COLOR${noScript.why}`, {
+  ignore: noScript.ignore,
+}, async () => {
+  const file = await Deno.makeTempFile({ suffix: ".yaml" });
+  await Deno.writeTextFile(file, PLAN.replace("500ms", "100ms"));
+  const line = [...SOCKBAL, "--rehearse", file].join(" ");
+  const colours = async (env: Record<string, string>): Promise<boolean> => {
+    const { status, stdout } = await runCommand([pathOf(SCRIPT), "-qec", line, "/dev/null"], { env });
+    assert.equal(status, 0, stdout);
+    return stdout.includes("\x1b[32mholds\x1b[0m");
+  };
+  assert.deepEqual([await colours({ NO_COLOR: "" }), await colours({ NO_COLOR: "1" })], [true, false]);
+  await Deno.remove(file);
+});
+
 Deno.test("Ctrl-C ends a rehearsal with the report so far, and status 1", async () => {
   const folder = await Deno.makeTempDir();
   await Deno.writeTextFile(`${folder}/plan.yaml`, PLAN.replace("500ms", "1m"));
@@ -82,6 +108,39 @@ Deno.test("Ctrl-C ends a rehearsal with the report so far, and status 1", async 
   assert.match(stderr, /plan\.yaml: stopped after [\dms]+, before its end\n$/);
   await Deno.remove(folder, { recursive: true });
 });
+
+onEachEngine(
+  "a configuration of its own file is rehearsed as it is, with servers at its addresses",
+  async (engine) => {
+    const folder = await Deno.makeTempDir();
+    const at = (name: string): string => `"unix:${name}.sock"`;
+    await Deno.writeTextFile(
+      `${folder}/balancer.yaml`,
+      `workers: 1
+listeners: [{ listen: ${at("web")}, pool: web }]
+pools:
+  web: { backends: [${at("one")}, ${
+        at("two")
+      }], health_check: { type: http, interval: 100ms, timeout: 1s, fall: 1 } }
+`,
+    );
+    await Deno.writeTextFile(
+      `${folder}/plan.yaml`,
+      `servers: [{ name: one, listen: ${at("one")} }, { name: two, listen: ${at("two")} }]
+balancer: balancer.yaml
+load: { duration: 1s, rate: 50 }
+events: [{ at: 200ms, set: two, delay: 5ms }, { at: 300ms, down: one }, { at: 600ms, reload: balancer.yaml }]
+expect: { errors: <20%, noticed: <1s, share: { two: ">50%" } }
+`,
+    );
+    const finished = await runCommand([...sockbalOn(engine), "--rehearse", `${folder}/plan.yaml`]);
+    assertHolds(finished);
+    assert.match(finished.stdout, /s {2}two: delay 5ms\n/);
+    assert.match(finished.stdout, /balancer: one is down: no such file or directory\n/);
+    assert.match(finished.stdout, /s {2}reload balancer\.yaml\n/);
+    await Deno.remove(folder, { recursive: true });
+  },
+);
 
 Deno.test("what an event cannot do is a failure of the rehearsal", async () => {
   await using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
