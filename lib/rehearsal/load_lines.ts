@@ -5,9 +5,10 @@ import type { Figures } from "../load/figures.ts";
 import { count, percent, time } from "../load/numbers.ts";
 
 /** The end of a load. */
-export function endLine(figures: Figures): string {
+export function endLine(figures: Figures, unsent: number): string {
   const answers = `${count(figures.requests)} answer${figures.requests === 1 ? "" : "s"}`;
-  return `the load is over: ${answers}, ${errorsText(figures)}`;
+  const left = unsent === 0 ? "" : `, ${count(unsent)} due and without a free connection`;
+  return `the load is over: ${answers}, ${errorsText(figures)}${left}`;
 }
 
 /** What was measured, whether or not it is bound to anything. */

@@ -14,6 +14,7 @@ export function planFaults(plan: CheckedPlan): PathFault[] {
   return [
     ...serverFaults(plan),
     ...eventFaults(plan),
+    ...emptyFaults(plan),
     ...reactionFaults(plan),
     ...shareFaults(plan),
     ...comparisonFaults(plan),
@@ -62,6 +63,12 @@ function changeFaults({ set, change }: CheckedPlan["events"][number], path: Path
     ? "nothing is set; write what is wrong from then on, as delay: 50ms"
     : "what is wrong with a server is changed by set; write set with its name";
   return [{ path: set === undefined ? path : [...path, "set"], message }];
+}
+
+/** A rehearsal in which nothing can fail shows nothing. */
+function emptyFaults({ expect: { tolerance: _, compare, ...bounds } }: CheckedPlan): PathFault[] {
+  if (compare.length > 0 || Object.values(bounds).some((it) => it !== undefined)) return [];
+  return [{ path: ["expect"], message: "nothing must hold; write what must, as errors: 0" }];
 }
 
 /** Without anything to notice, or to recover from, a bound would hold whatever the balancer does. */

@@ -102,7 +102,7 @@ class Run {
     let happening: Promise<void> = Promise.resolve();
     const stop = AbortSignal.any([this.#deps.stop, over.signal]);
     try {
-      const { figures, durationMs } = await this.#deps.load(
+      const { figures, durationMs, unsent } = await this.#deps.load(
         loadPlanOf(settings, address),
         balancer.engine.name,
         {
@@ -115,7 +115,7 @@ class Run {
           onSecond: (second) => this.#onSecond(second),
         },
       );
-      this.#timeline.say("plan", endLine(figures));
+      this.#timeline.say("plan", endLine(figures, unsent));
       for (const line of summaryLines(figures, [...this.#addresses.keys()])) this.#timeline.say("load", line);
       const measured = {
         requests: figures.requests,

@@ -200,6 +200,10 @@ Deno.test("what is wrong with a plan is said with its place and what to write", 
       'plan.yaml:6:21 expect.compare[0]: there is no variant "a"; write variants',
     ],
     [
+      changed("errors: 0", "tolerance: 1%"),
+      "plan.yaml:6:9 expect: nothing must hold; write what must, as errors: 0",
+    ],
+    [
       changed("errors: 0", "noticed: <1s"),
       "plan.yaml:6:11 expect.noticed: no event has down, so that there is nothing to measure; leave it out",
     ],
