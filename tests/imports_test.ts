@@ -22,7 +22,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   admin: ["core", "pool"],
   control: ["core", "config", "pool", "dataplane", "engine", "health", "discovery", "admin"],
   // It runs a server, a balancer and a load.
-  rehearsal: ["core", "config", "control", "respond", "load"],
+  rehearsal: ["core", "config", "admin", "control", "respond", "load"],
   cli: ["core"],
 };
 MAY_IMPORT.roles = Object.keys(MAY_IMPORT);

@@ -25,10 +25,10 @@ ${parts.map(section).join("\n")}
 Done, or stopped by SIGINT or SIGTERM.
 .TP
 1
-It could not run, or the peer failed.
+It could not run, the peer failed, or something that must hold in a rehearsal does not.
 .TP
 2
-The flags or the configuration are wrong; nothing was started.
+The flags, the configuration or the plan are wrong; nothing was started.
 .SH SIGNALS
 .TP
 SIGTERM, SIGINT

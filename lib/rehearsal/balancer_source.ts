@@ -46,7 +46,30 @@ export async function readSource(
   addresses: ReadonlyMap<string, string>,
   engineOf: EngineOf,
 ): Promise<Config> {
-  if (source.from === "file") return await readFile(source, plan, engineOf);
+  const config = source.from === "file"
+    ? await readFile(source, plan, engineOf)
+    : await readLayers(source, plan, addresses, engineOf);
+  return alone(config);
+}
+
+/** Without what reaches out of a rehearsal: no admin side, no files that it writes, and no waiting at the end. */
+function alone(config: Config): Config {
+  return {
+    ...config,
+    admin: undefined,
+    stateFile: undefined,
+    log: { ...config.log, file: undefined },
+    shutdownDelayMs: 0,
+    shutdownTimeoutMs: 0,
+  };
+}
+
+async function readLayers(
+  source: BalancerSource & { from: "plan" },
+  plan: PlanText,
+  addresses: ReadonlyMap<string, string>,
+  engineOf: EngineOf,
+): Promise<Config> {
   const { name, folder } = plan;
   const document = new LayeredDocument(plan.document, source.layers, addresses);
   const draft = draftConfig([{ name, folder, isIncluded: false, document, faults: [] }]);

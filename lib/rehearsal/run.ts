@@ -1,20 +1,18 @@
 /** One run of a plan: its servers, its balancer and its load, in this process, and what happens meanwhile. */
 
 import type { EngineName } from "../config/engine_names.ts";
-import type { Config } from "../config/schema.ts";
 import { Balancer } from "../control/balancer.ts";
-import { applicable } from "../control/in_force.ts";
 import { Operator } from "../control/operator.ts";
-import { formatAddress, parseListenAddress } from "../core/address.ts";
+import { parseListenAddress } from "../core/address.ts";
 import { reasonOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { sleep } from "../core/sleep.ts";
 import type { LoadPlan } from "../load/plan.ts";
 import type { LoadOptions, LoadResult, Second } from "../load/run_load.ts";
-import { describeChange } from "./misbehaviour_schema.ts";
 import { endLine, errorsText, summaryLines } from "./load_lines.ts";
 import { type NamedServer, startNamedServer } from "./named_server.ts";
 import { loadPlanOf, targetOf } from "./load_target.ts";
+import { perform, serverOf, type Stage } from "./perform.ts";
 import type { PlannedEvent, Variant } from "./plan.ts";
 import type { ReadPlan } from "./read_plan.ts";
 import { Timeline, type TimelineOptions } from "./timeline.ts";
@@ -79,14 +77,21 @@ class Run {
   async run(): Promise<Outcome> {
     const { log } = this.#deps;
     const config = await this.#plan.read(this.#variant.balancer, this.#addresses);
-    const balancer = new Balancer({ config: alone(config), log });
+    const balancer = new Balancer({ config, log });
     const operator = new Operator(balancer);
+    const stage: Stage = {
+      balancer,
+      operator,
+      servers: this.#servers,
+      timeline: this.#timeline,
+      read: (source) => this.#plan.read(source, this.#addresses),
+    };
     const unsubscribe = balancer.journal.subscribe((event) => {
-      this.#timeline.balancer(event, this.#serverOf(balancer, event.fields));
+      this.#timeline.balancer(event, serverOf(event.fields, stage));
     });
     try {
       await balancer.start();
-      return await this.#load(balancer, operator);
+      return await this.#load(stage);
     } finally {
       unsubscribe();
       operator.stop();
@@ -94,8 +99,9 @@ class Run {
     }
   }
 
-  async #load(balancer: Balancer, operator: Operator): Promise<Outcome> {
+  async #load(stage: Stage): Promise<Outcome> {
     const { load: settings } = this.#plan;
+    const { balancer } = stage;
     const number = targetOf(settings.listener, balancer.config.listeners);
     const address = parseListenAddress(balancer.addresses[number] ?? "");
     const over = new AbortController();
@@ -110,7 +116,7 @@ class Run {
           onStart: () => {
             this.#timeline.start();
             this.#timeline.say("plan", "the load begins");
-            happening = this.#happen(balancer, operator, stop);
+            happening = this.#happen(stage, stop);
           },
           onSecond: (second) => this.#onSecond(second),
         },
@@ -133,7 +139,7 @@ class Run {
   }
 
   /** Each event at its time. What concerns the same server, or the configuration, is done one after the other. */
-  async #happen(balancer: Balancer, operator: Operator, stop: AbortSignal): Promise<void> {
+  async #happen(stage: Stage, stop: AbortSignal): Promise<void> {
     const chains = new Map<string, Promise<void>>();
     for (const event of this.#variant.events) {
       // deno-lint-ignore no-await-in-loop -- events have their times
@@ -141,14 +147,14 @@ class Run {
       if (stop.aborted) break;
       const subject = event.do === "reload" ? "the configuration" : `server ${event.server}`;
       const before = chains.get(subject) ?? Promise.resolve();
-      chains.set(subject, before.then(() => this.#attempt(event, balancer, operator)));
+      chains.set(subject, before.then(() => this.#attempt(event, stage)));
     }
     await Promise.all(chains.values());
   }
 
-  async #attempt(event: PlannedEvent, balancer: Balancer, operator: Operator): Promise<void> {
+  async #attempt(event: PlannedEvent, stage: Stage): Promise<void> {
     try {
-      await this.#do(event, balancer, operator);
+      await perform(event, stage);
     } catch (error) {
       const reason = reasonOf(error);
       const what = event.do === "reload" ? "reload" : `${event.do} ${event.server}`;
@@ -157,63 +163,8 @@ class Run {
     }
   }
 
-  async #do(event: PlannedEvent, balancer: Balancer, operator: Operator): Promise<void> {
-    if (event.do === "reload") {
-      this.#timeline.say("plan", event.source.from === "file" ? `reload ${event.source.file}` : "reload");
-      const next = alone(await this.#plan.read(event.source, this.#addresses));
-      const { config } = applicable(next, balancer.config, balancer.engine);
-      const workers = await balancer.reload(config);
-      const { started } = balancer.generations;
-      return this.#timeline.say("balancer", `reloaded; workers ${workers}, generation ${started}`);
-    }
-    const server = this.#servers.find(({ name }) => name === event.server);
-    if (server === undefined) return;
-    if (event.do === "set") {
-      this.#timeline.say("plan", `${server.name}: ${describeChange(event.change)}`);
-      server.set(event.change);
-    }
-    if (event.do === "up") await server.up();
-    if (event.do === "up" || event.do === "down") this.#timeline.server(server.name, event.do === "up");
-    if (event.do === "down") await server.down();
-    if (event.do === "drain" || event.do === "enable") {
-      for (const { pool, backend } of backendsAt(balancer, server.address)) {
-        operator.steer(
-          pool,
-          backend,
-          event.do === "drain" ? { do: "drain", deadlineMs: undefined } : { do: "enable" },
-        );
-      }
-    }
-  }
-
   #onSecond({ figures, number }: Second): void {
     if (figures.errorCount === 0) return;
     this.#timeline.say("load", `in second ${number + 1}: ${errorsText(figures)}`);
   }
-
-  /** The server that a backend is. */
-  #serverOf(balancer: Balancer, { pool, backend }: Readonly<Record<string, unknown>>): string | undefined {
-    return this.#servers.find(({ address }) => {
-      return backendsAt(balancer, address).some((it) => it.pool === pool && it.backend === backend);
-    })?.name;
-  }
-}
-
-/** A configuration without what reaches out of a rehearsal: no admin side, no state, and no waiting at the end. */
-function alone(config: Config): Config {
-  return {
-    ...config,
-    admin: undefined,
-    stateFile: undefined,
-    log: { ...config.log, file: undefined },
-    shutdownDelayMs: 0,
-    shutdownTimeoutMs: 0,
-  };
-}
-
-function backendsAt(balancer: Balancer, server: string): { pool: string; backend: string }[] {
-  return balancer.plan.pools.flatMap((pool) => {
-    return pool.backends.filter(({ address }) => formatAddress(address) === server)
-      .map(({ name }) => ({ pool: pool.name, backend: name }));
-  });
 }

@@ -143,11 +143,13 @@ expect: { errors: <20%, noticed: <1s, share: { two: ">50%" } }
 );
 
 Deno.test("what an event cannot do is a failure of the rehearsal", async () => {
-  await using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = taken.addr;
-  const reload = `{ listeners: [{ listen: 127.0.0.1:${port}, pool: web }] }`;
-  const { status, stdout } = await rehearse(`${PLAN}events: [{ at: 100ms, reload: ${reload} }]\n`);
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const reload = `{ listeners: [{ listen: 127.0.0.1:${taken.addr.port}, pool: web }] }`;
+  const events = `[{ at: 50ms, drain: lonely }, { at: 100ms, reload: ${reload} }]`;
+  const servers = PLAN.replace("[one, two]", "[one, two, lonely]");
+  const { status, stdout } = await rehearse(`${servers}events: ${events}\n`);
   assert.equal(status, 1);
+  assert.match(stdout, /^drain lonely +done +lonely is a backend of no pool +FAILS$/m);
   assert.match(stdout, /^ +[\d.]+ s {2}reload has failed: .+$/m);
   assert.match(stdout, /^reload +done +.+ +FAILS$/m);
 });
