@@ -136,7 +136,11 @@ expect: { errors: <20%, noticed: <1s, share: { two: ">50%" } }
     const finished = await runCommand([...sockbalOn(engine), "--rehearse", `${folder}/plan.yaml`]);
     assertHolds(finished);
     assert.match(finished.stdout, /s {2}two: delay 5ms\n/);
-    assert.match(finished.stdout, /balancer: one is down: no such file or directory\n/);
+    // Its socket is gone, or it dies while it is checked.
+    assert.match(
+      finished.stdout,
+      /balancer: one is down: (no such file or directory|connection reset by peer)\n/,
+    );
     assert.match(finished.stdout, /s {2}reload balancer\.yaml\n/);
     await Deno.remove(folder, { recursive: true });
   },
