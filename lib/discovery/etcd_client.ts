@@ -1,5 +1,5 @@
 /**
- * A client of etcd, by the JSON gateway of its API v3 (etcd 3.4 and later).
+ * A client of etcd, by the JSON gateway of its API v3 (etcd 3.4 and later). What it writes is in etcd_writes.ts.
  *
  * Keys and values are base64, and whole numbers of 64 bits are text, in both directions.
  */
@@ -24,6 +24,8 @@ export interface EtcdOptions {
 export interface EtcdEntry {
   readonly key: string;
   readonly value: string;
+  /** That of its last change. */
+  readonly revision: string;
 }
 
 /** A key that was put or deleted. */
@@ -98,7 +100,9 @@ export class EtcdClient implements Disposable {
     const found = await this.call("kv/range", { ...rangeOf(prefix), limit: String(limit) }, stop);
     return this.#read(() => {
       const { kvs = [], header } = found as { kvs?: KeyValue[]; header: Header };
-      const entries = kvs.map(({ key, value }) => ({ key: decode(key), value: decode(value ?? "") }));
+      const entries = kvs.map(({ key, value, mod_revision }) => {
+        return { key: decode(key), value: decode(value ?? ""), revision: int64(mod_revision) };
+      });
       return { entries, revision: int64(header.revision), clusterId: int64(header.cluster_id) };
     });
   }
