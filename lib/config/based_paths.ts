@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { type Address, formatAddress } from "../core/address.ts";
 import type { DiscoverConfig } from "./discover_schema.ts";
+import type { EtcdConfig } from "./etcd_schema.ts";
 import { isName } from "./fields.ts";
 import type { ListenerConfig } from "./listener_schema.ts";
 import type { PoolConfig } from "./pool_schema.ts";
@@ -8,7 +9,7 @@ import type { Config } from "./schema.ts";
 
 /** Relative paths in a configuration are relative to its file, wherever the program was started. */
 export function withPathsFrom(folder: string, config: Config): Config {
-  const { admin, log } = config;
+  const { admin, fleet, log } = config;
   const pools = Object.entries(config.pools).map(([name, pool]) => [name, poolFrom(folder, pool)]);
   return {
     ...config,
@@ -20,6 +21,7 @@ export function withPathsFrom(folder: string, config: Config): Config {
       tokenFile: pathFrom(folder, admin.tokenFile),
     },
     stateFile: pathFrom(folder, config.stateFile),
+    fleet: fleet === undefined ? undefined : { ...fleet, etcd: etcdFrom(folder, fleet.etcd) },
     log: log.file === undefined ? log : { ...log, file: resolve(folder, log.file) },
   };
 }
@@ -60,13 +62,17 @@ function discoverFrom(folder: string, { file, ca, etcd, ...discover }: DiscoverC
     ...discover,
     file: pathFrom(folder, file),
     ca: pathFrom(folder, ca),
-    etcd: etcd === undefined ? undefined : {
-      ...etcd,
-      passwordFile: pathFrom(folder, etcd.passwordFile),
-      ca: pathFrom(folder, etcd.ca),
-      cert: pathFrom(folder, etcd.cert),
-      key: pathFrom(folder, etcd.key),
-    },
+    etcd: etcd === undefined ? undefined : etcdFrom(folder, etcd),
+  };
+}
+
+function etcdFrom(folder: string, etcd: EtcdConfig): EtcdConfig {
+  return {
+    ...etcd,
+    passwordFile: pathFrom(folder, etcd.passwordFile),
+    ca: pathFrom(folder, etcd.ca),
+    cert: pathFrom(folder, etcd.cert),
+    key: pathFrom(folder, etcd.key),
   };
 }
 

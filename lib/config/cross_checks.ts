@@ -14,6 +14,7 @@ import {
 } from "../core/address.ts";
 import { accessFaults, socketFileFaults } from "./access_checks.ts";
 import { discoverFaults } from "./discover_checks.ts";
+import { etcdFaults } from "./etcd_checks.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Path } from "./place.ts";
 import type { PathFault } from "./findings.ts";
@@ -59,6 +60,7 @@ export function crossChecks(
     ...tokenFaults(admin),
     ...socketFileFaults(admin, ["admin"]),
     ...udpFaults(listeners, pools),
+    ...etcdFaults(asMap(asMap(asMap(document).fleet).etcd), ["fleet", "etcd"]),
   );
   for (const [name, pool] of Object.entries(pools)) {
     const path = ["pools", name, "backends"];

@@ -1,6 +1,7 @@
 /** What no single value of `discover` can know: which keys go together. Works on the plain document, as cross_checks.ts does. */
 
 import { SOURCE_KEYS } from "./discover_schema.ts";
+import { etcdFaults } from "./etcd_checks.ts";
 import type { Path } from "./place.ts";
 import type { PathFault } from "./findings.ts";
 import { asList, asMap, isMap } from "./loose.ts";
@@ -34,7 +35,7 @@ export function discoverFaults(pool: Record<string, unknown>, path: Path): PathF
     ...(source === "dns" && !("port" in discover)
       ? [{ path: [...at, "port"], message: "missing; dns needs the port of its backends" }]
       : []),
-    ...pairFaults(asMap(discover.etcd), [...at, "etcd"]),
+    ...etcdFaults(asMap(discover.etcd), [...at, "etcd"]),
   ];
 }
 
@@ -53,13 +54,5 @@ function strayFaults(discover: Record<string, unknown>, source: string, path: Pa
     if (!(key in discover) || owners.includes(source)) return [];
     const message = `${key} belongs to ${owners.join(" and ")}; this pool has ${source}`;
     return [{ path: [...path, key], message, atKey: true }];
-  });
-}
-
-function pairFaults(etcd: Record<string, unknown>, path: Path): PathFault[] {
-  const pairs = [["cert", "key"], ["key", "cert"], ["user", "password_file"], ["password_file", "user"]];
-  return pairs.flatMap(([has = "", needs = ""]) => {
-    if (!(has in etcd) || needs in etcd) return [];
-    return [{ path: [...path, needs], message: `missing; ${has} needs ${needs}` }];
   });
 }

@@ -266,7 +266,7 @@ export function ownKeyFor(key: string, keys: readonly string[]): string | undefi
 }
 
 /** Maps whose keys have the names of others', and are what no other program means. */
-const OF_DISCOVERY = ["discover", "etcd"];
+const OF_DISCOVERY = ["discover", "etcd", "fleet"];
 
 /**
  * What to say about a key that means nothing in its map; undefined when it means nothing anywhere.

@@ -21,6 +21,7 @@ import {
   streamListenAddress,
 } from "./fields.ts";
 import { CONFINEMENTS, ENGINES } from "./engine_names.ts";
+import { fleet } from "./fleet_schema.ts";
 import { listener } from "./listener_schema.ts";
 import { pool } from "./pool_schema.ts";
 import { socketGroup, socketMode } from "./socket_file_schema.ts";
@@ -102,6 +103,10 @@ export const configSchema = section("the configuration", {
   state_file: filePath(
     "A file that keeps what the operator wants over a restart: drained and disabled backends, weights, and backends that were added. Without it that is forgotten.",
   ).optional(),
+  fleet: fleet.meta({
+    description:
+      "What several balancers of one service share through etcd: who they are, and what the operator wants of backends.",
+  }).optional(),
   workers: z.union(
     [z.literal("auto"), z.int().min(1, workersRefused).max(256, workersRefused)],
     workersRefused,
@@ -127,6 +132,7 @@ export const configSchema = section("the configuration", {
   engine: it.engine,
   confinement: it.confinement,
   stateFile: it.state_file,
+  fleet: it.fleet,
   workers: it.workers,
   shutdownDelayMs: it.shutdown_delay,
   shutdownTimeoutMs: it.shutdown_timeout,

@@ -1,6 +1,7 @@
 /** What a configuration touches: the one statement from which permissions, and what is given up, are derived. Pure. */
 
 import type { EngineName } from "../config/engine_names.ts";
+import type { EtcdConfig } from "../config/etcd_schema.ts";
 import { keyFilesOf } from "../config/key_files.ts";
 import type { DiscoverConfig } from "../config/discover_schema.ts";
 import { type ListenerConfig, poolsOf, udpPools } from "../config/listener_schema.ts";
@@ -29,7 +30,7 @@ export interface Touched {
   readonly probes: readonly Address[];
   /** Names whose addresses are looked up. */
   readonly names: readonly string[];
-  /** Servers that are asked for backends, as `host:port`. */
+  /** Servers that are asked for backends or about the fleet, as `host:port`. */
   readonly asked: readonly string[];
   /** Whether the name server of the system is asked as well, which is known only where this runs. */
   readonly asksSystem: boolean;
@@ -65,7 +66,7 @@ export function touchedBy(
   const backends = Object.values(allPools).flatMap(({ backends }) => backends.map(({ address }) => address));
   const written = [...listeners.map(({ listen }) => listen), ...backends];
   if (admin !== undefined) written.push(admin.listen);
-  const { stateFile } = config;
+  const { stateFile, fleet } = config;
   const stateFiles = stateFile === undefined
     ? []
     : [stateFile, newStateFile(stateFile), unreadStateFile(stateFile)];
@@ -96,7 +97,10 @@ export function touchedBy(
         ...discovered.flatMap(({ dns, resolver }) => dns === undefined || resolver !== undefined ? [] : dns),
       ]),
     ],
-    asked: discovered.flatMap(serversOf),
+    asked: [
+      ...discovered.flatMap(serversOf),
+      ...(fleet === undefined ? [] : serversAt(fleet.etcd.endpoints)),
+    ],
     asksSystem: discovered.some(asksSystem),
     discovering: Object.entries(allPools).flatMap(([name, { discover, within }]) => {
       return discover === undefined || within.length > 0 ? [] : name;
@@ -121,6 +125,7 @@ export function touchedBy(
       ...stateFiles,
       ...keyFilesOf(listeners, Object.values(allPools)),
       ...discovered.flatMap(filesOf),
+      ...filesOfEtcd(fleet?.etcd),
     ]
       .filter((path) => path !== undefined),
     writes: [...logFiles, ...stateFiles],
@@ -133,13 +138,17 @@ function unique(addresses: readonly Address[]): Address[] {
 
 /** The servers that a source asks. */
 function serversOf({ resolver, http, etcd }: DiscoverConfig): string[] {
-  const urls = [http, ...etcd?.endpoints ?? []].flatMap((it) => it === undefined ? [] : new URL(it));
   return [
     ...(resolver === undefined ? [] : [formatAddress(resolver)]),
-    ...urls.map(({ hostname, port, protocol }) =>
-      `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`
-    ),
+    ...serversAt([...(http === undefined ? [] : [http]), ...etcd?.endpoints ?? []]),
   ];
+}
+
+function serversAt(urls: readonly string[]): string[] {
+  return urls.map((url) => {
+    const { hostname, port, protocol } = new URL(url);
+    return `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`;
+  });
 }
 
 function asksSystem({ srv, resolver }: DiscoverConfig): boolean {
@@ -150,6 +159,9 @@ function asksSystem({ srv, resolver }: DiscoverConfig): boolean {
 function filesOf(source: DiscoverConfig): string[] {
   const { file, ca, etcd } = source;
   const system = asksSystem(source) ? RESOLV_CONF : undefined;
-  return [file, ca, etcd?.passwordFile, etcd?.ca, etcd?.cert, etcd?.key, system]
-    .filter((path) => path !== undefined);
+  return [file, ca, ...filesOfEtcd(etcd), system].filter((path) => path !== undefined);
+}
+
+function filesOfEtcd(etcd: EtcdConfig | undefined): (string | undefined)[] {
+  return [etcd?.passwordFile, etcd?.ca, etcd?.cert, etcd?.key];
 }

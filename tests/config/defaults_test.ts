@@ -65,6 +65,7 @@ Deno.test("a minimal file gives the documented defaults", () => {
     engine: "auto",
     confinement: "best_effort",
     stateFile: undefined,
+    fleet: undefined,
     workers: "auto",
     shutdownDelayMs: 0,
     shutdownTimeoutMs: 30_000,
@@ -109,6 +110,7 @@ admin: { listen: ":9000", token_file: secret.token }
 log: { level: error, format: json, sessions: false, file: s.log }
 engine: epoll
 state_file: state.json
+fleet: { etcd: { endpoints: ["http://10.0.0.5:2379/"], prefix: /lb/ }, name: lb1, advertise: "10.0.0.2:9901" }
 workers: 3
 shutdown_delay: 15s
 shutdown_timeout: 0s
@@ -233,6 +235,19 @@ reload_drain_timeout: 1m30s
     engine: "epoll",
     confinement: "best_effort",
     stateFile: "state.json",
+    fleet: {
+      etcd: {
+        endpoints: ["http://10.0.0.5:2379"],
+        prefix: "/lb/",
+        user: undefined,
+        passwordFile: undefined,
+        ca: undefined,
+        cert: undefined,
+        key: undefined,
+      },
+      name: "lb1",
+      advertise: "10.0.0.2:9901",
+    },
     workers: 3,
     shutdownDelayMs: 15_000,
     shutdownTimeoutMs: 0,

@@ -107,6 +107,10 @@ log: { level: warn, format: json, sessions: served, file: "sessions #1.log" }
 engine: epoll
 confinement: best_effort
 state_file: state.json
+fleet:
+  etcd: { endpoints: ["https://etcd.internal:2379"], prefix: /lb/, user: lb, password_file: p, ca: one.pem, cert: one.pem, key: one.key }
+  name: lb1
+  advertise: "10.0.0.2:9901"
 workers: 3
 shutdown_delay: 1s
 shutdown_timeout: 2s
