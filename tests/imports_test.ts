@@ -18,9 +18,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   load: ["core", "wire", "engine"],
   config: ["core"],
   discovery: ["core", "wire"],
+  fleet: ["core", "discovery"],
   health: ["core", "wire", "pool", "engine"],
   admin: ["core", "pool"],
-  control: ["core", "config", "pool", "dataplane", "engine", "health", "discovery", "admin"],
+  control: ["core", "config", "pool", "dataplane", "engine", "health", "discovery", "fleet", "admin"],
   // It runs a server, a balancer and a load.
   rehearsal: ["core", "config", "admin", "control", "respond", "load"],
   cli: ["core"],

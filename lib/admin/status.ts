@@ -159,6 +159,40 @@ export interface WorkerStatus {
   readonly lag_ms: number;
 }
 
+/** Another balancer of the fleet. */
+export interface FleetMemberStatus {
+  readonly name: string;
+  /** Where its page is. */
+  readonly address: string;
+  readonly version: string;
+  /** Of its configuration. */
+  readonly digest: string;
+  /** Lost: it was seen, and has gone without a word. */
+  readonly state: "present" | "lost";
+  /** Since when, as it was noticed here; ISO 8601. */
+  readonly since: string;
+  /** In what it is unlike this balancer; nothing of one that is lost. */
+  readonly differs: readonly ("version" | "configuration")[];
+}
+
+/** The fleet that this balancer is in. */
+export interface FleetStatus {
+  readonly name: string;
+  readonly address: string;
+  readonly version: string;
+  readonly digest: string;
+  /** Whether etcd answers. */
+  readonly connected: boolean;
+  /** Since when it does, or does not, as ISO 8601. */
+  readonly since: string;
+  /** Why it does not, or why this balancer is not registered; empty when all is well. */
+  readonly trouble: string;
+  /** Wishes that were given here and are not yet in etcd. */
+  readonly unshared: number;
+  /** By name. Without etcd, as they were last known. */
+  readonly others: readonly FleetMemberStatus[];
+}
+
 /** Everything that the page shows. */
 export interface Status {
   readonly version: string;
@@ -193,4 +227,6 @@ export interface Status {
   readonly held_back: readonly HeldBackStatus[];
   /** Those with the most connections first, twenty at most. */
   readonly sources: readonly SourceStatus[];
+  /** Null where the configuration names none. */
+  readonly fleet: FleetStatus | null;
 }

@@ -34,7 +34,7 @@ export function introduceBackends(
     // At the start every backend is new, and none has served.
     const slowStartMs = before.pools.length === 0 ? 0 : config.pools[pool]?.slowStartMs ?? 0;
     const rampPercent = rampAt(0, slowStartMs).percent;
-    const wished = wishes.take(pool, backend.name);
+    const wished = wishes.take(pool, backend.name, weight);
     return { ...asNewHere, rampPercent, operator: "enabled", weight, maxConnections, ...wished };
   });
 }

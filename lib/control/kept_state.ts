@@ -2,7 +2,13 @@
 
 import { reasonOf } from "../core/errors.ts";
 import type { Balancer } from "./balancer.ts";
-import { keepAside, type OperatorState, readStateFile, writeStateFile } from "./state_file.ts";
+import {
+  keepAside,
+  type OperatorState,
+  readStateFile,
+  type UnsharedWish,
+  writeStateFile,
+} from "./state_file.ts";
 import type { Wish } from "./wishes.ts";
 
 /** Several orders in a row are written together. */
@@ -10,6 +16,7 @@ const WRITE_AFTER_MS = 100;
 
 export class KeptState {
   readonly #balancer: Balancer;
+  readonly #unshared: () => readonly UnsharedWish[];
   /** The file in force, as far as it was followed. */
   #file: string | undefined;
   /** The file that was read or written last: what is in it is known, and may be overwritten. */
@@ -19,26 +26,32 @@ export class KeptState {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(balancer: Balancer) {
+  /** @param unshared What the fleet may not know. */
+  constructor(balancer: Balancer, unshared: () => readonly UnsharedWish[]) {
     this.#balancer = balancer;
+    this.#unshared = unshared;
     this.#file = balancer.config.stateFile;
   }
 
   /**
    * Takes over what was kept. Call it before the balancer starts. What cannot be read is told, nothing is taken over from it, and it is
    * kept aside when there is something to be written.
+   *
+   * @return It; undefined where there is none.
    */
-  async restore(): Promise<void> {
+  async restore(): Promise<OperatorState | undefined> {
     const { config: { stateFile }, membership, journal } = this.#balancer;
-    if (stateFile === undefined) return;
+    if (stateFile === undefined) return undefined;
     try {
       const state = await readStateFile(stateFile);
       for (const { pool, backend, wish } of state?.wishes ?? []) membership.wishes.add(pool, backend, wish);
       for (const { pool, member } of state?.added ?? []) membership.added.put(pool, member);
       this.#known = stateFile;
+      return state;
     } catch (error) {
       this.#unread = stateFile;
       journal.error("state_not_read", { reason: reasonOf(error) });
+      return undefined;
     }
   }
 
@@ -101,6 +114,10 @@ export class KeptState {
         return Object.keys(wish).length === 0 ? [] : [{ pool, backend, wish }];
       });
     });
-    return { wishes: [...wishes, ...membership.wishes.all], added: membership.added.all };
+    return {
+      wishes: [...wishes, ...membership.wishes.all],
+      added: membership.added.all,
+      unshared: this.#unshared(),
+    };
   }
 }

@@ -16,6 +16,7 @@ import type { Config } from "../config/schema.ts";
 import type { RunningLog } from "../core/log.ts";
 import process from "node:process";
 import type { Balancer } from "./balancer.ts";
+import { FleetSide, type FleetSideOptions } from "./fleet_side.ts";
 import { KeptState } from "./kept_state.ts";
 import { MemberOrders } from "./member_orders.ts";
 import { Operator } from "./operator.ts";
@@ -40,6 +41,7 @@ export interface OperationsOptions {
   readonly reloads: Reloads;
   /** What of the admin side is in force; it may have failed to follow the configuration. */
   readonly admin: () => Config["admin"];
+  readonly fleet?: FleetSideOptions["tuning"];
 }
 
 export class BalancerOperations implements Operations {
@@ -48,6 +50,7 @@ export class BalancerOperations implements Operations {
   readonly #watch: Watch;
   readonly #operator: Operator;
   readonly #memberOrders: MemberOrders;
+  readonly #fleet: FleetSide;
   readonly #state: KeptState;
   readonly #startedMs = Date.now();
   readonly #shown: PoolStatusDeps;
@@ -59,7 +62,14 @@ export class BalancerOperations implements Operations {
     this.#watch = new Watch(options.balancer);
     this.#operator = new Operator(options.balancer);
     this.#memberOrders = new MemberOrders(options.balancer);
-    this.#state = new KeptState(options.balancer);
+    this.#fleet = new FleetSide({
+      balancer: options.balancer,
+      operator: this.#operator,
+      version: options.version,
+      onChanged: () => this.#state.changed(),
+      tuning: options.fleet,
+    });
+    this.#state = new KeptState(options.balancer, () => this.#fleet.unshared);
     this.#shown = {
       balancer: options.balancer,
       startedMs: this.#startedMs,
@@ -71,8 +81,14 @@ export class BalancerOperations implements Operations {
   /** Resolves when what the operator wants is kept. */
   async stop(): Promise<void> {
     this.#watch.stop();
+    await this.#fleet.stop();
     this.#operator.stop();
     await this.#state.stop();
+  }
+
+  /** Takes the balancer out of its fleet: the others are told at once. Never hangs or rejects. */
+  leaveFleet(): Promise<void> {
+    return this.#fleet.stop();
   }
 
   status(): Status {
@@ -112,6 +128,7 @@ export class BalancerOperations implements Operations {
       listeners: listenerStatuses(this.#balancer, leaving.listeners, sums),
       held_back: heldBackStatuses(this.#balancer),
       sources: busiestSources(this.#balancer),
+      fleet: this.#fleet.status(),
       pools: [...pools, ...gone.map(({ pool, backends }) => goneStatus(pool, backends, sums, this.#shown))],
     };
   }
@@ -171,7 +188,9 @@ export class BalancerOperations implements Operations {
   }
 
   steer(pool: string, backend: string, order: Order): string | undefined {
-    return this.#kept(this.#operator.steer(pool, backend, order));
+    const done = this.#operator.steer(pool, backend, order);
+    if (done !== undefined) this.#fleet.give(pool, this.#operator.meant(pool, backend), order);
+    return this.#kept(done);
   }
 
   async setBackend(pool: string, name: string, value: unknown): Promise<MemberChanged> {
@@ -182,14 +201,15 @@ export class BalancerOperations implements Operations {
     return this.#kept(await this.#memberOrders.remove(pool, name));
   }
 
-  /** Takes over what the operator wanted before a restart. Call it before the balancer starts. */
-  restore(): Promise<void> {
-    return this.#state.restore();
+  /** Takes over what the operator wanted before a restart, here and in the fleet. Call it before the balancer starts. */
+  async restore(): Promise<void> {
+    await this.#fleet.begin(await this.#state.restore());
   }
 
   async reload(): Promise<Reloaded> {
     const done = await this.#options.reloads.request();
     this.#state.follow();
+    this.#fleet.follow();
     return done;
   }
 

@@ -25,9 +25,10 @@ export class Operator {
   /**
    * Does what the operator wants, for one backend or for all of a pool.
    *
+   * @param by The balancer of the fleet that was told; undefined: this one.
    * @return What was done, in one sentence; undefined when there is no such pool or backend.
    */
-  steer(poolName: string, backendName: string, order: Order): string | undefined {
+  steer(poolName: string, backendName: string, order: Order, by?: string): string | undefined {
     const isMeant = (it: Backend): boolean => backendName === ALL || it.name === backendName;
     const leaving = this.#balancer.plansInUse.leaving(this.#balancer.plan).pools.find((it) =>
       it.pool.name === poolName
@@ -38,9 +39,15 @@ export class Operator {
     if (order.do === "kill") backends.push(...leaving?.backends.filter(isMeant) ?? []);
     if (pool === undefined || backends.length === 0) return undefined;
     this.#balancer.scoreboard.setManyFacts(pool.row, backends.map(({ row }) => [row, factsOf(order)]));
-    for (const backend of backends) this.#obey(pool, backend, order);
+    for (const backend of backends) this.#obey(pool, backend, order, by);
     const whom = backendName === ALL ? `all ${backends.length} backends of ${pool.name}` : backendName;
     return describe(order, whom);
+  }
+
+  /** The backends of a pool in force that an order is for, by name. */
+  meant(pool: string, backend: string): string[] {
+    const { backends = [] } = this.#balancer.plan.pools.find((it) => it.name === pool) ?? {};
+    return backends.map(({ name }) => name).filter((name) => backend === ALL || name === backend);
   }
 
   /** When the operator's wish for a backend, by its row, was last changed; undefined when it never was. */
@@ -53,7 +60,7 @@ export class Operator {
     for (const timer of this.#deadlines.values()) clearTimeout(timer);
   }
 
-  #obey(pool: PoolOptions, backend: Backend, order: Order): void {
+  #obey(pool: PoolOptions, backend: Backend, order: Order, by: string | undefined): void {
     const { scoreboard, journal } = this.#balancer;
     const { row } = backend;
     if (order.do !== "weight" && order.do !== "kill") {
@@ -61,7 +68,7 @@ export class Operator {
       this.#deadlines.delete(row);
       this.#changedMs.set(row, Date.now());
     }
-    const fields: Record<string, unknown> = { pool: pool.name, backend: backend.name };
+    const fields = { pool: pool.name, backend: backend.name, ...(by === undefined ? {} : { by }) };
     switch (order.do) {
       case "enable":
         return journal.info("backend_enabled", fields);

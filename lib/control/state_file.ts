@@ -12,6 +12,16 @@ import type { Wish } from "./wishes.ts";
 export interface OperatorState {
   readonly wishes: readonly { readonly pool: string; readonly backend: string; readonly wish: Wish }[];
   readonly added: readonly { readonly pool: string; readonly member: BackendConfig }[];
+  /** What the fleet may not know. */
+  readonly unshared: readonly UnsharedWish[];
+}
+
+/** A wish for all balancers of the fleet, which etcd may not have: a key of it, in parts, and its value. */
+export interface UnsharedWish {
+  readonly pool: string;
+  readonly backend: string;
+  readonly what: "state" | "weight";
+  readonly value: string;
 }
 
 const wish = z.strictObject({
@@ -23,6 +33,12 @@ const stateSchema = z.strictObject({
   version: z.literal(1),
   wishes: z.record(z.string(), z.record(z.string(), wish)),
   added: z.record(z.string(), z.record(z.string(), z.unknown())),
+  unshared: z.array(z.strictObject({
+    pool: z.string(),
+    backend: z.string(),
+    what: z.enum(["state", "weight"]),
+    value: z.string(),
+  })).prefault([]),
 });
 
 /** Far more than ten thousand wishes. */
@@ -44,7 +60,7 @@ export async function readStateFile(path: string): Promise<OperatorState | undef
     throw new Error(`${path}: cannot be read: ${reasonOf(error)}`, { cause: error });
   }
   try {
-    const { wishes, added } = stateSchema.parse(JSON.parse(text));
+    const { wishes, added, unshared } = stateSchema.parse(JSON.parse(text));
     return {
       wishes: entriesOf(wishes).map(([pool, backend, { operator, weight }]) => ({
         pool,
@@ -57,6 +73,7 @@ export async function readStateFile(path: string): Promise<OperatorState | undef
       added: entriesOf(added).map(([pool, name, value]) => {
         return { pool, member: readMemberMap({ ...value as Record<string, unknown>, name }) };
       }),
+      unshared,
     };
   } catch (error) {
     throw new Error(`${path}: is no state that sockbal has written`, { cause: error });
@@ -67,7 +84,10 @@ export async function readStateFile(path: string): Promise<OperatorState | undef
  * Writes it anew beside the old one and puts it in its place when the disk has it, so that it is always whole, be it the old or the
  * new one.
  */
-export async function writeStateFile(path: string, { wishes, added }: OperatorState): Promise<void> {
+export async function writeStateFile(
+  path: string,
+  { wishes, added, unshared }: OperatorState,
+): Promise<void> {
   const state = {
     version: 1,
     wishes: nested(wishes.map(({ pool, backend, wish }) => [pool, backend, wish])),
@@ -77,6 +97,7 @@ export async function writeStateFile(path: string, { wishes, added }: OperatorSt
       max_connections: member.maxConnections,
       backup: member.backup,
     }])),
+    ...(unshared.length === 0 ? {} : { unshared }),
   };
   const next = newStateFile(path);
   {

@@ -11,6 +11,8 @@ export interface Wish {
 }
 
 export class Wishes {
+  /** What the fleet wants of a backend that comes, whose weight the configuration says; it holds over what was kept here. */
+  shared: (pool: string, backend: string, configuredWeight: number) => Partial<BackendFacts> = () => ({});
   readonly #pools = new Map<string, Map<string, Wish>>();
 
   add(pool: string, backend: string, wish: Wish): void {
@@ -18,11 +20,11 @@ export class Wishes {
     this.#pools.set(pool, known.set(backend, wish));
   }
 
-  /** What is wanted of a backend that comes. It is taken once: a backend that goes and comes back is a new one. */
-  take(pool: string, backend: string): Partial<BackendFacts> {
+  /** What is wanted of a backend that comes. It is taken once: a backend that goes and comes back is a new one, but to the fleet. */
+  take(pool: string, backend: string, configuredWeight: number): Partial<BackendFacts> {
     const wish = this.#pools.get(pool)?.get(backend) ?? {};
     this.#pools.get(pool)?.delete(backend);
-    return wish;
+    return { ...wish, ...this.shared(pool, backend, configuredWeight) };
   }
 
   /** Those that were not taken. */

@@ -131,7 +131,7 @@ async function run(
       await stopped(terminal.stop);
       const { shutdownDelayMs, shutdownTimeoutMs } = balancer.config;
       log.info("stopping", { shutdown_delay_ms: shutdownDelayMs, shutdown_timeout_ms: shutdownTimeoutMs });
-      const closed = await balancer.stop(terminal.hurry);
+      const [closed] = await Promise.all([balancer.stop(terminal.hurry), operations.leaveFleet()]);
       await admin.stop();
       log.info("stopped", { closed_sessions: closed });
     } finally {

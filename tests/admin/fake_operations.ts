@@ -173,6 +173,7 @@ export function fakeStatus(facts: Partial<Status> = {}): Status {
     pools: [fakePool("web", { backends })],
     held_back: [],
     sources: [],
+    fleet: null,
     ...facts,
   };
 }

@@ -14,6 +14,7 @@ export class Etcd implements AsyncDisposable {
   readonly #folder = Deno.makeTempDirSync();
   readonly #flags: readonly string[];
   readonly #scheme: "http" | "https";
+  #command: RunningCommand | undefined;
   #running: AsyncDisposable | undefined;
 
   /** @param flags Further ones, as those of TLS. */
@@ -37,7 +38,13 @@ export class Etcd implements AsyncDisposable {
       ...["--initial-cluster", `test=http://127.0.0.1:${this.#peerPort}`],
       ...["--unsafe-no-fsync", ...this.#flags],
     ], { env: { ETCD_UNSUPPORTED_ARCH: Deno.build.arch === "aarch64" ? "arm64" : "" } });
+    this.#command = etcd;
     this.#running = await whenAccepting(etcd, this.port);
+  }
+
+  /** Sends it a signal, as SIGSTOP. */
+  signal(signal: Deno.Signal): void {
+    this.#command?.kill(signal);
   }
 
   async stop(): Promise<void> {

@@ -1,0 +1,218 @@
+// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
+
+/** Fleets of balancers that are none, on a real etcd. */
+
+import assert from "node:assert/strict";
+import { Fleet, type FleetOptions } from "../../lib/fleet/fleet.ts";
+import type { Wanted } from "../../lib/fleet/wish.ts";
+import { FastClock } from "../discovery/followed.ts";
+import { until } from "../support/balancer.ts";
+import { ETCD, Etcd } from "../support/etcd.ts";
+import { type MemoryLog, memoryLog } from "../support/memory_log.ts";
+import { skipWithout } from "../support/packages.ts";
+
+const { ignore, why } = skipWithout(ETCD);
+
+/** As short as etcd lets a lease be. */
+const TTL_S = 2;
+
+function testWithEtcd(sentence: string, run: (etcd: Etcd) => Promise<void>): void {
+  Deno.test({
+    name: `${sentence}${why}`,
+    ignore,
+    fn: async () => {
+      await using etcd = new Etcd();
+      await etcd.start();
+      await run(etcd);
+    },
+  });
+}
+
+class Balancer implements AsyncDisposable {
+  readonly fleet: Fleet;
+  readonly log: MemoryLog = memoryLog();
+  readonly clock = new FastClock();
+
+  constructor(etcd: Etcd, name: string, more: Partial<FleetOptions> = {}) {
+    this.fleet = new Fleet({
+      endpoints: [etcd.endpoint],
+      prefix: "/sockbal",
+      self: { name, address: `10.0.0.1:${name.length}`, version: "1", digest: "d" },
+      log: this.log.log,
+      onWishes: () => {},
+      pause: this.clock.pause,
+      ttlS: TTL_S,
+      ...more,
+    });
+    this.fleet.start();
+  }
+
+  /** The others, as `lb2 present`. */
+  get others(): string {
+    return this.fleet.others().map(({ name, state }) => `${name} ${state}`).join();
+  }
+
+  want(backend: string): Wanted | undefined {
+    return this.fleet.wishes.of({ pool: "web", backend, what: "state" })?.wanted;
+  }
+
+  give(backend: string, state: "enabled" | "draining" | "disabled"): void {
+    this.fleet.give({ pool: "web", backend }, { state });
+  }
+
+  async joined(): Promise<void> {
+    await until(() => this.fleet.connection.isConnected, "it is connected");
+  }
+
+  async sees(others: string): Promise<void> {
+    await until(() => this.others === others, `others are ${others}; they are ${this.others}`);
+  }
+
+  async wants(backend: string, state: string): Promise<void> {
+    await until(
+      () => JSON.stringify(this.want(backend)) === JSON.stringify({ state }),
+      `${backend} is ${state}`,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.fleet.stop();
+  }
+}
+
+testWithEtcd("balancers see each other come, change and go", async (etcd) => {
+  await using one = new Balancer(etcd, "lb1");
+  await one.joined();
+  {
+    await using two = new Balancer(etcd, "lb2");
+    await one.sees("lb2 present");
+    await two.sees("lb1 present");
+    two.fleet.announce("other");
+    await until(() => one.fleet.others()[0]?.digest === "other", "the digest is known");
+  }
+  await one.sees("");
+  await one.log.waitFor("fleet_member_left", ({ member }) => member === "lb2");
+});
+
+testWithEtcd("one whose lease runs out without a word is lost", async (etcd) => {
+  await using one = new Balancer(etcd, "lb1");
+  await one.joined();
+  const { ID } = await etcd.call("lease/grant", { TTL: "1" }) as { ID: string };
+  const value = JSON.stringify({ address: "10.0.0.2:1", version: "1", digest: "d", run: "r" });
+  await etcd.put("/sockbal/members/lb2", value, { lease: ID });
+  await one.sees("lb2 present");
+  await one.sees("lb2 lost");
+  await one.log.waitFor("fleet_member_lost", ({ member }) => member === "lb2");
+});
+
+testWithEtcd(
+  "of two with one name the second says so and takes nothing, until the name is free",
+  async (etcd) => {
+    await using one = new Balancer(etcd, "lb1");
+    await one.joined();
+    await using other = new Balancer(etcd, "lb1");
+    const taken = 'another balancer is called "lb1", at 10.0.0.1:3; give each a name of its own';
+    await other.log.waitFor("fleet_name_taken", ({ reason }) => reason === taken);
+    await other.joined();
+    assert.equal(other.fleet.connection.trouble, taken);
+    assert.equal(one.fleet.connection.trouble, "");
+    // It takes part in everything else.
+    other.give("a", "draining");
+    await one.wants("a", "draining");
+    await one.fleet.stop();
+    await other.log.waitFor("fleet_name_free");
+    assert.equal(other.fleet.connection.trouble, "");
+    assert.equal(one.log.events.some(({ event }) => event === "fleet_name_taken"), false);
+  },
+);
+
+testWithEtcd(
+  "wishes given to several at the same moment end alike everywhere, and are there after all have gone",
+  async (etcd) => {
+    {
+      await using one = new Balancer(etcd, "lb1");
+      await using two = new Balancer(etcd, "lb2");
+      await Promise.all([one.joined(), two.joined()]);
+      for (let i = 0; i < 60; i++) {
+        one.give(`b${i}`, "draining");
+        two.give(`b${i}`, "disabled");
+      }
+      const both = [one, two];
+      const isSettled = (): boolean => both.every(({ fleet: { wishes } }) => wishes.due.length === 0);
+      await until(isSettled, "all is written");
+      await two.sees("lb1 present");
+      const states = (it: Balancer): string =>
+        JSON.stringify(Array.from({ length: 60 }, (_, i) => it.want(`b${i}`)));
+      await until(() => states(one) === states(two), "they are alike");
+      one.give("b0", "enabled");
+      one.give("last", "draining");
+    }
+    await using later = new Balancer(etcd, "lb1");
+    await later.joined();
+    assert.deepEqual([later.want("b0"), later.want("last")], [{ state: "enabled" }, { state: "draining" }]);
+    assert.equal(later.fleet.wishes.all.length, 61);
+  },
+);
+
+testWithEtcd(
+  "while etcd is away it is told since when, wishes hold, and both are told again when it is back",
+  async (etcd) => {
+    await using one = new Balancer(etcd, "lb1");
+    await using two = new Balancer(etcd, "lb2");
+    await one.sees("lb2 present");
+    await etcd.stop();
+    await one.log.waitFor("fleet_not_connected");
+    await until(() => one.clock.pauses.length >= 3, "it was tried again");
+    assert.deepEqual(one.clock.pauses.slice(0, 3), [1_000, 2_000, 4_000]);
+    const { isConnected, trouble, sinceMs } = one.fleet.connection;
+    assert.deepEqual([isConnected, trouble], [false, `cannot ask ${etcd.endpoint}: connection refused`]);
+    assert.ok(Date.now() - sinceMs < 10_000);
+    assert.equal(one.others, "lb2 present");
+    one.give("a", "draining");
+    two.give("b", "disabled");
+    one.give("c", "draining");
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    two.give("c", "disabled");
+    assert.deepEqual([one.want("a"), two.want("a")], [{ state: "draining" }, undefined]);
+    await etcd.start();
+    await one.log.waitFor("fleet_connected_again");
+    for (const it of [one, two]) {
+      await it.wants("a", "draining");
+      await it.wants("b", "disabled");
+      await it.wants("c", "disabled");
+    }
+    assert.equal(one.log.events.filter(({ event }) => event === "fleet_not_connected").length, 1);
+  },
+);
+
+testWithEtcd(
+  "an etcd that has lost everything is told again who there is and what is wanted",
+  async (etcd) => {
+    await using one = new Balancer(etcd, "lb1");
+    await using two = new Balancer(etcd, "lb2");
+    await one.sees("lb2 present");
+    one.give("a", "draining");
+    await two.wants("a", "draining");
+    await etcd.clear();
+    await one.log.waitFor("fleet_not_connected");
+    await two.log.waitFor("fleet_not_connected");
+    await etcd.start();
+    await one.log.waitFor("fleet_connected_again");
+    await two.log.waitFor("fleet_connected_again");
+    await one.sees("lb2 present");
+    await two.sees("lb1 present");
+    await using third = new Balancer(etcd, "lb3");
+    await third.wants("a", "draining");
+  },
+);
+
+testWithEtcd("a balancer stops soon when etcd hangs", async (etcd) => {
+  await using one = new Balancer(etcd, "lb1");
+  await one.joined();
+  etcd.signal("SIGSTOP");
+  const startedMs = performance.now();
+  await one.fleet.stop();
+  etcd.signal("SIGCONT");
+  assert.ok(performance.now() - startedMs < 3_000);
+  assert.equal(one.log.events.filter(({ event }) => event === "fleet_not_left").length, 1);
+});
