@@ -18,6 +18,7 @@ export function renderMetrics(status: Status, counts: Counts): Uint8Array<ArrayB
   addCertificates(to, status);
   addPools(to, status, counts);
   addDiscovery(to, status);
+  addFleet(to, status);
   addBackends(to, status);
   addDials(to, status, counts);
   addBackendCounts(to, counts);
@@ -126,6 +127,30 @@ function addDiscovery(to: Exposition, { pools }: Status): void {
   addEach(to, names, known, ({ trouble }) => trouble === "" ? 1 : 0);
   to.family("sockbal_discovered_backends", "gauge", "Backends that the source has named last.");
   addEach(to, names, known, ({ members }) => members);
+}
+
+/** Of a balancer that is in one. */
+function addFleet(to: Exposition, { fleet }: Status): void {
+  if (fleet === null) return;
+  const { connected, since, unshared, others } = fleet;
+  to.single(
+    "sockbal_fleet_connected",
+    "gauge",
+    "0 while the etcd of the fleet cannot be reached.",
+    connected ? 1 : 0,
+  );
+  const changed = "Since when it can be reached, or cannot, since 1970.";
+  to.single("sockbal_fleet_connection_change_timestamp_seconds", "gauge", changed, Date.parse(since) / 1_000);
+  const present = others.filter(({ state }) => state === "present");
+  const members = "Balancers of the fleet that are there, with this one.";
+  to.single("sockbal_fleet_members", "gauge", members, 1 + present.length);
+  const lost = "Balancers that were seen, and have gone without a word.";
+  to.single("sockbal_fleet_lost_members", "gauge", lost, others.length - present.length);
+  const differing = "Balancers with another version or configuration than this one.";
+  const count = present.filter(({ differs }) => differs.length > 0).length;
+  to.single("sockbal_fleet_differing_members", "gauge", differing, count);
+  const waiting = "Wishes that were given here and are not yet in etcd.";
+  to.single("sockbal_fleet_unshared_wishes", "gauge", waiting, unshared);
 }
 
 function addBackends(to: Exposition, { pools }: Status): void {

@@ -16,11 +16,15 @@ export interface Registration {
   readonly isLeaving: boolean;
 }
 
+/** What is shown in terminals. */
+const PLAIN = /^[\x20-\x7e]{1,200}$/;
+const plain = z.string().regex(PLAIN);
+
 const schema = z.object({
-  address: z.string(),
-  version: z.string(),
-  digest: z.string(),
-  run: z.string(),
+  address: plain,
+  version: plain,
+  digest: plain,
+  run: plain,
   leaving: z.boolean().optional(),
 });
 
@@ -31,6 +35,7 @@ export function formatRegistration({ address, version, digest, run, isLeaving }:
 /** @return Undefined for what no balancer has written. */
 export function parseRegistration(name: string, value: string): Registration | undefined {
   try {
+    if (!PLAIN.test(name)) return undefined;
     const { leaving = false, ...said } = schema.parse(JSON.parse(value));
     return { name, ...said, isLeaving: leaving };
   } catch {

@@ -9,6 +9,8 @@ import type {
 } from "../admin/status.ts";
 import { certificateTitle } from "../core/certificate_title.ts";
 import { quote } from "../core/quote.ts";
+import { fleetTable } from "./fleet_table.ts";
+import { span } from "./span.ts";
 import { type Column, cutMiddle, type Row, tableLines, wrapped } from "./text_table.ts";
 
 /** As narrow as terminals are. */
@@ -92,7 +94,8 @@ export function statusTable(status: Status, columns = LEAST_WIDTH): string {
     rows[i] ?? "",
     ...certificateLines(certificates, now, width),
   ]);
-  return [...head, "", listenerTitles, ...listenerLines, ...poolLines, ""].join("\n");
+  const fleetLines = fleetTable(status.fleet, now, width);
+  return [...head, "", listenerTitles, ...listenerLines, ...fleetLines, ...poolLines, ""].join("\n");
 }
 
 function confinement(confined: string, missing: string | null): string {
@@ -211,10 +214,4 @@ function scaled(n: number, base: number, units: readonly string[], gap: string):
     unit++;
   }
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)}${gap}${units[unit]}`;
-}
-
-function span(seconds: number): string {
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7_200) return `${Math.floor(seconds / 60)} min`;
-  return seconds < 172_800 ? `${Math.floor(seconds / 3_600)} h` : `${Math.floor(seconds / 86_400)} days`;
 }

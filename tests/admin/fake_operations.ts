@@ -12,7 +12,13 @@ import type {
   Summary,
   Totals,
 } from "../../lib/admin/operations.ts";
-import type { BackendStatus, CertificateStatus, PoolStatus, Status } from "../../lib/admin/status.ts";
+import type {
+  BackendStatus,
+  CertificateStatus,
+  FleetStatus,
+  PoolStatus,
+  Status,
+} from "../../lib/admin/status.ts";
 import { HISTOGRAM_CELLS, type HistogramView, observe, viewHistogram } from "../../lib/pool/histogram.ts";
 
 type News = { summary: Summary } | { change: Change };
@@ -174,6 +180,22 @@ export function fakeStatus(facts: Partial<Status> = {}): Status {
     held_back: [],
     sources: [],
     fleet: null,
+    ...facts,
+  };
+}
+
+/** This balancer, one that is alike, one that differs, and one that was lost. */
+export function fakeFleet(facts: Partial<FleetStatus> = {}): FleetStatus {
+  const since = "2026-11-23T18:57:02.500Z";
+  const other = { version: "0.1.0", digest: "d", state: "present", since, differs: [] } as const;
+  return {
+    ...{ name: "lb1", address: "10.0.0.1:9901", version: "0.1.0", digest: "d", connected: true, since },
+    ...{ trouble: "", unshared: 0 },
+    others: [
+      { ...other, name: "lb2", address: "10.0.0.2:9901" },
+      { ...other, name: "lb3", address: "10.0.0.3:9901", digest: "e", differs: ["configuration"] },
+      { ...other, name: "lb4", address: "10.0.0.4:9901", state: "lost" },
+    ],
     ...facts,
   };
 }

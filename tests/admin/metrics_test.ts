@@ -10,6 +10,7 @@ import {
   fakeBackend,
   fakeCertificate,
   fakeCounts,
+  fakeFleet,
   fakeListener,
   fakePool,
   fakeStatus,
@@ -266,4 +267,22 @@ Deno.test("a source of backends that cannot be used is 0, with as many members a
     'sockbal_discovered_backends{pool="web"} 3',
     'sockbal_discovered_backends{pool="api"} 3',
   ]);
+});
+
+Deno.test("a fleet shows who is there, who differs and who was lost, and since when etcd is away", () => {
+  const shown = rendered(
+    fakeStatus({ fleet: fakeFleet({ connected: false, since: "1970-01-01T00:01:00.000Z", unshared: 2 }) }),
+    fakeCounts(),
+  );
+  const fleetLines = (text: string): string[] =>
+    text.split("\n").filter((it) => it.startsWith("sockbal_fleet_"));
+  assert.deepEqual(fleetLines(shown), [
+    "sockbal_fleet_connected 0",
+    "sockbal_fleet_connection_change_timestamp_seconds 60",
+    "sockbal_fleet_members 3",
+    "sockbal_fleet_lost_members 1",
+    "sockbal_fleet_differing_members 1",
+    "sockbal_fleet_unshared_wishes 2",
+  ]);
+  assert.deepEqual(fleetLines(rendered(fakeStatus(), fakeCounts())), []);
 });

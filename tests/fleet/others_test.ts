@@ -81,4 +81,6 @@ Deno.test("what a balancer says of itself is read as it was written", () => {
     });
   }
   assert.equal(parseRegistration("lb1", "{}"), undefined);
+  assert.equal(parseRegistration("lb\x1b[1m", value()), undefined);
+  assert.equal(parseRegistration("lb1", value({ version: "\n" })), undefined);
 });

@@ -3,7 +3,13 @@ import fc from "fast-check";
 import type { Status } from "../../lib/admin/status.ts";
 import { statusTable, whyNotReady } from "../../lib/roles/status_table.ts";
 import { cutMiddle } from "../../lib/roles/text_table.ts";
-import { fakeBackend, fakeCertificate, fakeListener, fakeStatus } from "../admin/fake_operations.ts";
+import {
+  fakeBackend,
+  fakeCertificate,
+  fakeFleet,
+  fakeListener,
+  fakeStatus,
+} from "../admin/fake_operations.ts";
 
 type Pool = Status["pools"][number];
 
@@ -238,4 +244,21 @@ Deno.test("a source of backends has a line, which says what keeps it from workin
   assert.equal(line(""), "  dns a:1: 3 discovered");
   assert.equal(line("connection refused"), "  dns a:1: FAILING for 60 s: connection refused");
   assert.equal(line("", ["b: twice"]), "  dns a:1: 3 discovered, 1 left out: b: twice");
+});
+
+Deno.test("a fleet has a table of the others: who differs, and who was lost; and says since when etcd is away", () => {
+  const table = (fleet: Status["fleet"]): string => statusTable({ ...withPools(pool({})), fleet }, 100);
+  assert.match(
+    table(fakeFleet()),
+    new RegExp(
+      "\\nFLEET, this is lb1: etcd answers for 60 s\\nBALANCER +ADDRESS +VERSION +CONFIGURATION +STATE\\n" +
+        "lb2 +10\\.0\\.0\\.2:9901 +0\\.1\\.0 +d +alike\\nlb3 .* e +other configuration\\nlb4 .* LOST for 60 s\\n",
+    ),
+  );
+  const away = table(fakeFleet({ connected: false, trouble: "cannot ask x", unshared: 1, others: [] }));
+  assert.match(
+    away,
+    /\nFLEET, this is lb1: ETCD DOES NOT ANSWER for 60 s, cannot ask x, 1 not yet shared\nno other balancer\n/,
+  );
+  assert.doesNotMatch(table(null), /FLEET/);
 });

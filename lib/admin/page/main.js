@@ -10,6 +10,7 @@ import { createConfigView } from "./config_view.js";
 import { byId, byIdAs, setAttribute } from "./dom.js";
 import { createEvents } from "./events.js";
 import { createFilter } from "./filter.js";
+import { createFleet } from "./fleet.js";
 import { append, emptyHistory, joinHistory } from "./history.js";
 import { createHeldBack } from "./held_back.js";
 import { createListeners } from "./listeners.js";
@@ -29,6 +30,7 @@ const charts = createCharts();
 const events = createEvents();
 const listeners = createListeners();
 const heldBack = createHeldBack();
+const fleet = createFleet();
 const rates = followRates();
 const dialog = createDialog({
   onDone: (message) => {
@@ -65,6 +67,7 @@ const polling = pollStatus({
     overview.problem(null);
     listeners.update(answer, rates);
     heldBack.update(answer);
+    fleet.update(answer);
     pools.update(answer, rates);
     filter.update(answer.pools.reduce((sum, pool) => sum + pool.backends.length, 0));
     showConnection();

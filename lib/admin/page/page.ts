@@ -21,6 +21,7 @@ import discovery from "./discovery.js" with { type: "text" };
 import dom from "./dom.js" with { type: "text" };
 import events from "./events.js" with { type: "text" };
 import filter from "./filter.js" with { type: "text" };
+import fleet from "./fleet.js" with { type: "text" };
 import format from "./format.js" with { type: "text" };
 import heldBack from "./held_back.js" with { type: "text" };
 import history from "./history.js" with { type: "text" };
@@ -59,6 +60,7 @@ const MODULES = [
     filter,
     listeners,
     heldBack,
+    fleet,
     events,
     overview,
   ],
