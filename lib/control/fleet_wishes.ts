@@ -21,16 +21,18 @@ export class FleetWishes {
     this.#wishes = wishes;
   }
 
-  /** What is wanted of a backend that comes. */
+  /** What is wanted of a backend that comes, and is in force from then on. */
   factsOf(pool: string, backend: string, configuredWeight: number): Partial<BackendFacts> {
-    const state = this.#wishes.of({ pool, backend, what: "state" })?.wanted;
-    const weight = this.#wishes.of({ pool, backend, what: "weight" })?.wanted;
-    return {
-      ...(state !== undefined && "state" in state ? { operator: state.state } : {}),
-      ...(weight !== undefined && "weight" in weight && weight.over === configuredWeight
-        ? { weight: weight.weight }
-        : {}),
-    };
+    const facts = (["state", "weight"] as const).map((what): Partial<BackendFacts> => {
+      const topic: WishTopic = { pool, backend, what };
+      const wish = this.#wishes.of(topic);
+      if (wish === undefined) return {};
+      this.#inForce.set(keyOfTopic(topic), { topic, id: idOf(wish) });
+      const { wanted } = wish;
+      if ("state" in wanted) return { operator: wanted.state };
+      return wanted.over === configuredWeight ? { weight: wanted.weight } : {};
+    });
+    return Object.assign({}, ...facts);
   }
 
   /** Does what is wanted and not yet so. @return Whether anything was done. */

@@ -46,6 +46,8 @@ export class MembershipKey {
 
   /** Puts what this balancer says of itself, unless it is there already or the name is another one's. */
   async register(client: EtcdClient, own: Registration, stop: AbortSignal): Promise<void> {
+    // Without its key, the lease may be gone as well.
+    if (this.#put === undefined) await this.keep(client, stop);
     this.#lease ??= (await grantLease(client, this.#ttlS, stop)).id;
     const [lease, value] = [this.#lease, formatRegistration(own)];
     if (this.#put?.value === value && this.#put.lease === lease) return;

@@ -255,9 +255,11 @@ Deno.test("a file that a reload names is written at once, and what is no state i
   const log = memoryLog();
   const balancer = new Balancer({ config, log: log.log });
   let stateFile: string | undefined = file;
-  const operations = operationsOf(balancer, async () => {
-    await balancer.reload({ ...config, stateFile });
-    return { ok: true, message: "" };
+  const operations = operationsOf(balancer, {
+    reload: async () => {
+      await balancer.reload({ ...config, stateFile });
+      return { ok: true, message: "" };
+    },
   });
   await balancer.start();
   operations.steer("web", "a", { do: "disable" });

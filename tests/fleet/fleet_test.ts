@@ -105,6 +105,22 @@ testWithEtcd("one whose lease runs out without a word is lost", async (etcd) => 
   await one.log.waitFor("fleet_member_lost", ({ member }) => member === "lb2");
 });
 
+testWithEtcd("a balancer whose lease or key is gone registers again", async (etcd) => {
+  await using one = new Balancer(etcd, "lb1");
+  await using two = new Balancer(etcd, "lb2");
+  await one.sees("lb2 present");
+  const { leases } = await etcd.call("lease/leases", {}) as { leases: { ID: string }[] };
+  for (const { ID } of leases) await etcd.call("lease/revoke", { ID });
+  await one.log.waitFor("fleet_member_lost");
+  await one.sees("lb2 present");
+  await two.sees("lb1 present");
+  const losses = (): number => one.log.events.filter(({ event }) => event === "fleet_member_lost").length;
+  await etcd.delete("/sockbal/members/lb2");
+  await until(() => losses() === 2, "it is lost");
+  await one.sees("lb2 present");
+  assert.equal(one.log.events.some(({ event }) => event === "fleet_not_connected"), false);
+});
+
 testWithEtcd(
   "of two with one name the second says so and takes nothing, until the name is free",
   async (etcd) => {
