@@ -167,8 +167,10 @@ export class Fleet {
           await pause(FIRST_PAUSE_MS, stop);
           continue;
         }
-        this.#link.failed(reasonOf(error));
         turn++;
+        // The others are asked at once: only when none answers it is away.
+        if (turn % endpoints.length !== 0) continue;
+        this.#link.failed(reasonOf(error));
         await pause(pauseMs, stop);
         pauseMs = nextPauseMs(pauseMs);
       }

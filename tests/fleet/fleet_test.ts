@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { Fleet, type FleetOptions } from "../../lib/fleet/fleet.ts";
 import type { Wanted } from "../../lib/fleet/wish.ts";
 import { FastClock } from "../discovery/followed.ts";
+import { refusedPort } from "../support/backend.ts";
 import { until } from "../support/balancer.ts";
 import { ETCD, Etcd } from "../support/etcd.ts";
 import { type MemoryLog, memoryLog } from "../support/memory_log.ts";
@@ -103,6 +104,14 @@ testWithEtcd("one whose lease runs out without a word is lost", async (etcd) => 
   await one.sees("lb2 present");
   await one.sees("lb2 lost");
   await one.log.waitFor("fleet_member_lost", ({ member }) => member === "lb2");
+});
+
+testWithEtcd("another endpoint is asked at once when one cannot be, and that is no trouble", async (etcd) => {
+  const dead = `http://127.0.0.1:${refusedPort()}`;
+  await using one = new Balancer(etcd, "lb1", { endpoints: [dead, etcd.endpoint] });
+  await one.fleet.answered;
+  assert.deepEqual([one.fleet.connection.isConnected, one.clock.pauses], [true, []]);
+  assert.deepEqual(one.log.events.map(({ event }) => event), ["fleet_joined"]);
 });
 
 testWithEtcd("a balancer whose lease or key is gone registers again", async (etcd) => {
