@@ -140,7 +140,10 @@ export class Fleet {
   async stop(): Promise<void> {
     this.#stop.abort();
     const wasConnected = this.#link.end();
-    await this.#following;
+    // A file of a password or certificate may be one that cannot be read to its end.
+    const enough = new AbortController();
+    await Promise.race([this.#following, sleep(LEAVE_MS, enough.signal)]);
+    enough.abort();
     if (!wasConnected) return;
     const late = AbortSignal.timeout(LEAVE_MS);
     try {

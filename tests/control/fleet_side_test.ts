@@ -123,6 +123,23 @@ testWithEtcd("a wish given to one balancer holds for all, and after restarts of 
   await two.has("a up 1, b up 1");
 });
 
+testWithEtcd("two balancers that are told different things at the same moment end up alike", async (etcd) => {
+  await using one = await Running.start(configOf(etcd, "lb1"));
+  await using two = await Running.start(configOf(etcd, "lb2"));
+  for (let round = 0; round < 10; round++) {
+    one.steer("a", DRAIN);
+    two.steer("a", { do: "disable" });
+    one.steer("b", { do: "weight", weight: round + 2 });
+    two.steer("b", { do: "weight", weight: round + 20 });
+    const isAlike = (): boolean => {
+      return one.backends === two.backends && one.fleet.unshared + two.fleet.unshared === 0;
+    };
+    await until(isAlike, `they are alike: ${one.backends} and ${two.backends}`);
+  }
+  await using third = await Running.start(configOf(etcd, "lb3"));
+  assert.equal(third.backends, one.backends);
+});
+
 testWithEtcd("balancers show each other, and who has another configuration since a reload", async (etcd) => {
   await using one = await Running.start(configOf(etcd, "lb1"));
   await using two = await Running.start(configOf(etcd, "lb2"));

@@ -128,6 +128,29 @@ Deno.test({
 });
 
 Deno.test({
+  name: `the page of a balancer in a fleet says since when etcd is away${skipped}`,
+  ignore: skipped !== "",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const ports = { web: refusedPort(), admin: refusedPort() };
+    await using a = startNamedBackend("a");
+    const file = await writeConfig([a.member.address], ports);
+    const etcd = `{ endpoints: ["http://127.0.0.1:${refusedPort()}"], prefix: /fleet/ }`;
+    const fleet = `fleet: { etcd: ${etcd}, name: lb1, advertise: 127.0.0.1:${ports.admin} }\n`;
+    await Deno.writeTextFile(file, fleet, { append: true });
+    await using _ = await start(file);
+    await withPage(`http://127.0.0.1:${ports.admin}`, async ({ page }) => {
+      await page.locator("#fleet").getByText(/etcd does not answer for \d+\ss .* connection refused/)
+        .waitFor();
+      await page.locator("#fleet").getByText("this one", { exact: true }).waitFor();
+      assert.deepEqual(await violations(page), []);
+    });
+    await Deno.remove(file);
+  },
+});
+
+Deno.test({
   name: `a thousand backends can be searched on the page, at the width of a phone too${skipped}`,
   ignore: skipped !== "",
   sanitizeOps: false,
