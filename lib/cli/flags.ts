@@ -127,7 +127,7 @@ export const balancerFlags = object({
   role,
   config: optional(option("--config", filePath(), {
     description:
-      message`The configuration: a file, a folder, or - for stdin; by default ./balancer.yaml, or the built-in sample when there is none.`,
+      message`The configuration: a file, a folder, etcd://HOST:2379/KEY, or - for stdin; by default ./balancer.yaml, or the built-in sample when there is none.`,
   })),
   listen: optional(option("--listen", listenAddress(), {
     description: message`Instead of a configuration: where to accept connections (127.0.0.1:5678).`,

@@ -58,6 +58,17 @@ export async function gather(path: string, environment: Environment): Promise<Ga
   return gathering;
 }
 
+/** A text that stands in no file. Its relative paths are relative to the current folder; what it includes is not read. */
+export function gatherText(name: string, text: string, environment: Environment): Gathered {
+  const document = readDocument(text, environment);
+  return {
+    files: [{ name, folder: ".", isIncluded: false, document, faults: [] }],
+    text,
+    named: [],
+    globs: [],
+  };
+}
+
 async function isFolder(path: string): Promise<boolean> {
   // What is wrong with the path is said when it is read.
   return await Deno.stat(path).then(({ isDirectory }) => isDirectory, () => false);

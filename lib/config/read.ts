@@ -6,7 +6,8 @@ import { readsStdin } from "./config_file.ts";
 import type { Path } from "./place.ts";
 import type { EngineOf } from "./engine_checks.ts";
 import { fileFindings } from "./file_checks.ts";
-import { type ConfigFile, gather, readPathsOf } from "./gather.ts";
+import type { PathFault } from "./findings.ts";
+import { type ConfigFile, gather, type Gathered, gatherText, readPathsOf } from "./gather.ts";
 import { asList, asMap } from "./loose.ts";
 import { draftConfig } from "./parse.ts";
 import type { Config } from "./schema.ts";
@@ -55,14 +56,40 @@ export async function readPlacedConfig(
   engineOf?: EngineOf,
 ): Promise<PlacedConfig> {
   const gathered = await gather(path, environment);
+  const names = (readsStdin(path) ? gathered.files.slice(1) : gathered.files).map(({ name }) => name);
+  return await placed(gathered, names, checksFiles, engineOf);
+}
+
+/**
+ * The same for a text that stands in no file; relative paths are relative to the current folder.
+ *
+ * @param name How messages call it.
+ * @throws {ConfigError} when something in it is wrong.
+ */
+export async function placeText(
+  name: string,
+  text: string,
+  checksFiles = true,
+  engineOf?: EngineOf,
+): Promise<PlacedConfig> {
+  return await placed(gatherText(name, text, environment), undefined, checksFiles, engineOf);
+}
+
+/** @param names The paths of its files; undefined when it stands in none. */
+async function placed(
+  gathered: Gathered,
+  names: readonly string[] | undefined,
+  checksFiles: boolean,
+  engineOf: EngineOf | undefined,
+): Promise<PlacedConfig> {
   const { files } = gathered;
   const folder = files[0]?.folder ?? ".";
   const draft = draftConfig(files);
-  const names = (readsStdin(path) ? files.slice(1) : files).map(({ name }) => name);
-  const config = draft.finish(
-    checksFiles ? await fileFindings(draft.document, folder, names) : undefined,
-    engineOf,
-  );
+  const { faults, notes } = checksFiles
+    ? await fileFindings(draft.document, folder, names ?? [])
+    : { faults: [], notes: [] };
+  const stray = names === undefined ? includeFaults(draft.document) : [];
+  const config = draft.finish({ faults: [...stray, ...faults], notes }, engineOf);
   return {
     config: withPathsFrom(folder, config),
     files: files.map(countsOf),
@@ -70,6 +97,13 @@ export async function readPlacedConfig(
     variables: [...new Set(files.flatMap(({ document }) => [...document.variables]))].toSorted(),
     describe: (at, message) => draft.describe(at, message),
   };
+}
+
+/** Every balancer that has the text is to have the same configuration. */
+function includeFaults(document: unknown): PathFault[] {
+  if (asList(asMap(document).include).length === 0) return [];
+  const message = "a configuration in etcd is one key; write here what was to be included";
+  return [{ path: ["include"], message, atKey: true }];
 }
 
 /** The environment of this program, of which only what a configuration names is read. */

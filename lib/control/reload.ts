@@ -2,7 +2,8 @@
 
 import type { Reloaded } from "../admin/operations.ts";
 import { ConfigError } from "../config/parse.ts";
-import { readPlacedConfig } from "../config/read.ts";
+import type { EngineOf } from "../config/engine_checks.ts";
+import { type PlacedConfig, readPlacedConfig } from "../config/read.ts";
 import type { Config } from "../config/schema.ts";
 import { formatDuration } from "../core/duration.ts";
 import { reasonOf, RunError } from "../core/errors.ts";
@@ -19,8 +20,10 @@ export interface ReloaderOptions {
   readonly balancer: Pick<Balancer, "config" | "confinement" | "engine" | "journal" | "reload"> & {
     readonly generations: Pick<Generations, "started">;
   };
-  /** A file or folder; undefined when the configuration cannot be read again. */
+  /** A file or folder, or how messages call what is neither; undefined when the configuration cannot be read again. */
   readonly file: string | undefined;
+  /** Reads it where it is no file. */
+  readonly readAgain?: (engineOf: EngineOf) => Promise<PlacedConfig>;
   /** How messages call it. */
   readonly name: string;
   /** What was read at the start. */
@@ -130,8 +133,10 @@ export class Reloader {
 
   async #prepare(file: string): Promise<Prepared> {
     const patienceMs = this.#options.readPatienceMs ?? READ_PATIENCE_MS;
+    const engineOf: EngineOf = () => this.#options.balancer.engine.name;
+    const { readAgain = (engineOf) => readPlacedConfig(file, true, engineOf) } = this.#options;
     const preparing = (async () => {
-      const placed = await readPlacedConfig(file, true, () => this.#options.balancer.engine.name);
+      const placed = await readAgain(engineOf);
       const { config: read } = placed;
       const fileNotes = [...read.notes, ...sourceNotes(placed)];
       return { read, fileNotes, moveAdmin: await this.#options.prepareAdmin(read) };

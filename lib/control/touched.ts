@@ -2,6 +2,7 @@
 
 import type { EngineName } from "../config/engine_names.ts";
 import type { EtcdConfig } from "../config/etcd_schema.ts";
+import type { EtcdUrl } from "../config/etcd_url.ts";
 import { keyFilesOf } from "../config/key_files.ts";
 import type { DiscoverConfig } from "../config/discover_schema.ts";
 import { type ListenerConfig, poolsOf, udpPools } from "../config/listener_schema.ts";
@@ -130,6 +131,11 @@ export function touchedBy(
       .filter((path) => path !== undefined),
     writes: [...logFiles, ...stateFiles],
   };
+}
+
+/** The same with the servers that have the configuration itself. */
+export function withServers(touched: Touched, stored: EtcdUrl | undefined): Touched {
+  return stored === undefined ? touched : { ...touched, asked: [...stored.servers, ...touched.asked] };
 }
 
 function unique(addresses: readonly Address[]): Address[] {

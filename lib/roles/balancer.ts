@@ -12,7 +12,8 @@ import { type Overrides, withOverrides } from "../control/in_force.ts";
 import { permissionFlags, programPermissions } from "../control/permissions.ts";
 import { Reloader } from "../control/reload.ts";
 import { sourceNotes } from "../control/source_notes.ts";
-import { touchedBy } from "../control/touched.ts";
+import { readStoredConfig } from "../control/stored_config.ts";
+import { touchedBy, withServers } from "../control/touched.ts";
 import { watchConfig } from "../control/watch_config.ts";
 import { whyTooLarge } from "../control/size.ts";
 import { workerFlags } from "../control/worker_entry.ts";
@@ -20,6 +21,7 @@ import { InputError, reasonOf } from "../core/errors.ts";
 import { log } from "../core/log.ts";
 import { AdminSide, keepAdminCode, planAdmin } from "./admin_side.ts";
 import { chooseConfig, type ChosenConfig } from "./chosen_config.ts";
+import { isConfigReached } from "./config_reached.ts";
 import { openSessionLog, type SessionLog } from "./session_log.ts";
 import { faultAt, withPlace } from "./start_failure.ts";
 import { runStatus } from "./status.ts";
@@ -36,9 +38,12 @@ export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal):
     return await runStatus(flags, terminal);
   }
   const engineOf: EngineOf = (asked) => engineFor(flags.engine ?? asked);
+  const { stop } = terminal;
+  const isToRun = !flags.check && !flags.printPermissions;
+  if (isToRun && !await isConfigReached(flags, stop)) return;
   const chosen = flags.printPermissions
-    ? await chooseConfig(flags, false, (asked) => engineAsked(flags.engine ?? asked))
-    : await chooseConfig(flags, true, engineOf);
+    ? await chooseConfig(flags, false, (asked) => engineAsked(flags.engine ?? asked), stop)
+    : await chooseConfig(flags, true, engineOf, stop);
   const config = withOverrides(chosen.config, overridesOf(flags));
   const tooLarge = whyTooLarge(config);
   if (tooLarge !== undefined) throw faultAt(["pools"], tooLarge, chosen);
@@ -54,7 +59,7 @@ export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal):
     const engine = config.engine === "epoll" || (config.engine === "auto" && needsEpoll(config))
       ? "epoll"
       : "runtime";
-    const touched = touchedBy(config, chosen.reads, engine);
+    const touched = withServers(touchedBy(config, chosen.reads, engine), chosen.stored);
     const needed = await programPermissions(touched);
     await sayIncomplete(needed.unresolved, touched.discovering);
     const permissions = { ...needed, ...await enginePermissions(engine), env: chosen.variables ?? [] };
@@ -83,7 +88,7 @@ async function run(
   flags: BalancerFlags,
   terminal: Terminal,
 ): Promise<void> {
-  const { config: read, name, file } = chosen;
+  const { config: read, name, file, stored } = chosen;
   const overrides = overridesOf(flags);
   const config = withOverrides(read, overrides);
   const sessions = await openSessionLog(config.log.file);
@@ -103,9 +108,12 @@ async function run(
       admin: () => admin.inForce,
       reloads: new Reloader({
         balancer,
-        file,
+        file: stored?.name ?? file,
         name,
         read,
+        ...(stored === undefined
+          ? {}
+          : { readAgain: (engineOf) => readStoredConfig(stored, true, engineOf, terminal.stop) }),
         overrides,
         log: running,
         prepareAdmin: async (it) => {
@@ -115,7 +123,7 @@ async function run(
       }),
     });
     try {
-      if (file !== undefined) void keepAdminCode();
+      if (file !== undefined || stored !== undefined) void keepAdminCode();
       // From the beginning, so that what is written while the balancer starts is not missed.
       if (flags.watch && file !== undefined) {
         void watchConfig(file, () => void operations.reload(), terminal.stop);

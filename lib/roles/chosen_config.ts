@@ -1,11 +1,13 @@
-/** Which configuration a balancer runs: a file, what the command line says, or the built-in sample. */
+/** Which configuration a balancer runs: a file, a key of etcd, what the command line says, or the built-in sample. */
 
 import type { BalancerFlags } from "../cli/flags.ts";
 import type { EngineOf } from "../config/engine_checks.ts";
 import { readsStdin, STDIN } from "../config/config_file.ts";
+import { type EtcdUrl, isEtcdUrl, parseEtcdUrl } from "../config/etcd_url.ts";
 import { type FileRead, type PlacedConfig, readPlacedConfig } from "../config/read.ts";
 import type { Config } from "../config/schema.ts";
 import { configOf, sampleConfig } from "../config/sources.ts";
+import { filesOf, readStoredConfig } from "../control/stored_config.ts";
 import { InputError } from "../core/errors.ts";
 
 /** The configuration that is used when the command line names none and this file exists. */
@@ -15,8 +17,10 @@ export interface ChosenConfig {
   readonly config: Config;
   /** How messages call it. */
   readonly name: string;
-  /** A file or folder; undefined when it cannot be read again. */
+  /** A file or folder; undefined when it is neither, or cannot be read again. */
   readonly file: string | undefined;
+  /** Where it is in etcd. */
+  readonly stored?: EtcdUrl;
   /** The files of which it consists. */
   readonly files?: readonly FileRead[];
   /** Files and folders that must be readable to read it again. */
@@ -32,16 +36,17 @@ export interface ChosenConfig {
  *
  * @param checksFiles Whether the files that it names have to be in order, as they do where it is to be run.
  * @param engineOf Which engine is to run it; undefined when it is not to be run.
- * @throws {InputError} when it cannot be read, or the flags contradict each other.
+ * @throws {InputError} when it cannot be read, or the flags contradict each other; {@linkcode RunError} when etcd does not answer.
  */
 export async function chooseConfig(
   flags: BalancerFlags,
   checksFiles = true,
   engineOf?: EngineOf,
+  stop: AbortSignal = new AbortController().signal,
 ): Promise<ChosenConfig> {
-  const chosen = await choose(flags, checksFiles, engineOf);
+  const chosen = await choose(flags, checksFiles, engineOf, stop);
   // With --status, --watch is about the table.
-  if (flags.watch && !flags.status && chosen.file === undefined) {
+  if (flags.watch && !flags.status && chosen.file === undefined && chosen.stored === undefined) {
     throw new InputError(`--watch needs a configuration file to look at; there is only ${chosen.name}`);
   }
   return chosen;
@@ -51,6 +56,7 @@ async function choose(
   flags: BalancerFlags,
   checksFiles: boolean,
   engineOf: EngineOf | undefined,
+  stop: AbortSignal,
 ): Promise<ChosenConfig> {
   const isShort = flags.listen !== undefined || flags.backends.length > 0 || flags.algorithm !== undefined;
   if (isShort) {
@@ -61,6 +67,11 @@ async function choose(
   }
   const file = flags.config ?? await defaultFile();
   if (file === undefined) return { config: sampleConfig(), name: "the built-in sample", file };
+  if (isEtcdUrl(file)) {
+    const stored = parseEtcdUrl(file);
+    const placed = await readStoredConfig(stored, checksFiles, engineOf, stop);
+    return { ...placed, name: stored.name, file: undefined, stored, reads: filesOf(stored) };
+  }
   // What comes through a pipe has gone when it was read.
   const isRead = readsStdin(file) || await isPipe(file);
   const placed = await readPlacedConfig(file, checksFiles, engineOf);

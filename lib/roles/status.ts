@@ -32,7 +32,7 @@ const CLEAR = "\x1b[2J\x1b[H";
  * @throws {RunError} when no balancer answers, and, after it was shown once, when the balancer is not ready.
  */
 export async function runStatus(flags: BalancerFlags, terminal: Terminal): Promise<void> {
-  const { address, token } = await whereToAsk(flags);
+  const { address, token } = await whereToAsk(flags, terminal.stop);
   const clear = Deno.stdout.isTerminal() && !flags.json ? CLEAR : "";
   for (;;) {
     const status = await askStatus(address, token);
@@ -52,11 +52,14 @@ function asJson(status: Status, isOneOfMany: boolean): string {
 }
 
 /** What the command line says, or else the configuration. */
-async function whereToAsk(flags: BalancerFlags): Promise<{ address: Address; token: string | undefined }> {
+async function whereToAsk(
+  flags: BalancerFlags,
+  stop: AbortSignal,
+): Promise<{ address: Address; token: string | undefined }> {
   if (flags.admin !== undefined && flags.config === undefined) {
     return { address: flags.admin, token: undefined };
   }
-  const { config, name } = await chooseConfig(flags, false);
+  const { config, name } = await chooseConfig(flags, false, undefined, stop);
   const address = flags.admin ?? config.admin?.listen;
   if (address === undefined) {
     throw new RunError(`${name} has no admin section; say where to ask with --admin`);

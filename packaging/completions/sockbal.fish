@@ -57,7 +57,7 @@ complete -c sockbal -n '__sockbal_role client' -l alpn -x -d 'With --tls: offer 
 complete -c sockbal -n '__sockbal_role client' -l insecure -d 'With --tls: take any certificate, and so any peer'
 complete -c sockbal -n '__sockbal_role client' -l log-level -x -a 'debug info warn error' -d 'The least level that is logged: debug, info, warn or error'
 complete -c sockbal -n '__sockbal_role client' -l log-format -x -a 'text json' -d 'How log records are written to stderr: text or json'
-complete -c sockbal -n '__sockbal_role balancer' -l config -r -F -d 'The configuration: a file, a folder, or - for stdin'
+complete -c sockbal -n '__sockbal_role balancer' -l config -r -F -d 'The configuration: a file, a folder, etcd://HOST:2379/KEY, or - for stdin'
 complete -c sockbal -n '__sockbal_role balancer' -l listen -x -d 'Instead of a configuration: where to accept connections'
 complete -c sockbal -n '__sockbal_role balancer' -l backend -x -d 'Instead of a configuration: a backend'
 complete -c sockbal -n '__sockbal_role balancer' -l algorithm -x -a 'round_robin least_connections random_two random first maglev' -d 'Instead of a configuration: round_robin, least_connections, random_two, random, first or maglev'

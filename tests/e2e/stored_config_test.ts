@@ -1,0 +1,111 @@
+/** A configuration that is in etcd, as the program runs it. */
+
+import assert from "node:assert/strict";
+import { refusedPort, startNamedBackend, visit } from "../support/backend.ts";
+import {
+  runCommand,
+  RunningCommand,
+  SOCKBAL,
+  sockbal,
+  sockbalWith,
+  startSockbal,
+} from "../support/command.ts";
+import { ETCD, Etcd } from "../support/etcd.ts";
+import { skipWithout } from "../support/packages.ts";
+
+const { ignore, why } = skipWithout(ETCD);
+const KEY = "/sockbal/balancer.yaml";
+
+function testWithEtcd(sentence: string, run: (etcd: Etcd, url: string) => Promise<void>): void {
+  Deno.test({
+    name: `${sentence}${why}`,
+    ignore,
+    fn: async () => {
+      await using etcd = new Etcd();
+      await run(etcd, `etcd://127.0.0.1:${etcd.port}${KEY}`);
+    },
+  });
+}
+
+function yaml(port: number, backend: string, more = ""): string {
+  return `listeners: [{ listen: "127.0.0.1:${port}", pool: web }]
+pools: { web: { backends: ["${backend}"] } }
+workers: 1
+${more}`;
+}
+
+testWithEtcd(
+  "--check says what is under the key, its faults with their places, and that etcd does not answer",
+  async (etcd, url) => {
+    const check = async (config = url): Promise<string> => {
+      const { status, stdout, stderr } = await sockbal("--role", "balancer", "--check", "--config", config);
+      return `${status} ${stdout}${stderr}`.trimEnd();
+    };
+    assert.equal(
+      await check(),
+      `1 sockbal: ${url}: cannot be read: cannot ask http://127.0.0.1:${etcd.port}: connection refused`,
+    );
+    await etcd.start();
+    await etcd.put(`${KEY}.bak`, "nonsense");
+    assert.equal(await check(), `2 sockbal: ${url}: there is no such key`);
+    await etcd.put(KEY, yaml(5678, "127.0.0.1:1", "include: [a.yaml]\nworker: 2\n"));
+    assert.equal(
+      await check(),
+      `2 ${url}:4:1 include: a configuration in etcd is one key; write here what was to be included\n` +
+        `${url}:5:1 worker: unknown key "worker"; did you mean workers?`,
+    );
+    await etcd.put(KEY, yaml(5678, "127.0.0.1:1"));
+    // The first of two servers is down.
+    const both = url.replace("//", `//127.0.0.1:${refusedPort()},`);
+    assert.equal(await check(both), `0 ${both}: ok (1 listener, 1 pool, 1 backend)`);
+  },
+);
+
+testWithEtcd(
+  "a balancer waits for etcd at its start, reloads from it by SIGHUP, and serves on without it",
+  async (etcd, url) => {
+    await using a = startNamedBackend("a");
+    await using b = startNamedBackend("b");
+    const port = refusedPort();
+    await using balancer = startSockbal("--role", "balancer", "--config", url);
+    await balancer.sees(/ config_not_reached reason=".*connection refused" advice=".*--config FILE"/);
+    await etcd.start();
+    await etcd.put(KEY, yaml(port, a.member.address));
+    await balancer.sees(/ ready /);
+    assert.equal(await visit(port), "a");
+    await etcd.put(KEY, yaml(port, b.member.address));
+    balancer.kill("SIGHUP");
+    await balancer.sees(/ reloaded config=etcd:\S+balancer\.yaml /);
+    assert.equal(await visit(port), "b");
+    await etcd.put(KEY, "nonsense");
+    balancer.kill("SIGHUP");
+    await balancer.sees(/ reload_failed reason="etcd:\S+balancer\.yaml:1:1 /);
+    await etcd.stop();
+    balancer.kill("SIGHUP");
+    await balancer.sees(
+      / reload_failed reason="etcd:\S+balancer\.yaml: cannot be read: .*connection refused"/,
+    );
+    assert.equal(await visit(port), "b");
+  },
+);
+
+testWithEtcd("a balancer that is stopped while it waits for etcd ends with status 0", async (_etcd, url) => {
+  await using balancer = startSockbal("--role", "balancer", "--config", url);
+  await balancer.sees(/ config_not_reached /);
+  balancer.kill("SIGTERM");
+  assert.equal((await balancer.finished).status, 0);
+});
+
+testWithEtcd("the permissions that are printed are enough to read it again", async (etcd, url) => {
+  await etcd.start();
+  const port = refusedPort();
+  await etcd.put(KEY, yaml(port, "127.0.0.1:1"));
+  const args = ["--role", "balancer", "--config", url];
+  const printed = await runCommand([...SOCKBAL, ...args, "--print-permissions"]);
+  const flags = printed.stdout.trim().split(" ");
+  assert.match(printed.stdout, new RegExp(`--allow-net=\\S*127\\.0\\.0\\.1:${etcd.port}\\b`));
+  await using balancer = new RunningCommand([...sockbalWith(flags), ...args]);
+  await balancer.sees(/ ready /);
+  balancer.kill("SIGHUP");
+  await balancer.sees(/ reloaded /);
+});
