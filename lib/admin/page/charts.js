@@ -173,7 +173,7 @@ function createPanel(chart, onPoint) {
       const hasNames = lines.some(({ label }) => label !== "");
       setHidden(legend, chart.figure === undefined || !hasNames);
       show(); // before the plot, which takes the room that is left
-      plot.draw(times, lines);
+      plot.draw(times, lines, seconds);
       setAttribute(plotElement, "aria-label", describe(chart, lines, rangeS));
       put("range", rangeText(chart, lines, rangeS));
     },

@@ -1,6 +1,6 @@
 // @ts-check
 
-/** One uPlot: lines over the last ten minutes, in the colours of the page. */
+/** One uPlot: lines over the last minutes, in the colours of the page. */
 
 import uPlot from "uplot";
 import { formatMinute } from "./format.js";
@@ -46,6 +46,7 @@ export function drawPlot(element, options) {
   /** @type {uPlot | null} */
   let plot = null;
   let drawn = "";
+  let spanS = SPAN_S;
   const size = () => ({ width: element.clientWidth, height: element.clientHeight });
 
   const resized = new ResizeObserver(() => plot?.setSize(size()));
@@ -55,13 +56,15 @@ export function drawPlot(element, options) {
     /**
      * @param {number[]} times
      * @param {Line[]} lines
+     * @param {number} seconds How far back it goes.
      */
-    draw(times, lines) {
+    draw(times, lines, seconds) {
+      spanS = seconds;
       const data = /** @type {uPlot.AlignedData} */ ([times, ...lines.map((line) => line.column)]);
       const labels = JSON.stringify(lines.map((line) => line.label));
       if (plot === null || labels !== drawn) {
         plot?.destroy();
-        plot = new uPlot(plotOptions(options, lines, size()), data, element);
+        plot = new uPlot(plotOptions(options, lines, size(), () => spanS), data, element);
         drawn = labels;
         resized.disconnect();
         resized.observe(element);
@@ -76,9 +79,10 @@ export function drawPlot(element, options) {
  * @param {PlotOptions} options
  * @param {Line[]} lines
  * @param {{ width: number, height: number }} size
+ * @param {() => number} spanS
  * @return {uPlot.Options}
  */
-function plotOptions({ format, step, onPoint }, lines, size) {
+function plotOptions({ format, step, onPoint }, lines, size, spanS) {
   const axis = {
     stroke: () => color("--muted"),
     font: FONT,
@@ -90,7 +94,7 @@ function plotOptions({ format, step, onPoint }, lines, size) {
     legend: { show: false },
     padding: [8, 6, 0, 0],
     scales: {
-      x: { time: true, range: (_, __, last) => [last - SPAN_S, last] },
+      x: { time: true, range: (_, __, last) => [last - spanS(), last] },
       y: { range: (_, __, high) => [0, Math.max((high ?? 0) * 1.1, step === "whole" ? 5 : 1)] },
     },
     axes: [
