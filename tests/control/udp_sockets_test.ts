@@ -5,7 +5,7 @@ import { RunError } from "../../lib/core/errors.ts";
 import { EpollSockets, HeldByBook, SocketBook } from "../../lib/control/epoll_sockets.ts";
 import type { ListenerOptions } from "../../lib/dataplane/messages.ts";
 import { EpollHost } from "../../lib/engine/epoll/host.ts";
-import { freeUdpPort, UdpPeer } from "../support/udp_peer.ts";
+import { freeUdpPort, UdpPeer } from "../support/udp.ts";
 
 const ignore = Deno.build.os !== "linux";
 const KEEPALIVE = { idleMs: 0, intervalMs: 1_000, count: 3 };

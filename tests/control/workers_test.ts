@@ -5,7 +5,7 @@ import { writeAll } from "../../lib/core/connection.ts";
 import { refusedPort, startBackend } from "../support/backend.ts";
 import { startTestBalancer, type TestBalancer, testConfig } from "../support/balancer.ts";
 import { onEachEngine } from "../support/engines.ts";
-import { startUdpEcho, UdpPeer } from "../support/udp_peer.ts";
+import { startUdpEcho, UdpPeer } from "../support/udp.ts";
 import { memoryLog } from "../support/memory_log.ts";
 import { startBalancer } from "../../lib/control/balancer.ts";
 import { RunError } from "../../lib/core/errors.ts";

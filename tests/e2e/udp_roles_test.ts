@@ -12,7 +12,7 @@ import {
   sockbalWith,
   startSockbal,
 } from "../support/command.ts";
-import { TestSocket } from "../support/datagrams.ts";
+import { freeUdpPort, UdpPeer } from "../support/udp.ts";
 import { findProgram, pathOf, skipWithout } from "../support/packages.ts";
 
 const SOCAT = await findProgram("socat", "socat");
@@ -28,11 +28,6 @@ async function startServer(...args: string[]): Promise<Server> {
   const command = startSockbal("--role", "server", "--listen", "udp:127.0.0.1:0", ...args);
   const [, port] = await command.sees(/\blistening\b.*udp:127\.0\.0\.1:(\d+)\b[^]*\bready\b.*\n/);
   return { command, port: Number(port), [Symbol.asyncDispose]: () => command[Symbol.asyncDispose]() };
-}
-
-function freePort(): number {
-  using socket = new TestSocket();
-  return socket.port;
 }
 
 function client(port: number, ...args: string[]): string[] {
@@ -85,8 +80,8 @@ Deno.test("a server under a flood of hostile datagrams ends at a SIGTERM, and an
   await using server = await startServer();
   const flood = async (rounds: number): Promise<void> => {
     for (let i = 0; i < rounds; i++) {
-      using stranger = new TestSocket();
-      for (const length of [0, 65_507, 1, 0]) await stranger.send(new Uint8Array(length), server.port);
+      using stranger = new UdpPeer();
+      for (const length of [0, 65_507, 1, 0]) await stranger.send(new Uint8Array(length), server);
     }
   };
   await flood(2_000);
@@ -103,7 +98,7 @@ Deno.test("a server under a flood of hostile datagrams ends at a SIGTERM, and an
 });
 
 Deno.test("what cannot be done is said in one sentence, with the status of who is to blame", async () => {
-  using silent = new TestSocket();
+  using silent = new UdpPeer();
   const wrong: [string[], number, RegExp][] = [
     [
       client(silent.port, "--message", "hi", "--timeout", "200ms"),
@@ -169,7 +164,7 @@ Deno.test({
       input: new TextEncoder().encode("hello\n"),
     });
     assert.equal(asked.stdout, "HELLO\n");
-    const port = freePort();
+    const port = freeUdpPort();
     await using peer = new RunningCommand([
       socat,
       "-d",
@@ -193,7 +188,7 @@ Deno.test({
       input: new TextEncoder().encode("hello\n"),
     });
     assert.equal(asked.stdout, "olleh\n");
-    const port = freePort();
+    const port = freeUdpPort();
     await using peer = new RunningCommand([nc, "-u", "-l", "-v", "127.0.0.1", String(port)], {
       input: new TextEncoder().encode("answer\n"),
     });

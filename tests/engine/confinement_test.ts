@@ -6,7 +6,7 @@ import { writeAll } from "../../lib/core/connection.ts";
 import { startBackend, type TestBackend } from "../support/backend.ts";
 import { startTestBalancer } from "../support/balancer.ts";
 import { ask, bytes, readAll, text } from "../support/bytes.ts";
-import { startUdpEcho, UdpPeer } from "../support/udp_peer.ts";
+import { startUdpEcho, UdpPeer } from "../support/udp.ts";
 import type { Order } from "../support/workers/self_confining_worker.ts";
 
 const ignore = Deno.build.os !== "linux";

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { type Libc, openLibc } from "../../lib/engine/epoll/libc.ts";
 import { until } from "../support/balancer.ts";
 import { startFlowRig } from "../support/flow_rig.ts";
-import { startUdpEcho, UdpPeer } from "../support/udp_peer.ts";
+import { startUdpEcho, UdpPeer } from "../support/udp.ts";
 
 const ERRNO = {
   EPERM: 1,

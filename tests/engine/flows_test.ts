@@ -9,7 +9,7 @@ import { until } from "../support/balancer.ts";
 import { pattern, same, text } from "../support/bytes.ts";
 import type { RigSession } from "../support/engine_rig.ts";
 import { startFlowRig } from "../support/flow_rig.ts";
-import { freeUdpPort, startUdpEcho, UdpPeer } from "../support/udp_peer.ts";
+import { freeUdpPort, startUdpEcho, UdpPeer } from "../support/udp.ts";
 
 const ENGINES = Deno.build.os === "linux" ? ["epoll"] as const : [];
 

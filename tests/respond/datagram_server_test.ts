@@ -6,7 +6,7 @@ import { type DatagramHandler, datagramHandlers } from "../../lib/respond/datagr
 import { type RunningDatagramServer, startDatagramServer } from "../../lib/respond/datagram_server.ts";
 import type { HandlerName } from "../../lib/respond/handlers.ts";
 import { bytes, pattern, same, text } from "../support/bytes.ts";
-import { TestSocket } from "../support/datagrams.ts";
+import { UdpPeer } from "../support/udp.ts";
 import { type MemoryLog, memoryLog } from "../support/memory_log.ts";
 import { Namespace, skipped } from "../support/namespace.ts";
 
@@ -34,22 +34,22 @@ async function start(
 
 Deno.test("a datagram is echoed whole, from none to 65,507 bytes", async () => {
   await using running = await start("echo");
-  using client = new TestSocket();
+  using client = new UdpPeer();
   for (const length of [0, 1, 1_472, 1_473, 65_506, 65_507, 0]) {
     const sent = pattern(length);
-    assert.ok(same(await client.ask(sent, running.port), sent), `${length} bytes`);
+    assert.ok(same(await client.ask(sent, running), sent), `${length} bytes`);
   }
 });
 
 Deno.test("each client has the answers to its own datagrams, in their order", async () => {
   await using running = await start("echo");
-  const clients = Array.from({ length: 50 }, () => new TestSocket());
+  const clients = Array.from({ length: 50 }, () => new UdpPeer());
   for (const i of [1, 2, 3]) {
-    await Promise.all(clients.map((client) => client.send(bytes(`${client.port} ${i}`), running.port)));
+    await Promise.all(clients.map((client) => client.send(bytes(`${client.port} ${i}`), running)));
   }
   await Promise.all(clients.map(async (client) => {
     for (const i of [1, 2, 3]) {
-      const { bytes, from } = await client.receive();
+      const { bytes, from } = await client.next();
       assert.equal(text(bytes), `${client.port} ${i}`);
       assert.equal(from.port, running.port);
     }
@@ -69,9 +69,9 @@ Deno.test("a server that was told no name answers with its address", async () =>
   assert.deepEqual(log.events, [
     { level: "info", event: "listening", fields: { address: server.address } },
   ]);
-  using client = new TestSocket();
+  using client = new UdpPeer();
   const port = Number(server.address.split(":").at(-1));
-  assert.equal(text(await client.ask(new Uint8Array(), port)), `${server.address}\n`);
+  assert.equal(text(await client.ask(new Uint8Array(), { port })), `${server.address}\n`);
   await server.stop();
 });
 
@@ -80,9 +80,9 @@ Deno.test("a datagram that its handler fails on, or whose answer does not fit, i
     if (text(datagram) === "fail") throw new Error("that is too much");
     return text(datagram) === "long" ? new Uint8Array(65_508) : datagram;
   });
-  using client = new TestSocket();
-  for (const bad of ["fail", "long"]) await client.send(bytes(bad), running.port);
-  assert.equal(text(await client.ask(bytes("fine"), running.port)), "fine");
+  using client = new UdpPeer();
+  for (const bad of ["fail", "long"]) await client.send(bytes(bad), running);
+  assert.equal(text(await client.ask(bytes("fine"), running)), "fine");
   const failed = running.log.events.filter(({ event }) => event === "datagram_failed");
   assert.deepEqual(
     failed,
@@ -99,24 +99,24 @@ Deno.test("a datagram that its handler fails on, or whose answer does not fit, i
 
 Deno.test("a client that has gone, or never listened, does not keep another one from its answer", async () => {
   await using running = await start("echo");
-  using patient = new TestSocket();
+  using patient = new UdpPeer();
   for (let i = 0; i < 200; i++) {
-    const gone = new TestSocket();
-    await gone.send(bytes("bye"), running.port);
+    const gone = new UdpPeer();
+    await gone.send(bytes("bye"), running);
     gone[Symbol.dispose]();
   }
-  assert.equal(text(await patient.ask(bytes("still there"), running.port)), "still there");
+  assert.equal(text(await patient.ask(bytes("still there"), running)), "still there");
 });
 
 Deno.test("all addresses are IPv4 and IPv6, and IPv6 alone is none of IPv4", async () => {
   await using all = await start("whoami", "udp::0");
   assert.match(all.server.address, /^udp:\[::\]:\d+$/);
-  using v4 = new TestSocket();
-  using v6 = new TestSocket("::1");
-  assert.equal(text(await v4.ask(bytes("x"), all.port)), "me\n");
-  assert.equal(text(await v6.ask(bytes("x"), all.port)), "me\n");
+  using v4 = new UdpPeer();
+  using v6 = new UdpPeer("::1");
+  assert.equal(text(await v4.ask(bytes("x"), all)), "me\n");
+  assert.equal(text(await v6.ask(bytes("x"), all)), "me\n");
   await using one = await start("whoami", "udp:[::1]:0");
-  assert.equal(text(await v6.ask(bytes("x"), one.port)), "me\n");
+  assert.equal(text(await v6.ask(bytes("x"), one)), "me\n");
 });
 
 Deno.test("a port that is taken for UDP is named in one sentence; one that is taken for TCP is free", async () => {
@@ -142,7 +142,7 @@ Deno.test("an address that this machine does not have is named in one sentence",
 Deno.test("a server that has stopped answers nothing, and its port is free", async () => {
   const running = await start("echo");
   await running.server.stop();
-  using next = new TestSocket("127.0.0.1", running.port);
+  using next = new UdpPeer("127.0.0.1", running.port);
   assert.equal(next.port, running.port);
 });
 

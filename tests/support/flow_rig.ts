@@ -6,7 +6,7 @@ import type { AcceptOptions, ClientSocket, Engine, Listener } from "../../lib/en
 import type { Libc } from "../../lib/engine/epoll/libc.ts";
 import { until } from "./balancer.ts";
 import { makeRigged, RigSession } from "./engine_rig.ts";
-import { freeUdpPort } from "./udp_peer.ts";
+import { freeUdpPort } from "./udp.ts";
 
 export interface FlowRigOptions extends Partial<AcceptOptions<ClientSocket>> {
   readonly libc?: Libc;

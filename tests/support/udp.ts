@@ -25,26 +25,121 @@ export function freeUdpPort(hostname = "127.0.0.1"): number {
   return port;
 }
 
-/** Sends from one port, and receives what comes to it. */
-export class UdpClient implements Disposable {
-  readonly #socket: Deno.DatagramConn;
-  readonly #to: Deno.NetAddr;
-  #receiving: Promise<Uint8Array> | undefined;
+export interface Datagram {
+  readonly bytes: Uint8Array;
+  readonly from: Deno.NetAddr;
+}
 
-  /** @param server Where all of its datagrams go. */
-  constructor({ host, port }: UdpAddress) {
-    const hostname = host.includes(":") ? "::1" : "127.0.0.1";
-    this.#socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
-    this.#to = { transport: "udp", hostname: host, port };
+/** A socket that a test reads and writes by hand. */
+export class UdpPeer implements Disposable {
+  readonly #socket: Deno.DatagramConn;
+  readonly address: UdpAddress;
+  /** What came and was not asked for yet. */
+  readonly received: Datagram[] = [];
+  readonly #waiting: ((datagram: Datagram) => void)[] = [];
+  /** Told of each datagram, when it comes. */
+  onDatagram: (datagram: Datagram) => void = () => {};
+
+  constructor(hostname = "127.0.0.1", port = 0) {
+    this.#socket = Deno.listenDatagram({ transport: "udp", hostname, port });
+    const at = this.#socket.addr as Deno.NetAddr;
+    this.address = { transport: "udp", host: at.hostname, port: at.port };
+    void this.#read();
   }
 
   get port(): number {
-    return portOf(this.#socket);
+    return this.address.port;
+  }
+
+  /** @param to On the loopback, of its own family, where no host is said. */
+  async send(
+    datagram: string | Uint8Array,
+    to: { readonly port: number; readonly host?: string },
+  ): Promise<void> {
+    const content = typeof datagram === "string" ? bytes(datagram) : datagram;
+    const hostname = to.host ?? (this.address.host.includes(":") ? "::1" : "127.0.0.1");
+    const sent = await this.#socket.send(content, { transport: "udp", hostname, port: to.port });
+    assert.equal(sent, content.length);
+  }
+
+  /** The next that comes, or has come. */
+  next(): Promise<Datagram> {
+    const first = this.received.shift();
+    if (first !== undefined) return Promise.resolve(first);
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** The same; undefined when none comes in this time. */
+  nextWithin(ms: number): Promise<Datagram | undefined> {
+    if (this.received.length > 0) return this.next();
+    return new Promise((resolve) => {
+      const waiting = (datagram: Datagram): void => {
+        clearTimeout(timer);
+        resolve(datagram);
+      };
+      const timer = setTimeout(() => {
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        resolve(undefined);
+      }, ms);
+      this.#waiting.push(waiting);
+    });
+  }
+
+  async nextText(): Promise<string> {
+    return text((await this.next()).bytes);
+  }
+
+  /** Sends this and gives the next datagram that comes. */
+  async ask(
+    question: string | Uint8Array,
+    to: { readonly port: number; readonly host?: string },
+  ): Promise<Uint8Array> {
+    await this.send(question, to);
+    return (await this.next()).bytes;
+  }
+
+  async #read(): Promise<void> {
+    for await (const [bytes, from] of this.#socket) {
+      const datagram = { bytes, from: from as Deno.NetAddr };
+      this.onDatagram(datagram);
+      const waiting = this.#waiting.shift();
+      if (waiting === undefined) this.received.push(datagram);
+      else waiting(datagram);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.close();
+  }
+}
+
+/** Sends back what comes. */
+export function startUdpEcho(hostname?: string): UdpPeer {
+  const peer = new UdpPeer(hostname);
+  peer.onDatagram = ({ bytes, from }) => {
+    peer.received.length = 0;
+    void peer.send(bytes, { host: from.hostname, port: from.port });
+  };
+  return peer;
+}
+
+/** Sends from one port to one server, and receives what comes from there. */
+export class UdpClient implements Disposable {
+  readonly #peer: UdpPeer;
+  readonly #server: UdpAddress;
+
+  /** @param server Where all of its datagrams go. */
+  constructor(server: UdpAddress) {
+    this.#peer = new UdpPeer(server.host.includes(":") ? "::1" : "127.0.0.1");
+    this.#server = server;
+  }
+
+  get port(): number {
+    return this.#peer.port;
   }
 
   async send(datagram: string | Uint8Array): Promise<void> {
-    const content = typeof datagram === "string" ? bytes(datagram) : datagram;
-    assert.equal(await this.#socket.send(content, this.#to), content.length);
+    await this.#peer.send(datagram, this.#server);
   }
 
   /** The next datagram. Fails when none comes. */
@@ -55,13 +150,12 @@ export class UdpClient implements Disposable {
 
   /** The next datagram; undefined when none comes in this time. */
   async receiveWithin(ms: number): Promise<Uint8Array | undefined> {
-    const receiving = this.#receiving ??= this.#next();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<undefined>((resolve) => timer = setTimeout(() => resolve(undefined), ms));
-    const first = await Promise.race([receiving, late]);
-    clearTimeout(timer);
-    if (first !== undefined) this.#receiving = undefined;
-    return first;
+    const datagram = await this.#peer.nextWithin(ms);
+    if (datagram === undefined) return undefined;
+    const { bytes, from: { hostname, port } } = datagram;
+    const { host } = this.#server;
+    assert.deepEqual([hostname, port], [host, this.#server.port], "it comes from where it was asked");
+    return bytes;
   }
 
   /** Sends this and gives the next datagram, as text. */
@@ -70,20 +164,8 @@ export class UdpClient implements Disposable {
     return text(await this.receive());
   }
 
-  async #next(): Promise<Uint8Array> {
-    const [datagram, from] = await this.#socket.receive(new Uint8Array(65_535));
-    const { hostname, port } = from as Deno.NetAddr;
-    assert.deepEqual(
-      [hostname, port],
-      [this.#to.hostname, this.#to.port],
-      "it comes from where it was asked",
-    );
-    return datagram;
-  }
-
   [Symbol.dispose](): void {
-    this.#receiving?.catch(() => {});
-    this.#socket.close();
+    this.#peer[Symbol.dispose]();
   }
 }
 

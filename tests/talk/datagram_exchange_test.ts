@@ -3,7 +3,7 @@ import { parseConnectAddress, type UdpAddress } from "../../lib/core/address.ts"
 import { CoarseClock } from "../../lib/core/coarse_clock.ts";
 import { exchangeDatagrams, type ExchangeOptions } from "../../lib/talk/datagram_exchange.ts";
 import { bytes, joined, pattern, same, text } from "../support/bytes.ts";
-import { TestSocket } from "../support/datagrams.ts";
+import { startUdpBackend, type UdpBackend, UdpPeer } from "../support/udp.ts";
 
 interface Exchanged {
   readonly output: Uint8Array;
@@ -47,13 +47,12 @@ async function exchange(
 }
 
 /** Notes what comes, and answers with it. */
-function startEcho(hostname?: string): { readonly socket: TestSocket; readonly received: string[] } {
-  const socket = new TestSocket(hostname);
+function startEcho(hostname?: string): { readonly socket: UdpBackend; readonly received: string[] } {
   const received: string[] = [];
-  void socket.serve((datagram) => {
+  const socket = startUdpBackend((datagram) => {
     received.push(text(datagram));
     return [datagram];
-  });
+  }, hostname === undefined ? {} : { hostname });
   return { socket, received };
 }
 
@@ -69,15 +68,15 @@ Deno.test("each message is one datagram with a newline, and its answer is printe
 });
 
 Deno.test("a message is sent when the one before has been answered", async () => {
-  using server = new TestSocket();
+  using server = new UdpPeer();
   const talking = exchange(server.port, [], { messages: ["1", "2"] });
-  const first = await server.receive();
+  const first = await server.next();
   assert.equal(text(first.bytes), "1\n");
-  await server.send(bytes("a"), first.from.port);
-  const second = await server.receive();
+  await server.send(bytes("a"), first.from);
+  const second = await server.next();
   assert.equal(text(second.bytes), "2\n");
   assert.equal(second.from.port, first.from.port);
-  await server.send(bytes("b"), second.from.port);
+  await server.send(bytes("b"), second.from);
   const { output, failure } = await talking;
   assert.deepEqual([text(output), failure], ["ab", undefined]);
 });
@@ -99,8 +98,7 @@ Deno.test("65,507 bytes go and come back whole", async () => {
 });
 
 Deno.test("an empty answer is an answer", async () => {
-  using server = new TestSocket();
-  void server.serve(() => [new Uint8Array()]);
+  using server = startUdpBackend(() => [new Uint8Array()]);
   assert.deepEqual(await exchange(server.port, [], { messages: ["a", "b"] }), {
     output: new Uint8Array(),
     failure: undefined,
@@ -115,12 +113,12 @@ Deno.test("input that is empty sends nothing, and waits for nothing", async () =
 });
 
 Deno.test("what comes from elsewhere is passed over", async () => {
-  using server = new TestSocket();
-  using stranger = new TestSocket();
+  using server = new UdpPeer();
+  using stranger = new UdpPeer();
   const talking = exchange(server.port, [], { messages: ["hi"] });
-  const { from: { port } } = await server.receive();
-  await stranger.send(bytes("forged"), port);
-  await server.send(bytes("true"), port);
+  const { from: { port } } = await server.next();
+  await stranger.send(bytes("forged"), { port });
+  await server.send(bytes("true"), { port });
   assert.equal(text((await talking).output), "true");
 });
 
@@ -143,18 +141,17 @@ Deno.test("a peer is reached over IPv6, by its name, and at all addresses of thi
 });
 
 Deno.test("without an answer it gives up at the timeout, and says what may be the cause", async () => {
-  using silent = new TestSocket();
+  using silent = new UdpPeer();
   const { failure } = await exchange(silent.port, [], { messages: ["hi", "not sent"], timeoutMs: 200 });
   assert.equal(
     failure,
     `RunError: udp:127.0.0.1:${silent.port}: no answer within 200ms; perhaps nothing listens there, or a datagram was lost`,
   );
-  assert.equal(text((await silent.receive()).bytes), "hi\n");
+  assert.equal(text((await silent.next()).bytes), "hi\n");
 });
 
 Deno.test("when some answers are missing it says how many came", async () => {
-  using server = new TestSocket();
-  void server.serve((datagram) => text(datagram) === "2\n" ? [] : [datagram]);
+  using server = startUdpBackend((datagram) => text(datagram) === "2\n" ? [] : [datagram]);
   const { output, failure } = await exchange(server.port, [], { messages: ["1", "2", "3"], timeoutMs: 200 });
   assert.equal(text(output), "1\n");
   assert.equal(
@@ -164,17 +161,17 @@ Deno.test("when some answers are missing it says how many came", async () => {
 });
 
 Deno.test("an answer may take 10 seconds where no timeout is given", async () => {
-  using silent = new TestSocket();
+  using silent = new UdpPeer();
   let nowMs = 0;
   const clock = new CoarseClock(() => nowMs);
   const talking = exchange(silent.port, [], { messages: ["hi"], clock });
-  await silent.receive();
+  await silent.next();
   for (; nowMs < 20_000; nowMs += 100) clock.tick();
   assert.match((await talking).failure ?? "", /: no answer within 10s; /);
 });
 
 Deno.test("input that stays silent is waited for without a timeout, and up to one", async () => {
-  using silent = new TestSocket();
+  using silent = new UdpPeer();
   const input = { read: () => new Promise<never>(() => {}) };
   const { failure } = await exchange(silent.port, [], { input, timeoutMs: 200 });
   assert.equal(failure, `RunError: udp:127.0.0.1:${silent.port}: nothing came for 200ms`);
@@ -185,14 +182,14 @@ Deno.test("input that stays silent is waited for without a timeout, and up to on
 });
 
 Deno.test("a user who wishes to stop is no failure, before and while an answer is due", async () => {
-  using silent = new TestSocket();
+  using silent = new UdpPeer();
   assert.equal(
     (await exchange(silent.port, [], { messages: ["hi"], stop: AbortSignal.abort() })).failure,
     undefined,
   );
   const stop = new AbortController();
   const talking = exchange(silent.port, [], { messages: ["hi"], stop: stop.signal });
-  await silent.receive();
+  await silent.next();
   stop.abort();
   assert.equal((await talking).failure, undefined);
 });
