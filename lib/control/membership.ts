@@ -4,6 +4,7 @@ import type { EngineName } from "../config/engine_names.ts";
 import type { BackendConfig } from "../config/pool_schema.ts";
 import type { Config } from "../config/schema.ts";
 import type { Recorder } from "../core/log.ts";
+import { MAX_MEMBERS } from "../core/member_limit.ts";
 import { AddedMembers } from "./added_members.ts";
 import { Discoveries, type DiscoveriesOptions } from "./discoveries.ts";
 import { Leavers, type LeaversOptions } from "./leavers.ts";
@@ -25,14 +26,20 @@ export interface MembershipOptions extends LeaversOptions, Pick<DiscoveriesOptio
   readonly discovery?: DiscoveryOptions | undefined;
 }
 
+/** What is left out at times is said again when it was not for so long. */
+const SAY_AGAIN_MS = 600_000;
+
+/** As many sentences are remembered of a pool, however fast a source thinks of others. */
+const MAX_SAID = 2 * MAX_MEMBERS;
+
 export class Membership {
   readonly discoveries: Discoveries;
   readonly added: AddedMembers = new AddedMembers();
   readonly wishes: Wishes = new Wishes();
   readonly #options: MembershipOptions;
   readonly #leavers: Leavers;
-  /** What was left out of each pool, as far as it has been said. */
-  readonly #said = new Map<string, readonly string[]>();
+  /** What was left out of each pool, as far as it has been said, and when that was so for the last time. */
+  readonly #said = new Map<string, Map<string, number>>();
   #written: Config;
   #joined: Joined;
 
@@ -124,11 +131,7 @@ export class Membership {
     this.#written = written;
     this.#joined = joined;
     for (const pool of Object.keys(joined.config.pools)) {
-      const known = new Set(this.#said.get(pool));
-      const refused = this.refusedIn(pool);
-      const news = refused.filter((it) => !known.has(it));
-      this.#said.set(pool, refused);
-      const [first, ...others] = news;
+      const [first, ...others] = this.#newsIn(pool);
       if (first === undefined) continue;
       log.warn("members_refused", {
         pool,
@@ -136,5 +139,16 @@ export class Membership {
         ...(others.length > 0 ? { more: others.length } : {}),
       });
     }
+  }
+
+  /** What is left out of a pool, and has not been said. */
+  #newsIn(pool: string): string[] {
+    const [refused, nowMs] = [this.refusedIn(pool), Date.now()];
+    const said = this.#said.get(pool) ?? new Map<string, number>();
+    const news = refused.filter((it) => nowMs - (said.get(it) ?? -Infinity) > SAY_AGAIN_MS);
+    if (said.size + news.length > MAX_SAID) said.clear();
+    for (const it of refused) said.set(it, nowMs);
+    this.#said.set(pool, said);
+    return news;
   }
 }

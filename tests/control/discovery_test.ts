@@ -305,6 +305,19 @@ Deno.test("what is outside of the subnets, or there twice, is left out and said 
   operations.stop();
 });
 
+Deno.test("what is left out at times is said once", async () => {
+  const source = new FakeSource();
+  source.tell(["127.0.0.1:1"]);
+  await using balancer = await start(source, { within: WITHIN });
+  for (let port = 2; port < 6; port++) {
+    source.tell(["10.9.9.9:80", `127.0.0.1:${port}`]);
+    await has(balancer, `127.0.0.1:${port}`);
+    source.tell(["127.0.0.1:1"]);
+    await has(balancer, "127.0.0.1:1");
+  }
+  assert.equal(balancer.log.events.filter(({ event }) => event === "members_refused").length, 1);
+});
+
 Deno.test("backends that come later start slowly, and where initial is down wait for their first check", async () => {
   await using a = startNamedBackend("a");
   await using b = startNamedBackend("b");
