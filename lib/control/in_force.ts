@@ -66,11 +66,13 @@ export function overridden(read: Config, before: Config, overrides: Overrides): 
  * What a running program can take over of the next configuration; the rest stays as it is until a restart.
  *
  * @param engine The one in force.
+ * @param mayWrite Whether the program is permitted to write a file: it gives up what it has no use for at its start.
  */
 export function applicable(
   next: Config,
   running: Config,
   engine: EngineInForce,
+  mayWrite: (path: string) => boolean,
 ): InForce {
   const notes: NotInForce[] = [...engineNotes(next.engine, engine)];
   const { file } = running.log;
@@ -89,7 +91,21 @@ export function applicable(
     return { ...listener, backlog };
   });
   const log = isSameFile ? next.log : { ...next.log, file };
-  return { config: { ...next, engine: running.engine, listeners, log }, notes };
+  const stateFile = stateFileOf(next, running, mayWrite);
+  if (stateFile !== next.stateFile) {
+    const kept = stateFile === undefined ? "nothing is kept" : `${stateFile} is written`;
+    notes.push({ key: "state_file", message: `${next.stateFile} needs a restart; until then ${kept}` });
+  }
+  return { config: { ...next, engine: running.engine, listeners, log, stateFile }, notes };
+}
+
+function stateFileOf(
+  { stateFile }: Config,
+  running: Config,
+  mayWrite: (path: string) => boolean,
+): string | undefined {
+  const isSame = stateFile === undefined || stateFile === running.stateFile;
+  return isSame || mayWrite(stateFile) ? stateFile : running.stateFile;
 }
 
 function engineNotes(next: EngineChoice, { name, whyNoEpoll }: EngineInForce): NotInForce[] {

@@ -82,10 +82,7 @@ export class KeptState {
     if (stateFile === undefined) return;
     const state = this.#state();
     this.#writing = this.#writing.then(() => this.#put(stateFile, state)).catch((error) => {
-      const reason = error instanceof Deno.errors.NotCapable
-        ? "sockbal has no permission to write it; where it is first named by a reload, that needs a restart (--allow-write)"
-        : reasonOf(error);
-      journal.error("state_not_written", { file: stateFile, reason });
+      journal.error("state_not_written", { file: stateFile, reason: reasonOf(error) });
     });
   }
 

@@ -13,6 +13,7 @@ import type { Generations } from "./generations.ts";
 import { applicable, type NotInForce, overridden, type Overrides, withOverrides } from "./in_force.ts";
 import { logNotes } from "./config_notes.ts";
 import { waitForAnswer } from "./patience.ts";
+import { missingFlag } from "./permissions.ts";
 import { ReloadQueue } from "./reload_queue.ts";
 import { sourceNotes } from "./source_notes.ts";
 
@@ -101,6 +102,7 @@ export class Reloader {
       withOverrides(read, overrides),
       balancer.config,
       balancer.engine,
+      (path) => missingFlag({ net: [], read: [], write: [path] }) === undefined,
     );
     const workers = await balancer.reload(config, told);
     const notes = [...overridden(read, this.#read, overrides), ...unapplied];

@@ -13,8 +13,8 @@ const NO_OVERRIDES = { workers: undefined, engine: undefined, logLevel: undefine
 const NO_EPOLL = "it needs Linux, and this is darwin";
 
 /** In a program whose engine is runtime, where there is no other. */
-function applicable(next: Config, running: Config): InForce {
-  return applicableBy(next, running, { name: "runtime", whyNoEpoll: NO_EPOLL });
+function applicable(next: Config, running: Config, mayWrite = true): InForce {
+  return applicableBy(next, running, { name: "runtime", whyNoEpoll: NO_EPOLL }, () => mayWrite);
 }
 
 function config(listener = "listen: 127.0.0.1:5678", more = ""): Config {
@@ -111,8 +111,31 @@ Deno.test("another engine needs a restart, unless it is the one that auto stands
     [epoll, "runtime", NO_EPOLL, `epoll cannot be used: ${NO_EPOLL}; it is still runtime`],
   ];
   for (const [next, name, whyNoEpoll, message] of cases) {
-    const { config, notes } = applicableBy(next, runtime, { name, whyNoEpoll });
+    const { config, notes } = applicableBy(next, runtime, { name, whyNoEpoll }, () => true);
     assert.deepEqual(notes, message === undefined ? [] : [{ key: "engine", message }]);
     assert.equal(config.engine, runtime.engine);
   }
+});
+
+Deno.test("a state file that may not be written needs a restart, and the one before stays", () => {
+  const [none, one, two] = ["", "state_file: /a.json", "state_file: /b.json"].map((it) =>
+    config(undefined, it)
+  );
+  if (none === undefined || one === undefined || two === undefined) assert.fail();
+  for (
+    const [running, kept, message] of [[none, undefined, "nothing is kept"], [
+      two,
+      "/b.json",
+      "/b.json is written",
+    ]] as const
+  ) {
+    const { config, notes } = applicable(one, running, false);
+    assert.equal(config.stateFile, kept);
+    assert.deepEqual(notes, [{
+      key: "state_file",
+      message: `/a.json needs a restart; until then ${message}`,
+    }]);
+    assert.equal(applicable(one, running, true).config.stateFile, "/a.json");
+  }
+  for (const next of [none, one]) assert.deepEqual(applicable(next, one, false), { config: next, notes: [] });
 });
