@@ -14,14 +14,14 @@ function paint(text: string, code: number, isColoured: boolean): string {
 
 /** What is rehearsed, and what every run of it has. */
 export function headline({ name, servers, load }: Plan, isColoured: boolean): string {
-  const { connections, rate, durationMs, keepConnections } = load;
+  const { connections, rate, rampMs, durationMs, keepConnections } = load;
   const how = [
     servers.map(({ name }) => name).join(", "),
     `${count(connections)} connection${connections === 1 ? "" : "s"}${
       keepConnections ? "" : " at once, one a request"
     }`,
     rate === 0 ? "closed loop" : `${count(rate)} requests a second`,
-    `for ${formatDuration(durationMs)}`,
+    `for ${formatDuration(durationMs)}${rampMs === 0 ? "" : `, ramp ${formatDuration(rampMs)}`}`,
   ];
   return `${paint(name, BOLD, isColoured)}\n  ${how.join("; ")}\n`;
 }

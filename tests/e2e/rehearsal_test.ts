@@ -36,7 +36,7 @@ balancer:
   workers: 1
   listeners: [{ listen: 127.0.0.1:0, pool: web }]
   pools: { web: { backends: [one, two] } }
-load: { duration: 500ms, rate: 100 }
+load: { duration: 500ms, rate: 40 }
 expect: { errors: 0, share: even, tolerance: 10% }
 `;
 
@@ -54,10 +54,10 @@ onEachEngine(
     const { stdout } = finished;
     assert.match(
       stdout,
-      /^stdin\n {2}one, two; 10 connections at once, one a request; 100 requests a second; for 500ms\n/,
+      /^stdin\n {2}one, two; 10 connections at once, one a request; 40 requests a second; for 500ms\n/,
     );
     assert.match(stdout, /^ +0\.000 s {2}the load begins$/m);
-    assert.match(stdout, /^ +[\d.]+ s {2}the load is over: 50 answers, no error$/m);
+    assert.match(stdout, /^ +[\d.]+ s {2}the load is over: 20 answers, no error$/m);
     assert.match(stdout, /^errors +0 +0 +holds$/m);
     assert.match(stdout, /^share of one +50% ± 10% +50\.0 % +holds$/m);
   },
