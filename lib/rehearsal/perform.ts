@@ -47,7 +47,8 @@ export async function perform(event: PlannedEvent, stage: Stage): Promise<void> 
 
 async function reload(source: BalancerSource, { balancer, timeline, read }: Stage): Promise<void> {
   timeline.say("plan", source.from === "file" ? `reload ${source.file}` : "reload");
-  const { config } = applicable(await read(source), balancer.config, balancer.engine);
+  // What the operator wants is not kept over a rehearsal.
+  const { config } = applicable(await read(source), balancer.config, balancer.engine, () => false);
   const workers = await balancer.reload(config);
   timeline.say("balancer", `reloaded; workers ${workers}, generation ${balancer.generations.started}`);
 }
