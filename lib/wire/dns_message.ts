@@ -216,7 +216,9 @@ function readName(bytes: Uint8Array, start: number): { name: string; end: number
     if (length === 0) return { name: labels.join("."), end: end === -1 ? at : end };
     size += length + 1;
     if (size > MAX_NAME_BYTES || at + length > bytes.length) return undefined;
-    labels.push(String.fromCharCode(...bytes.subarray(at, at + length)).toLowerCase());
+    // A dot within a label is not the end of one (RFC 1035, 5.1).
+    const label = String.fromCharCode(...bytes.subarray(at, at + length));
+    labels.push(label.toLowerCase().replace(/[.\\]/g, "\\$&"));
     at += length;
   }
   return undefined;

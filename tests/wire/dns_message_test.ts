@@ -107,6 +107,16 @@ Deno.test("aliases in a circle are refused", () => {
   assert.equal(refusal(answer(A, records)), "the answer has too many aliases in a row");
 });
 
+Deno.test("a dot within a label is no end of one: such a name is another one", () => {
+  const asked = { ...A, name: "_db._tcp.internal", type: "SRV" } as const;
+  const [dotted, split] = [[7, ...new TextEncoder().encode("a.b\\.c."), 0], name("a.b")];
+  const records = [dotted, split].map((target) => record(ASKED, 33, 30, [0, 1, 0, 1, 0, 80, ...target]));
+  const targets = read(answer(asked, records), asked).services.map(({ target }) => target);
+  assert.deepEqual(targets, ["a\\.b\\\\\\.c\\.", "a.b"]);
+  const owner = [12, ...new TextEncoder().encode("api.internal"), 0];
+  assert.deepEqual(read(answer(A, [record(owner, 1, 30, [10, 0, 0, 1])])).addresses, []);
+});
+
 Deno.test("services have priority, weight, port and target", () => {
   const asked = { ...A, name: "_db._tcp.internal", type: "SRV" } as const;
   const data = [0, 10, 1, 0, 0x15, 0x38, ...name("D1.internal")];

@@ -46,7 +46,9 @@ function checkFacts({ addresses, services, ttlSeconds }: Answer, { type }: Quest
   if (type !== "SRV") assert.equal(services.length, 0);
   for (const { priority, weight, port, target } of services) {
     for (const number of [priority, weight, port]) assert.ok(number >= 0 && number <= 65_535);
-    assert.ok(target.length <= 255 && !target.endsWith("."), target);
+    // A dot or a backslash within a label has a backslash in front.
+    assert.match(target, /^(?!\.)((\\[.\\]|[^.\\])|\.(?=[^.]))*$/s);
+    assert.ok(target.replaceAll(/\\(.)/gs, "$1").length <= 255);
   }
   const hasRecords = addresses.length + services.length > 0;
   assert.equal(ttlSeconds !== undefined, hasRecords);
