@@ -282,7 +282,7 @@ Deno.test("a server that hangs when a watch is opened is trouble", async () => {
 Deno.test("what a watch adds is bounded in number and size, and the last members stay", async () => {
   const many = Array.from({ length: 10_001 }, (_, i) => ({ key: `/web/${i}`, value: "10.0.0.2:80" }));
   const large = Array.from({ length: 10 }, (_, i) => ({ key: `/web/${i}`, value: "x".repeat(1_000_000) }));
-  const kvs = [{ key: btoa("/web/a"), value: btoa("10.0.0.1:80") }];
+  const kvs = [{ key: btoa("/web/a"), value: btoa("10.0.0.1:80"), mod_revision: "1" }];
   for (
     const [changes, sentence] of [[many, /^there are more than 10000/], [
       large,
@@ -307,7 +307,11 @@ Deno.test("what a watch adds is bounded in number and size, and the last members
 });
 
 Deno.test("what is said of a value is short, however long that is", async () => {
-  const kvs = [{ key: btoa("/web/a".padEnd(5_000, "a")), value: btoa("x".repeat(100_000)) }];
+  const kvs = [{
+    key: btoa("/web/a".padEnd(5_000, "a")),
+    value: btoa("x".repeat(100_000)),
+    mod_revision: "1",
+  }];
   await using server = startFake({ range: () => JSON.stringify({ header: HEADER, kvs }) });
   const { pause } = new FastClock();
   await using followed = new Followed(
