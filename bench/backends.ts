@@ -61,7 +61,11 @@ ${binds}
 }
 
 /** Our own server, with one of its handlers. */
-export function startServer(at: number, handler: string): Running {
+export function startServer(
+  at: number,
+  handler: string,
+  engine: "runtime" | "epoll" = "runtime",
+): Running {
   const args = [
     "--role",
     "server",
@@ -69,8 +73,11 @@ export function startServer(at: number, handler: string): Running {
     `127.0.0.1:${at}`,
     "--handler",
     handler,
+    "--engine",
+    engine,
     "--log-level",
     "error",
   ];
-  return start([...DENO_RUN, "main.ts", ...args]);
+  const ffi = engine === "epoll" ? ["--allow-ffi"] : [];
+  return start([...DENO_RUN, ...ffi, "main.ts", ...args]);
 }

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-await-in-loop no-console -- measurements follow one another, and their report is the product
 
 /**
- * The client's load beside wrk and iperf3, on one machine, in one run: `deno task bench:load`.
+ * The client's load beside wrk and iperf3, and the server on either engine, on one machine, in one run: `deno task bench:load`.
  *
  * What is compared is what a generator does in a second of processor time, of its own and without its start: all of them load the
  * same server, which is the bottleneck, so that rates and latencies are to agree. Medians, and the median of the ratios round by round.
@@ -14,6 +14,7 @@ import { parseArgs } from "node:util";
 import { startServer } from "./backends.ts";
 import { findAll, run, start, stopAll, untilAccepting } from "./processes.ts";
 import { DENO_RUN } from "./proxies.ts";
+import { measureServers } from "./servers.ts";
 import { median, pairedRatio, short } from "./stats.ts";
 
 const { values: flags } = parseArgs({
@@ -195,6 +196,7 @@ try {
   if (programs.has("iperf3")) start(["iperf3", "-s", "-B", "127.0.0.1", "-p", String(IPERF3_PORT)]);
   await Promise.all([HTTP_PORT, DISCARD_PORT].map(untilAccepting));
   console.log(`${rounds} rounds of ${seconds} s; one thread each`);
+  if (programs.has("wrk")) await measureServers(rounds, seconds);
   for (const one of MEASURES) {
     const needed = one.generators[0]?.name === "wrk" ? "wrk" : "iperf3";
     if (programs.has(needed)) await measure(one);

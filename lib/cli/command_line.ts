@@ -21,6 +21,7 @@ import {
 } from "./flags.ts";
 import { BRIEFS, EXAMPLES, OVERVIEW, type Parsed } from "./help.ts";
 import { checkLoad, type CompareFlags, compareFlags } from "./load_flags.ts";
+import { checkMisbehaviour } from "./misbehaviour_flags.ts";
 import { checkClientTls, checkServerTls } from "./tls_flags.ts";
 import { checkClientUdp, checkServerUdp } from "./udp_flags.ts";
 
@@ -90,6 +91,7 @@ export function parseCommandLine(args: readonly string[], version: string): Comm
       if (command.run !== "server") return command;
       checkServerUdp(command.flags);
       checkServerTls(command.flags);
+      checkMisbehaviour(command.flags);
       return command;
     }
     case "client": {

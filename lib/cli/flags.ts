@@ -96,6 +96,13 @@ export const serverFlags = object({
     description:
       message`Take only connections that begin with a PROXY protocol header, v1 or v2; whoami and http then name the true client, too.`,
   }),
+  engine: withDefault(
+    option("--engine", oneOf("NAME", ENGINE_NAMES), {
+      description:
+        message`How sockets are driven: runtime, epoll (Linux, with --allow-ffi; without TLS and UDP) or auto (runtime).`,
+    }),
+    "runtime" as const,
+  ),
   ...serverTlsFlags,
   ...logFlags,
   misbehaviour: misbehaviourFlags,

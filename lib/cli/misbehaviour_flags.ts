@@ -5,6 +5,7 @@ import { message } from "@optique/core/message";
 import { optional } from "@optique/core/modifiers";
 import type { InferValue } from "@optique/core/parser";
 import { option } from "@optique/core/primitives";
+import { InputError } from "../core/errors.ts";
 import { FAIL_WAYS, GOOD, MAX_CLOSE_AFTER, type Misbehaviour } from "../core/misbehaviour.ts";
 import { byteRate, count, delay, flap, oneOf, seed, share } from "./values.ts";
 
@@ -34,6 +35,14 @@ export const misbehaviourFlags = object("Misbehaviour, on purpose", {
 });
 
 export type MisbehaviourFlags = InferValue<typeof misbehaviourFlags>;
+
+/** @throws {InputError} for another engine than the one that can misbehave. */
+export function checkMisbehaviour(
+  { engine, misbehaviour }: { readonly engine: string; readonly misbehaviour: MisbehaviourFlags },
+): void {
+  if (engine !== "epoll" || misbehaviourOf(misbehaviour, false) === undefined) return;
+  throw new InputError("a server misbehaves with the engine runtime alone; leave --engine out");
+}
 
 /** What these flags ask for; undefined where none is given. */
 export function misbehaviourOf(flags: MisbehaviourFlags, isUdp: boolean): Misbehaviour | undefined {

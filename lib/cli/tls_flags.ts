@@ -44,6 +44,7 @@ export const clientTlsFlags = {
 };
 
 interface ServerTlsFlags {
+  readonly engine: string;
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
 }
@@ -60,8 +61,11 @@ interface ClientTlsFlags {
 }
 
 /** @throws {InputError} when one of two is missing. */
-export function checkServerTls({ tlsCert, tlsKey }: ServerTlsFlags): void {
+export function checkServerTls({ engine, tlsCert, tlsKey }: ServerTlsFlags): void {
   checkPair("--tls-cert", tlsCert, "--tls-key", tlsKey);
+  if (engine === "epoll" && tlsCert !== undefined) {
+    throw new InputError("TLS is opened by the engine runtime; leave --engine out");
+  }
 }
 
 /** @throws {InputError} when a flag needs another one, or has no use beside it. */

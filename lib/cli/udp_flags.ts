@@ -10,6 +10,7 @@ interface ServerFlags {
   readonly listen: Address;
   readonly maxConnections: number;
   readonly idleTimeoutMs: number;
+  readonly engine: string;
   readonly proxyProtocol: boolean;
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
@@ -39,6 +40,9 @@ export function checkServerUdp(flags: ServerFlags): void {
     "--tls-cert": flags.tlsCert !== undefined,
     "--tls-key": flags.tlsKey !== undefined,
   });
+  if (flags.engine === "epoll") {
+    throw new InputError("datagrams are answered by the engine runtime; leave --engine out");
+  }
   const misbehaviour = misbehaviourOf(flags.misbehaviour, true);
   if (misbehaviour === undefined) return;
   try {

@@ -1,8 +1,7 @@
 /** What a connection has to begin with before its handler sees it. */
 
 import type { Endpoint } from "../core/endpoint.ts";
-import type { FirstBytesEvents } from "../engine/contract.ts";
-import type { RuntimeClient } from "../engine/runtime/socket.ts";
+import type { ClientSocket, FirstBytesEvents } from "../engine/contract.ts";
 import type { RuntimeTlsServer } from "../engine/runtime/tls_server.ts";
 import { Malformed } from "../wire/malformed.ts";
 import { MAX_PROXY_HEADER_BYTES, type ProxyHeader } from "../wire/proxy_header.ts";
@@ -19,6 +18,9 @@ export interface Preamble {
   readonly tls: RuntimeTlsServer | undefined;
 }
 
+/** What is asked of a connection before it is served. */
+export type Greeted = Pick<ClientSocket, "peer" | "readAhead" | "firstBytes" | "skip" | "openTls">;
+
 /** Told at any time: there is nothing more to be waited for. */
 type LossEvents = Pick<FirstBytesEvents, "clientGone" | "fault">;
 
@@ -29,7 +31,7 @@ type LossEvents = Pick<FirstBytesEvents, "clientGone" | "fault">;
  * @throws {Error} that says why the client cannot be served.
  */
 export async function greet(
-  socket: RuntimeClient,
+  socket: Greeted,
   { proxyProtocol, tls }: Preamble,
 ): Promise<Endpoint | undefined> {
   const { promise: lost, reject } = Promise.withResolvers<never>();
@@ -46,13 +48,13 @@ export async function greet(
   return await Promise.race([greeted(), lost]);
 }
 
-async function readTrueClient(socket: RuntimeClient, on: LossEvents): Promise<Endpoint> {
+async function readTrueClient(socket: Greeted, on: LossEvents): Promise<Endpoint> {
   const { source, length } = await readHeader(socket, on);
   socket.skip(length);
   return source ?? socket.peer;
 }
 
-function readHeader(socket: RuntimeClient, on: LossEvents): Promise<ProxyHeader> {
+function readHeader(socket: Greeted, on: LossEvents): Promise<ProxyHeader> {
   const { promise, resolve, reject } = Promise.withResolvers<ProxyHeader>();
   let answer: ReturnType<typeof readProxyHeader> = "incomplete";
   const onRead = (): void => {
@@ -68,7 +70,7 @@ function readHeader(socket: RuntimeClient, on: LossEvents): Promise<ProxyHeader>
   return promise;
 }
 
-function openTls(socket: RuntimeClient, tls: RuntimeTlsServer, { fault }: LossEvents): Promise<void> {
+function openTls(socket: Greeted, tls: RuntimeTlsServer, { fault }: LossEvents): Promise<void> {
   return new Promise((resolve, reject) => {
     // It has one certificate, which is for every name.
     socket.openTls(tls, undefined, {

@@ -1,19 +1,58 @@
 import { chunks, type Connection, writeAll } from "../core/connection.ts";
+import type { Exchange } from "./exchange.ts";
 import type { HandlerContext } from "./handler.ts";
 import { type HttpRequest, HttpRequestReader, HttpSyntaxError } from "./http_requests.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
 
 const BAD_REQUEST = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 
+/** Requests that came in one piece are recognized up to this length. */
+const MAX_SAME_BYTES = 1024;
+
 /** Answers every HTTP/1.1 request with the name of the server; keeps connections alive, takes pipelined requests. */
 export async function http(connection: Connection, { name }: HandlerContext): Promise<void> {
-  const reader = new HttpRequestReader();
-  const encoder = new TextEncoder();
+  const exchange = new HttpExchange(name);
   for await (const chunk of chunks(connection)) {
-    const { answers, isLast } = answer(reader, chunk, `${name}\n`);
-    if (answers !== "") await writeAll(connection, encoder.encode(answers));
-    if (isLast) return;
+    const answers = exchange.received(chunk, chunk.length);
+    if (answers !== undefined) await writeAll(connection, answers);
+    if (exchange.isOver) return;
   }
+}
+
+/** The same as an exchange. */
+export class HttpExchange implements Exchange {
+  isOver = false;
+  readonly #reader = new HttpRequestReader();
+  readonly #body: string;
+  /** What came last, where it was whole requests, and the answers to it: what comes next is mostly the same. */
+  #same: Uint8Array | undefined;
+  #sameAnswers: Bytes | undefined;
+
+  constructor(name: string) {
+    this.#body = `${name}\n`;
+  }
+
+  received(bytes: Uint8Array, length: number): Bytes | undefined {
+    const wasBetween = this.#reader.isBetween;
+    if (wasBetween && isSame(bytes, length, this.#same)) return this.#sameAnswers;
+    const { answers, isLast } = answer(this.#reader, bytes.subarray(0, length), this.#body);
+    this.isOver = isLast;
+    if (answers === "") return undefined;
+    const encoded = new TextEncoder().encode(answers);
+    if (wasBetween && this.#reader.isBetween && !isLast && length <= MAX_SAME_BYTES) {
+      this.#same = bytes.slice(0, length);
+      this.#sameAnswers = encoded;
+    }
+    return encoded;
+  }
+}
+
+function isSame(bytes: Uint8Array, length: number, other: Uint8Array | undefined): boolean {
+  if (other?.length !== length) return false;
+  for (let i = 0; i < length; i++) if (bytes[i] !== other[i]) return false;
+  return true;
 }
 
 /** What to send back for the next bytes of a connection, and whether the conversation is over then. */

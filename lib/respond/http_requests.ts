@@ -53,6 +53,11 @@ export class HttpRequestReader {
     this.#pending = this.#pending.slice();
   }
 
+  /** Whether nothing of a request has come that is not whole. */
+  get isBetween(): boolean {
+    return this.#expecting === "head" && this.#pending.length === 0;
+  }
+
   /** Whether a client waits for "100 Continue" before it sends its body; true only once for each request. */
   takeWantsContinue(): boolean {
     const wants = this.#wantsContinue;

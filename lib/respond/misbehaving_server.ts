@@ -6,10 +6,12 @@ import { removeSocketFile } from "../core/listening.ts";
 import type { Misbehaviour } from "../core/misbehaviour.ts";
 import type { NodeConn } from "../engine/runtime/node_conn.ts";
 import { NodeListener } from "../engine/runtime/node_listener.ts";
+import { BACKLOG, servingByRuntime } from "./accepting.ts";
 import { failureOf } from "./chance.ts";
 import { flapping, type Later } from "./flapping.ts";
 import { misbehaving } from "./misbehaving.ts";
-import { BACKLOG, localLimiter, type RunningServer, type ServerOptions, settle } from "./server.ts";
+import { localLimiter, type RunningServer, type ServerOptions, settle } from "./server.ts";
+import type { ServedConnection } from "./served_connection.ts";
 import { Serving } from "./serving.ts";
 
 export interface MisbehavingServerOptions extends ServerOptions {
@@ -48,7 +50,9 @@ export async function startMisbehavingServer(options: MisbehavingServerOptions):
   const { handler, log, later = byTimer } = options;
   const { listen, places } = await settle(options.listen);
   const address = formatAddress(listen);
-  const serving = new Serving(options, address);
+  const open = new Set<ServedConnection>();
+  const byRuntime = servingByRuntime(open, options.tls);
+  const serving = new Serving(options, address, open, byRuntime);
   const limiter = localLimiter(options.maxConnections);
   let current = options.misbehaviour;
   let connections = 0;
@@ -70,7 +74,7 @@ export async function startMisbehavingServer(options: MisbehavingServerOptions):
       closed: conn.closed,
       reset: () => conn.reset(),
     });
-    await serving.serve(serving.engine.clientOf(conn), served, limiter.leave);
+    await serving.serve(byRuntime.engine.clientOf(conn), served, limiter.leave);
   };
 
   const listener = new NodeListener({

@@ -2,16 +2,16 @@
 
 import type { CoarseClock, Watched } from "../core/coarse_clock.ts";
 import type { Connection } from "../core/connection.ts";
-import type { StreamSocket } from "../engine/contract.ts";
-import type { TurnBudget } from "../engine/runtime/turn_budget.ts";
+import type { Exchange } from "./exchange.ts";
+import type { ServedSocket } from "./accepting.ts";
 
 /** How long a peer that has had its answer may take to go. */
 const LINGER_MS = 2_000;
 
 export class ServedConnection implements Connection, Watched {
-  readonly #socket: StreamSocket;
+  readonly #socket: ServedSocket;
   readonly #clock: CoarseClock;
-  readonly #turnBudget: TurnBudget;
+  readonly #inTurn: (call: () => void) => void;
   readonly #idleTimeoutMs: number;
   /** Whether bytes have moved since the last tick, which takes note of it. */
   #hasMoved = false;
@@ -22,11 +22,19 @@ export class ServedConnection implements Connection, Watched {
   #rejectGreeting: ((error: Error) => void) | undefined;
   #closed = false;
 
-  /** @param idleTimeoutMs 0 is none. */
-  constructor(socket: StreamSocket, clock: CoarseClock, turnBudget: TurnBudget, idleTimeoutMs: number) {
+  /**
+   * @param inTurn Calls now, or in a later turn of the event loop.
+   * @param idleTimeoutMs 0 is none.
+   */
+  constructor(
+    socket: ServedSocket,
+    clock: CoarseClock,
+    inTurn: (call: () => void) => void,
+    idleTimeoutMs: number,
+  ) {
     this.#socket = socket;
     this.#clock = clock;
-    this.#turnBudget = turnBudget;
+    this.#inTurn = inTurn;
     this.#idleTimeoutMs = idleTimeoutMs === 0 ? Infinity : idleTimeoutMs;
     this.#lastActiveMs = clock.exactMs();
     clock.watch(this);
@@ -36,7 +44,7 @@ export class ServedConnection implements Connection, Watched {
     return new Promise((resolve, reject) => {
       const onRead = (filled: number | null): void => {
         this.#hasMoved = true;
-        this.#turnBudget.spend(() => resolve(filled));
+        this.#inTurn(() => resolve(filled));
       };
       this.#socket.read(buffer).then(onRead, reject);
     });
@@ -46,6 +54,11 @@ export class ServedConnection implements Connection, Watched {
     const written = await this.#socket.write(bytes);
     this.#hasMoved = true;
     return written;
+  }
+
+  /** Runs an exchange, as engines do that can. */
+  async exchange(exchange: Exchange): Promise<void> {
+    await this.#socket.exchange?.(exchange, () => this.#hasMoved = true);
   }
 
   closeWrite(): Promise<void> {

@@ -4,16 +4,26 @@ import { type Address, formatAddress } from "../core/address.ts";
 import { TICK_MS } from "../core/coarse_clock.ts";
 import { removeSocketFile } from "../core/listening.ts";
 import { resolveAddress } from "../core/resolve.ts";
+import { sleep } from "../core/sleep.ts";
 import type { Limiter } from "../engine/contract.ts";
 import { settleAddresses } from "../engine/runtime/settle.ts";
-import type { Handler } from "./handler.ts";
-import { Serving, type ServingOptions } from "./serving.ts";
+import { acceptByEpoll, acceptByRuntime } from "./accepting.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Handler, HandlerContext } from "./handler.ts";
+import type { ServedConnection } from "./served_connection.ts";
+import { type Serve, Serving, type ServingOptions } from "./serving.ts";
 
 export interface ServerOptions extends ServingOptions {
   readonly listen: Address;
   readonly handler: Handler;
+  /** The same as an exchange, which the engine epoll takes instead. */
+  readonly exchange?: ((context: HandlerContext) => Exchange) | undefined;
   /** 0 is no limit; at the limit accepting pauses. */
   readonly maxConnections: number;
+  /** By default the runtime's, which alone opens TLS. */
+  readonly engine?: "runtime" | "epoll";
+  /** Of the engine epoll; see {@linkcode acceptByEpoll}. */
+  readonly maxSleepMs?: number;
 }
 
 /** A server that runs. */
@@ -24,9 +34,6 @@ export interface RunningServer {
   stop(): Promise<number>;
 }
 
-/** Waiting connections that the kernel keeps; as many as balancers have by default. */
-export const BACKLOG = 4096;
-
 /**
  * Starts a server.
  *
@@ -35,13 +42,17 @@ export const BACKLOG = 4096;
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { listen, places } = await settle(options.listen);
   const address = formatAddress(listen);
-  const serving = new Serving(options, address);
-  const listener = await serving.engine.listenForConnections(places, BACKLOG);
+  const open = new Set<ServedConnection>();
+  const engine = options.engine === "epoll"
+    ? await acceptByEpoll(places, options.maxSleepMs)
+    : await acceptByRuntime(places, open, options.tls);
+  const serving = new Serving(options, address, open, engine);
+  const serve = serveOf(options);
   const stop = new AbortController();
   serving.start();
-  const accepting = listener.accept({
-    limiter: localLimiter(options.maxConnections),
-    serve: (socket, leave) => void serving.serve(socket, options.handler, leave),
+  const accepting = engine.accept({
+    limiter: localLimiter(options.maxConnections, stop.signal),
+    serve: (socket, leave) => void serving.serve(socket, serve, leave),
     stop: stop.signal,
     onTrouble: (event, fields) => options.log.warn(event, { address, ...fields }),
   });
@@ -52,11 +63,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       stop.abort();
       const closed = serving.closeAll();
       await accepting;
+      await engine.close();
       serving.stop();
       await removeSocketFile(listen);
       return closed;
     },
   };
+}
+
+function serveOf({ engine, handler, exchange }: ServerOptions): Serve {
+  return engine !== "epoll" || exchange === undefined
+    ? handler
+    : (connection, context) => connection.exchange(exchange(context));
 }
 
 /** What an address means on this machine: one or two sockets, of which the first is how the server is called. */
@@ -68,8 +86,12 @@ export async function settle(
   return { listen, places };
 }
 
-/** The limiter of one thread. */
-export function localLimiter(maxConnections: number): Limiter {
+/**
+ * The limiter of one thread.
+ *
+ * @param stop When it is aborted, nothing waits for a place any longer.
+ */
+export function localLimiter(maxConnections: number, stop?: AbortSignal): Limiter {
   let inside = 0;
   return {
     enter: () => {
@@ -78,6 +100,6 @@ export function localLimiter(maxConnections: number): Limiter {
       return true;
     },
     leave: () => void inside--,
-    freed: () => new Promise((resolve) => setTimeout(resolve, TICK_MS / 10)),
+    freed: () => sleep(TICK_MS / 10, stop),
   };
 }

@@ -1,15 +1,14 @@
-/** What a server does with connections that were accepted: greets each, and hands it to a handler. */
+/** What a server does with connections that were accepted: greets each, and hands it to what serves it. */
 
 import { CoarseClock } from "../core/coarse_clock.ts";
 import { chunks } from "../core/connection.ts";
 import { formatEndpoint } from "../core/endpoint.ts";
 import { reasonOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import { RuntimeEngine } from "../engine/runtime/engine.ts";
-import type { RuntimeClient } from "../engine/runtime/socket.ts";
 import type { TlsKeys } from "../engine/tls_contract.ts";
+import type { Accepting, ServedSocket } from "./accepting.ts";
 import { greet, GREETING_TIMEOUT_MS, type Preamble } from "./greeting.ts";
-import type { Handler, HandlerContext } from "./handler.ts";
+import type { HandlerContext } from "./handler.ts";
 import { ServedConnection } from "./served_connection.ts";
 
 export interface ServingOptions {
@@ -26,25 +25,34 @@ export interface ServingOptions {
   readonly log: Omit<Log, "session">;
 }
 
-/** Handlers speak to no particular protocol, so none is agreed upon. */
-const TLS_OPTIONS = { alpn: [], minVersion: "1.2" } as const;
+/** Serves one connection; resolves when it has said everything. */
+export type Serve = (connection: ServedConnection, context: HandlerContext) => Promise<void>;
 
 export class Serving {
-  readonly engine: RuntimeEngine;
+  readonly #open: Set<ServedConnection>;
   readonly #options: ServingOptions;
+  readonly #engine: Pick<Accepting, "inTurn">;
   readonly #context: HandlerContext;
   readonly #preamble: Preamble | undefined;
   readonly #clock = new CoarseClock();
-  readonly #open = new Set<ServedConnection>();
   #isClosing = false;
 
-  /** @param address What handlers answer with where there is no name. */
-  constructor(options: ServingOptions, address: string) {
+  /**
+   * @param address What handlers answer with where there is no name.
+   * @param open Kept up to date: the engine decides by its size.
+   */
+  constructor(
+    options: ServingOptions,
+    address: string,
+    open: Set<ServedConnection>,
+    engine: Pick<Accepting, "tls" | "inTurn">,
+  ) {
     this.#options = options;
+    this.#open = open;
+    this.#engine = engine;
     this.#context = { name: options.name ?? address, now: () => new Date() };
-    this.engine = new RuntimeEngine(this.#open);
+    const { tls } = engine;
     const { proxyProtocol = false } = options;
-    const tls = options.tls === undefined ? undefined : this.engine.tlsServer(TLS_OPTIONS, options.tls);
     this.#preamble = proxyProtocol || tls !== undefined ? { proxyProtocol, tls } : undefined;
   }
 
@@ -58,13 +66,13 @@ export class Serving {
    *
    * @param leave Called when it is over.
    */
-  async serve(socket: RuntimeClient, handler: Handler, leave: () => void): Promise<void> {
+  async serve(socket: ServedSocket, serve: Serve, leave: () => void): Promise<void> {
     const { idleTimeoutMs, log } = this.#options;
-    const connection = new ServedConnection(socket, this.#clock, this.engine.turnBudget, idleTimeoutMs);
+    const connection = new ServedConnection(socket, this.#clock, this.#engine.inTurn, idleTimeoutMs);
     this.#open.add(connection);
     try {
       if (this.#isClosing) return;
-      await handler(connection, await this.#contextFor(socket, connection));
+      await serve(connection, await this.#contextFor(socket, connection));
       await finish(connection);
     } catch (error) {
       log.debug("connection_failed", { client: formatEndpoint(socket.peer), reason: reasonOf(error) });
@@ -87,7 +95,7 @@ export class Serving {
     this.#clock.stop();
   }
 
-  async #contextFor(socket: RuntimeClient, connection: ServedConnection): Promise<HandlerContext> {
+  async #contextFor(socket: ServedSocket, connection: ServedConnection): Promise<HandlerContext> {
     if (this.#preamble === undefined) return this.#context;
     const closed = connection.beginGreeting(this.#options.greetingTimeoutMs ?? GREETING_TIMEOUT_MS);
     const client = await Promise.race([greet(socket, this.#preamble), closed]);

@@ -2,13 +2,16 @@
 
 import type { ServerFlags } from "../cli/flags.ts";
 import { misbehaviourOf } from "../cli/misbehaviour_flags.ts";
+import type { EngineName } from "../config/engine_names.ts";
+import { engineFor, whyNoEngine } from "../control/engine_host.ts";
 import type { UdpAddress } from "../core/address.ts";
-import { InputError } from "../core/errors.ts";
+import { InputError, RunError } from "../core/errors.ts";
 import { log } from "../core/log.ts";
 import { checkForUdp, type Misbehaviour, misbehaviourFields } from "../core/misbehaviour.ts";
 import type { TlsKeys } from "../engine/tls_contract.ts";
 import { datagramHandlers } from "../respond/datagram_handlers.ts";
 import { startDatagramServer } from "../respond/datagram_server.ts";
+import { exchanges } from "../respond/exchanges.ts";
 import { handlers } from "../respond/handlers.ts";
 import { MisbehavingAnswers } from "../respond/misbehaving_answers.ts";
 import { startMisbehavingServer } from "../respond/misbehaving_server.ts";
@@ -20,7 +23,8 @@ import { giveUpForeignFunctions, giveUpWriting } from "./given_up.ts";
 
 /** Runs a server until the user stops it. */
 export async function runServerRole(flags: ServerFlags, terminal: Terminal): Promise<void> {
-  await giveUpForeignFunctions();
+  const engine = chooseEngine(flags);
+  if (engine === "runtime") await giveUpForeignFunctions();
   await giveUpWriting({ listens: [flags.listen] });
   const { tlsCert: cert, tlsKey: key } = flags;
   const files = cert === undefined ? undefined : await readTlsFiles("--tls-", { cert, key });
@@ -28,8 +32,8 @@ export async function runServerRole(flags: ServerFlags, terminal: Terminal): Pro
   try {
     for (const note of files?.notes ?? []) log.warn("config_note", { note });
     const misbehaviour = misbehaviourOf(flags.misbehaviour, flags.listen.transport === "udp");
-    const { stop, misbehaving } = await start(flags, files?.keys, misbehaviour);
-    log.info("ready", { handler: flags.handler });
+    const { stop, misbehaving } = await start(flags, engine, files?.keys, misbehaviour);
+    log.info("ready", { handler: flags.handler, engine });
     if (misbehaviour !== undefined && misbehaving !== undefined) {
       log.warn("misbehaves", misbehaviourFields(misbehaviour));
       void followLines(Deno.stdin.readable, misbehaving, log);
@@ -41,6 +45,15 @@ export async function runServerRole(flags: ServerFlags, terminal: Terminal): Pro
   }
 }
 
+/** TLS and datagrams are the runtime's, and so is a server that misbehaves. */
+function chooseEngine({ engine, listen, tlsCert, misbehaviour }: ServerFlags): EngineName {
+  const isUdp = listen.transport === "udp";
+  if (isUdp || tlsCert !== undefined || misbehaviourOf(misbehaviour, isUdp) !== undefined) return "runtime";
+  const missing = whyNoEngine(engine);
+  if (missing !== undefined) throw new RunError(missing);
+  return engineFor(engine);
+}
+
 interface Started {
   /** Stops it, and gives what there is to say about that. */
   readonly stop: () => Promise<Record<string, unknown>>;
@@ -50,15 +63,19 @@ interface Started {
 
 async function start(
   flags: ServerFlags,
+  engine: EngineName,
   tls: TlsKeys | undefined,
   misbehaviour: Misbehaviour | undefined,
 ): Promise<Started> {
   if (flags.listen.transport === "udp") return await startForDatagrams(flags, flags.listen, misbehaviour);
-  const options = { ...flags, handler: handlers[flags.handler], tls, log };
+  const options = { ...flags, engine, handler: handlers[flags.handler], tls, log };
   const stopOf = (server: RunningServer): Started["stop"] => {
     return async () => ({ closed_connections: await server.stop() });
   };
-  if (misbehaviour === undefined) return { stop: stopOf(await startServer(options)) };
+  if (misbehaviour === undefined) {
+    const server = await startServer({ ...options, exchange: exchanges[flags.handler] });
+    return { stop: stopOf(server) };
+  }
   const misbehaving = await startMisbehavingServer({ ...options, misbehaviour });
   return { stop: stopOf(misbehaving), misbehaving };
 }

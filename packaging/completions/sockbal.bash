@@ -26,6 +26,7 @@ _sockbal() {
     server:--name) return ;;
     server:--max-connections) return ;;
     server:--idle-timeout) return ;;
+    server:--engine) mapfile -t COMPREPLY < <(compgen -W 'auto runtime epoll' -- "$word"); return ;;
     server:--tls-cert) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     server:--tls-key) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     server:--log-level) mapfile -t COMPREPLY < <(compgen -W 'debug info warn error' -- "$word"); return ;;
@@ -68,7 +69,7 @@ _sockbal() {
     rehearsal:--log-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$word"); return ;;
   esac
   case $role in
-    server) mapfile -t COMPREPLY < <(compgen -W '--delay --fail-rate --fail-how --limit-rate --close-after --flap --seed --role --listen --handler --name --max-connections --idle-timeout --proxy-protocol --tls-cert --tls-key --log-level --log-format --help --version' -- "$word") ;;
+    server) mapfile -t COMPREPLY < <(compgen -W '--delay --fail-rate --fail-how --limit-rate --close-after --flap --seed --role --listen --handler --name --max-connections --idle-timeout --proxy-protocol --engine --tls-cert --tls-key --log-level --log-format --help --version' -- "$word") ;;
     client) mapfile -t COMPREPLY < <(compgen -W '--requests --duration --hold --connections --new-connection --payload-size --pipeline --rate --ramp --expect --verify --engine --workers --max-errors --json --csv --role --connect --message --timeout --proxy-protocol --tls --server-name --ca --cert --key --alpn --insecure --log-level --log-format --help --version' -- "$word") ;;
     balancer) mapfile -t COMPREPLY < <(compgen -W '--role --config --listen --backend --algorithm --workers --engine --check --watch --status --json --admin --print-schema --print-permissions --log-level --log-format --help --version' -- "$word") ;;
     demo) mapfile -t COMPREPLY < <(compgen -W '--demo --chaos --log-level --log-format --help --version' -- "$word") ;;

@@ -24,6 +24,7 @@ complete -c sockbal -n '__sockbal_role server' -l name -x -d 'What whoami and ht
 complete -c sockbal -n '__sockbal_role server' -l max-connections -x -d 'Connections at once'
 complete -c sockbal -n '__sockbal_role server' -l idle-timeout -x -d 'Close a connection when no byte moved for so long'
 complete -c sockbal -n '__sockbal_role server' -l proxy-protocol -d 'Take only connections that begin with a PROXY protocol header, v1 or v2'
+complete -c sockbal -n '__sockbal_role server' -l engine -x -a 'auto runtime epoll' -d 'How sockets are driven: runtime, epoll'
 complete -c sockbal -n '__sockbal_role server' -l tls-cert -r -F -d 'Speak TLS, and show this certificate: a PEM file, with those of its issuers'
 complete -c sockbal -n '__sockbal_role server' -l tls-key -r -F -d 'The private key of the certificate: a PEM file, which may be the same'
 complete -c sockbal -n '__sockbal_role server' -l log-level -x -a 'debug info warn error' -d 'The least level that is logged: debug, info, warn or error'

@@ -8,6 +8,7 @@ const FLAGS: Record<string, string[]> = {
     "--role",
     "--listen",
     "--handler",
+    "--engine",
     "--name",
     "--max-connections",
     "--idle-timeout",

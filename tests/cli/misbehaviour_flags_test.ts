@@ -61,3 +61,11 @@ Deno.test("with UDP an answer may be late, lost or garbage, and what is for conn
   ];
   for (const [line, sentence] of wrong) assert.equal(refusal(`${SERVER} ${udp} ${line}`), sentence);
 });
+
+Deno.test("a server misbehaves with the engine runtime alone", () => {
+  assert.equal(
+    refusal(`${SERVER} --engine epoll --delay 1s`),
+    "a server misbehaves with the engine runtime alone; leave --engine out",
+  );
+  assert.deepEqual(asked("--engine runtime --fail-rate 0.1", false), { ...GOOD, failRate: 0.1 });
+});

@@ -13,6 +13,7 @@ Deno.test("a server that is told nothing echoes on port 1234 of this machine", (
     maxConnections: 0,
     idleTimeoutMs: 0,
     proxyProtocol: false,
+    engine: "runtime",
     tlsCert: undefined,
     tlsKey: undefined,
     logLevel: undefined,

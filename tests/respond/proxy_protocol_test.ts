@@ -1,13 +1,16 @@
 // deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
 
 import assert from "node:assert/strict";
+import type { EngineName } from "../../lib/config/engine_names.ts";
 import { parseListenAddress } from "../../lib/core/address.ts";
 import { writeAll } from "../../lib/core/connection.ts";
+import { exchanges } from "../../lib/respond/exchanges.ts";
 import { type HandlerName, handlers } from "../../lib/respond/handlers.ts";
 import { startServer } from "../../lib/respond/server.ts";
 import { writeProxyV1, writeProxyV2 } from "../../lib/wire/write_proxy_header.ts";
 import { localPort } from "../support/balancer.ts";
 import { ask, bytes, joined, pattern, readAll, readExactly, same, text } from "../support/bytes.ts";
+import { onEachEngine } from "../support/engines.ts";
 import { type MemoryLog, memoryLog } from "../support/memory_log.ts";
 
 interface TestServer extends AsyncDisposable {
@@ -17,13 +20,17 @@ interface TestServer extends AsyncDisposable {
 }
 
 async function start(
+  engine: EngineName,
   handler: HandlerName,
   options: { idleTimeoutMs?: number; maxConnections?: number; greetingTimeoutMs?: number } = {},
 ): Promise<TestServer> {
   const log = memoryLog();
   const server = await startServer({
     listen: parseListenAddress("127.0.0.1:0"),
+    engine,
+    maxSleepMs: 0,
     handler: handlers[handler],
+    exchange: exchanges[handler],
     name: "me",
     maxConnections: 0,
     idleTimeoutMs: 0,
@@ -45,24 +52,27 @@ const SOURCE_V6 = { ...SOURCE, host: "2001:db8::7" } as const;
 const V1 = writeProxyV1(SOURCE, DESTINATION);
 const V2 = writeProxyV2({ command: "proxy", source: SOURCE, destination: DESTINATION });
 
-Deno.test("whoami names the true client of a header of either version, without being asked", async () => {
-  await using server = await start("whoami");
-  const v6 = { command: "proxy", source: SOURCE_V6, destination: DESTINATION } as const;
-  const headers: [Uint8Array, string][] = [
-    [V1, "me (client 203.0.113.7:5000)\n"],
-    [V2, "me (client 203.0.113.7:5000)\n"],
-    [writeProxyV1(SOURCE_V6, DESTINATION), "me (client [2001:db8::7]:5000)\n"],
-    [writeProxyV2(v6), "me (client [2001:db8::7]:5000)\n"],
-  ];
-  for (const [header, answer] of headers) {
-    using client = await connect(server.port);
-    await writeAll(client, header);
-    assert.equal(text(await readAll(client)), answer);
-  }
-});
+onEachEngine(
+  "whoami names the true client of a header of either version, without being asked",
+  async (engine) => {
+    await using server = await start(engine, "whoami");
+    const v6 = { command: "proxy", source: SOURCE_V6, destination: DESTINATION } as const;
+    const headers: [Uint8Array, string][] = [
+      [V1, "me (client 203.0.113.7:5000)\n"],
+      [V2, "me (client 203.0.113.7:5000)\n"],
+      [writeProxyV1(SOURCE_V6, DESTINATION), "me (client [2001:db8::7]:5000)\n"],
+      [writeProxyV2(v6), "me (client [2001:db8::7]:5000)\n"],
+    ];
+    for (const [header, answer] of headers) {
+      using client = await connect(server.port);
+      await writeAll(client, header);
+      assert.equal(text(await readAll(client)), answer);
+    }
+  },
+);
 
-Deno.test("a header that names no client leaves the peer of the connection", async () => {
-  await using server = await start("whoami");
+onEachEngine("a header that names no client leaves the peer of the connection", async (engine) => {
+  await using server = await start(engine, "whoami");
   for (const header of [bytes("PROXY UNKNOWN\r\n"), writeProxyV2({ command: "local" })]) {
     using client = await connect(server.port);
     await writeAll(client, header);
@@ -70,57 +80,63 @@ Deno.test("a header that names no client leaves the peer of the connection", asy
   }
 });
 
-Deno.test("http answers every request with the true client", async () => {
-  await using server = await start("http");
+onEachEngine("http answers every request with the true client", async (engine) => {
+  await using server = await start(engine, "http");
   const request = bytes("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   const answers = text(await ask(server.port, joined([V1, request, request])));
   assert.equal(answers.match(/\r\n\r\nme \(client 203\.0\.113\.7:5000\)\n/g)?.length, 2);
 });
 
-Deno.test("what follows the header reaches the handler whole, in whatever pieces both come", async () => {
-  await using server = await start("echo");
-  const payload = joined([V2, pattern(200_000)]);
-  for (const header of [V1, V2]) {
-    const sent = joined([header, payload]);
-    assert.ok(same(await ask(server.port, sent), payload), "together");
+onEachEngine(
+  "what follows the header reaches the handler whole, in whatever pieces both come",
+  async (engine) => {
+    await using server = await start(engine, "echo");
+    const payload = joined([V2, pattern(200_000)]);
+    for (const header of [V1, V2]) {
+      const sent = joined([header, payload]);
+      assert.ok(same(await ask(server.port, sent), payload), "together");
 
-    using byByte = await connect(server.port);
-    byByte.setNoDelay(true);
-    const first = sent.subarray(0, header.length + 40);
-    for (const byte of first) {
-      await writeAll(byByte, Uint8Array.of(byte));
-      await new Promise((resolve) => setTimeout(resolve));
+      using byByte = await connect(server.port);
+      byByte.setNoDelay(true);
+      const first = sent.subarray(0, header.length + 40);
+      for (const byte of first) {
+        await writeAll(byByte, Uint8Array.of(byte));
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+      assert.ok(same(await readExactly(byByte, 40), payload.subarray(0, 40)), "byte by byte");
+      const rest = writeAll(byByte, sent.subarray(first.length)).then(() => byByte.closeWrite());
+      assert.ok(same(await readAll(byByte), payload.subarray(40)), "and then at once");
+      await rest;
     }
-    assert.ok(same(await readExactly(byByte, 40), payload.subarray(0, 40)), "byte by byte");
-    const rest = writeAll(byByte, sent.subarray(first.length)).then(() => byByte.closeWrite());
-    assert.ok(same(await readAll(byByte), payload.subarray(40)), "and then at once");
-    await rest;
-  }
-});
+  },
+);
 
-Deno.test("a connection without a good header is closed, and the log says why to those who debug", async () => {
-  await using server = await start("whoami");
-  const bad: [string, RegExp][] = [
-    ["GET / HTTP/1.1\r\n\r\n", /^the connection does not begin with a PROXY protocol header$/],
-    ["PROXY TCP4 1.2.3.4 5.6.7.8 1\r\n", /^the PROXY protocol line is not two addresses and two ports/],
-    ["PROXY TCP4 1.2.3.4", /^the client ended before its PROXY header was whole$/],
-    ["", /^the client ended before its PROXY header was whole$/],
-  ];
-  for (const [sent, reason] of bad) {
-    using client = await connect(server.port);
-    const [name] = [`127.0.0.1:${localPort(client)}`];
-    await writeAll(client, bytes(sent));
-    await client.closeWrite();
-    assert.equal(text(await readAll(client).catch(() => bytes(""))), "");
-    const { level, fields } = await server.log.waitFor("connection_failed", (it) => it.client === name);
-    assert.equal(level, "debug");
-    assert.match(String(fields.reason), reason);
-  }
-  assert.equal(text(await ask(server.port, V1)), "me (client 203.0.113.7:5000)\n");
-});
+onEachEngine(
+  "a connection without a good header is closed, and the log says why to those who debug",
+  async (engine) => {
+    await using server = await start(engine, "whoami");
+    const bad: [string, RegExp][] = [
+      ["GET / HTTP/1.1\r\n\r\n", /^the connection does not begin with a PROXY protocol header$/],
+      ["PROXY TCP4 1.2.3.4 5.6.7.8 1\r\n", /^the PROXY protocol line is not two addresses and two ports/],
+      ["PROXY TCP4 1.2.3.4", /^the client ended before its PROXY header was whole$/],
+      ["", /^the client ended before its PROXY header was whole$/],
+    ];
+    for (const [sent, reason] of bad) {
+      using client = await connect(server.port);
+      const [name] = [`127.0.0.1:${localPort(client)}`];
+      await writeAll(client, bytes(sent));
+      await client.closeWrite();
+      assert.equal(text(await readAll(client).catch(() => bytes(""))), "");
+      const { level, fields } = await server.log.waitFor("connection_failed", (it) => it.client === name);
+      assert.equal(level, "debug");
+      assert.match(String(fields.reason), reason);
+    }
+    assert.equal(text(await ask(server.port, V1)), "me (client 203.0.113.7:5000)\n");
+  },
+);
 
-Deno.test("a client that sends no header in time is closed, and makes room for others", async () => {
-  await using server = await start("whoami", { greetingTimeoutMs: 200, maxConnections: 1 });
+onEachEngine("a client that sends no header in time is closed, and makes room for others", async (engine) => {
+  await using server = await start(engine, "whoami", { greetingTimeoutMs: 200, maxConnections: 1 });
   using silent = await connect(server.port);
   await writeAll(silent, bytes("PROXY TC"));
   assert.equal(text(await readAll(silent)), "");
@@ -132,13 +148,16 @@ Deno.test("a client that sends no header in time is closed, and makes room for o
   assert.equal(text(await ask(server.port, V1)), "me (client 203.0.113.7:5000)\n");
 });
 
-Deno.test("the idle timeout counts from the header on, and stopping closes those who have sent none", async () => {
-  const server = await start("echo", { idleTimeoutMs: 200, greetingTimeoutMs: 60_000 });
-  using silent = await connect(server.port);
-  using idle = await connect(server.port);
-  await writeAll(idle, V1);
-  await writeAll(idle, bytes("x"));
-  assert.equal(text(await readAll(idle)), "x");
-  assert.equal(await server.stop(), 1);
-  assert.equal(text(await readAll(silent)), "");
-});
+onEachEngine(
+  "the idle timeout counts from the header on, and stopping closes those who have sent none",
+  async (engine) => {
+    const server = await start(engine, "echo", { idleTimeoutMs: 200, greetingTimeoutMs: 60_000 });
+    using silent = await connect(server.port);
+    using idle = await connect(server.port);
+    await writeAll(idle, V1);
+    await writeAll(idle, bytes("x"));
+    assert.equal(text(await readAll(idle)), "x");
+    assert.equal(await server.stop(), 1);
+    assert.equal(text(await readAll(silent)), "");
+  },
+);

@@ -37,7 +37,11 @@ const TURN_STEPS = 32;
 
 /** Runs the event loop of the runtime: messages of other threads, promises, timers. */
 async function runtimeTurn(): Promise<void> {
-  for (let step = 0; step < TURN_STEPS; step++) await new Promise((resolve) => setImmediate(resolve));
+  for (let step = 0; step < TURN_STEPS; step++) await runtimeStep();
+}
+
+function runtimeStep(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }
 
 /** Handles the events of a descriptor. Never throws. */
@@ -71,6 +75,7 @@ export class Loop {
   /** Calls for the next round. */
   #unfinished: (() => void)[] = [];
   #isRung = false;
+  #hasPromises = false;
   #isClosed = false;
   #lastTurnMs = 0;
 
@@ -135,6 +140,11 @@ export class Loop {
     this.#unfinished.push(call);
   }
 
+  /** Lets promises that are resolved in this round go on after it, however many follow one another. */
+  letPromisesGoOn(): void {
+    this.#hasPromises = true;
+  }
+
   /** Runs until {@linkcode end}. */
   async run(): Promise<void> {
     while (!this.#isClosed) {
@@ -143,6 +153,9 @@ export class Loop {
         this.#isRung = false;
         await runtimeTurn();
         this.#lastTurnMs = performance.now();
+      } else if (this.#hasPromises) {
+        this.#hasPromises = false;
+        await runtimeStep();
       } else {
         // Promises that were resolved in this round.
         await undefined;
