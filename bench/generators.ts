@@ -192,7 +192,8 @@ async function measure({ title, unit, generators }: Measure): Promise<void> {
 const programs = await findAll(["wrk", "iperf3"]);
 try {
   startServer(HTTP_PORT, "http");
-  startServer(DISCARD_PORT, "discard");
+  // What it reads with has to be as fast as what iperf3 reads with.
+  startServer(DISCARD_PORT, "discard", "epoll");
   if (programs.has("iperf3")) start(["iperf3", "-s", "-B", "127.0.0.1", "-p", String(IPERF3_PORT)]);
   await Promise.all([HTTP_PORT, DISCARD_PORT].map(untilAccepting));
   console.log(`${rounds} rounds of ${seconds} s; one thread each`);
