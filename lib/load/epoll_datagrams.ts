@@ -32,6 +32,10 @@ export class EpollDatagramLink implements Link, UdpSocketOwner {
     return this.#socket.local;
   }
 
+  get unsentBytes(): number {
+    return this.#unsent.reduce((sum, { length }) => sum + length, 0);
+  }
+
   get isClear(): boolean {
     return this.#unsent.length === 0;
   }

@@ -94,6 +94,10 @@ class EpollLink implements Link, SocketOwner {
     return this.#socket.local;
   }
 
+  get unsentBytes(): number {
+    return this.#unsent.reduce((sum, { length }) => sum + length, 0);
+  }
+
   get isClear(): boolean {
     return this.#unsent.length === 0;
   }

@@ -1,4 +1,4 @@
-import { Figures } from "./figures.ts";
+import { type Counted, Figures } from "./figures.ts";
 import type { Driver, MakeDriver } from "./link.ts";
 import { countOf, type LoadPlan, type Share } from "./plan.ts";
 import type { ReplyContext } from "./reply_readers.ts";
@@ -50,6 +50,8 @@ export class Generator implements LoadOfSlots {
   #startMs = 0;
   #endMs = Infinity;
   #seconds = 0;
+  /** When it was last told what was counted. */
+  #unsentBytes = 0;
   #armedMs = Infinity;
   #endTicking: () => void = () => {};
   #state: "running" | "ending" | "done" = "running";
@@ -81,6 +83,15 @@ export class Generator implements LoadOfSlots {
     this.#countDue(this.now());
     for (const slot of this.#slots) slot.giveUp();
     this.#finish();
+  }
+
+  /** Gives what was counted since the last time, with the bytes that the system has taken. */
+  take(): Counted {
+    const unsentBytes = this.#slots.reduce((sum, slot) => sum + slot.unsentBytes, 0);
+    const counted = this.figures.take();
+    const sentBytes = counted.sentBytes + this.#unsentBytes - unsentBytes;
+    this.#unsentBytes = unsentBytes;
+    return { ...counted, sentBytes };
   }
 
   /** Requests whose time had come and that no connection was free for. */

@@ -22,6 +22,8 @@ export interface Link {
   begin(on: LinkEvents, preface: Uint8Array<ArrayBuffer> | undefined): void;
   /** Whether the system has taken all that was to be sent. */
   readonly isClear: boolean;
+  /** What was to be sent and the system has not taken yet. */
+  readonly unsentBytes: number;
   /** Sends bytes, which are not to be changed until they are taken. */
   send(bytes: Uint8Array<ArrayBuffer>): void;
   /** Ends the sending side after what was to be sent. */

@@ -26,10 +26,10 @@ function prepare({ plan, share, epoll }: ToLoader & { type: "prepare" }): Genera
     share,
     makeDriver: (onAlarm) =>
       epoll === undefined ? new RuntimeDriver(plan, onAlarm) : new EpollDriver(epoll, plan, onAlarm),
-    onSecond: (second) => tell({ type: "second", second, counted: made.figures.take(), open: made.open }),
+    onSecond: (second) => tell({ type: "second", second, counted: made.take(), open: made.open }),
     onDone: () => {
       const endMs = performance.timeOrigin + performance.now();
-      tell({ type: "done", counted: made.figures.take(), unsent: made.unsent, endMs });
+      tell({ type: "done", counted: made.take(), unsent: made.unsent, endMs });
       made.driver.close().then(() => self.close(), fail);
     },
   });

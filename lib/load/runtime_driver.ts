@@ -109,6 +109,10 @@ class RuntimeLink implements Link {
     return this.#socket.local;
   }
 
+  get unsentBytes(): number {
+    return this.#unsent.reduce((sum, { length }) => sum + length, 0);
+  }
+
   get isClear(): boolean {
     return this.#unsent.length === 0;
   }

@@ -113,6 +113,11 @@ export class Slot implements DialResult, LinkEvents {
     } else if (this.#state === "open" && this.#inFlight > 0) this.#fail("timed_out");
   }
 
+  /** Bytes of its requests that are counted as sent, and that the system has not taken yet. */
+  get unsentBytes(): number {
+    return this.#inFlight > 0 ? this.#link?.unsentBytes ?? 0 : 0;
+  }
+
   connected(link: Link): void {
     const { plan, figures, replyContext } = this.#load;
     const nowMs = this.#load.now();
@@ -256,6 +261,7 @@ export class Slot implements DialResult, LinkEvents {
   #close(): void {
     if (this.#state === "dialling") this.#cancelDial();
     if (this.#state === "open") this.#load.open--;
+    this.#load.figures.sentBytes -= this.unsentBytes;
     this.#link?.close();
     this.#link = undefined;
     this.#inFlight = 0;

@@ -30,6 +30,7 @@ export class FakeLink implements Link {
   readonly peer = { transport: "unix" } as const;
   readonly local = { transport: "unix" } as const;
   isClear = true;
+  unsentBytes = 0;
   isClosed = false;
   hasEndedSending = false;
   /** What was sent, by text. */

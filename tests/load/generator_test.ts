@@ -19,6 +19,20 @@ Deno.test("a closed loop sends the next request when the one before is answered,
   assert.ok(rig.links[0]?.isClosed);
 });
 
+Deno.test("only bytes that the system has taken are sent, whatever becomes of the request", () => {
+  const rig = new FakeLoad({ timeoutMs: 3_000 }, { onSend: (link) => link.unsentBytes = 2 });
+  rig.runUntil(1_500);
+  assert.equal(rig.generator.take().sentBytes, 1);
+  const [link] = rig.links;
+  assert.ok(link !== undefined);
+  link.unsentBytes = 1;
+  assert.equal(rig.generator.take().sentBytes, 1);
+  rig.runUntil(3_200);
+  assert.ok(link.isClosed);
+  // The next request has begun, as far as its first byte.
+  assert.equal(rig.generator.take().sentBytes, 1);
+});
+
 Deno.test("one slow request in a hundred shows above the 99th percentile, and nowhere below", () => {
   const rig = new FakeLoad({ requests: 1_000 }, echoAfter((n) => n % 100 === 50 ? 10 : 0.2));
   rig.runUntil(10_000);

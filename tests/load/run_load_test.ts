@@ -122,6 +122,18 @@ onEachEngine(
   },
 );
 
+onEachEngine("what a peer does not take is not counted as sent", async (engine) => {
+  const done = Promise.withResolvers<void>();
+  const deaf = startBackend(() => done.promise);
+  const bytes = 64 * 1024 * 1024;
+  const plan = { request: { bytes }, requests: 1, timeoutMs: 300 };
+  const { figures } = await load(engine, deaf.address, plan);
+  assert.equal(figures.errors.timed_out, 1);
+  assert.ok(figures.sentBytes > 0 && figures.sentBytes < bytes / 2, String(figures.sentBytes));
+  done.resolve();
+  await deaf.stop();
+});
+
 onEachEngine("a request that is over when it is sent loads a peer that never answers", async (engine) => {
   await using discard = await serve("discard");
   const plan = {
