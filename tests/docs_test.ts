@@ -28,6 +28,7 @@ const DOCUMENTS = [
   "docs/pools.md",
   "docs/sessions.md",
   "docs/discovery.md",
+  "docs/configuration-in-etcd.md",
   "docs/fleet.md",
   "docs/tls.md",
   "docs/guarding.md",

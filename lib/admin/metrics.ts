@@ -3,16 +3,26 @@
 import { certificateTitle } from "../core/certificate_title.ts";
 import { Exposition, labels } from "./exposition.ts";
 import type { Counts } from "./operations.ts";
-import type { BackendState, CertificateStatus, Status } from "./status.ts";
+import type { BackendState, CertificateStatus, RolloutStatus, Status } from "./status.ts";
 import { addHistograms } from "./histogram_metrics.ts";
 
 const STATES: readonly BackendState[] = ["up", "down", "ejected", "draining", "disabled", "leaving"];
+
+const ROLLOUT_STATES: readonly RolloutStatus["state"][] = [
+  "in_force",
+  "changed",
+  "waiting",
+  "trying",
+  "stopped",
+  "failed",
+];
 
 /** All metrics in the text format of Prometheus, in UTF-8. */
 export function renderMetrics(status: Status, counts: Counts): Uint8Array<ArrayBuffer> {
   const to = new Exposition();
   addProgram(to, status);
   addReloads(to, counts);
+  addRollout(to, status);
   addProcess(to, status);
   addListeners(to, status);
   addCertificates(to, status);
@@ -49,6 +59,14 @@ function addReloads(to: Exposition, counts: Counts): void {
   to.family("sockbal_reloads_total", "counter", "Reloads of the configuration.");
   to.sample(labels({ result: "ok" }), counts.reloads_ok);
   to.sample(labels({ result: "failed" }), counts.reloads_failed);
+}
+
+function addRollout(to: Exposition, { rollout }: Status): void {
+  if (rollout === null) return;
+  const up = "0 while the etcd that has the configuration cannot be asked.";
+  to.single("sockbal_config_store_up", "gauge", up, rollout.trouble === "" ? 1 : 0);
+  to.family("sockbal_rollout_state", "gauge", "What became of the last change in etcd: 1 for its state.");
+  for (const state of ROLLOUT_STATES) to.sample(labels({ state }), state === rollout.state ? 1 : 0);
 }
 
 function addProcess(to: Exposition, { process, started_at }: Status): void {

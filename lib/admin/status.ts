@@ -159,6 +159,32 @@ export interface WorkerStatus {
   readonly lag_ms: number;
 }
 
+/** A configuration that is in etcd, and what became of the last change of it here. */
+export interface RolloutStatus {
+  /** Of the configuration in force, as in {@linkcode FleetStatus}. */
+  readonly digest: string;
+  /** That of the last change in etcd; null until it is known. */
+  readonly revision: string | null;
+  /**
+   * `changed`: another one waits for a reload; `waiting`: others try it; `trying`: it is tried here; `stopped`: it has failed where it
+   * was tried; `failed`: it cannot be put into force here. With all but the first and `trying`, the configuration before is in force.
+   */
+  readonly state: "in_force" | "changed" | "waiting" | "trying" | "stopped" | "failed";
+  /** Why it has failed; may be empty. */
+  readonly reason: string;
+  /** When that was decided, as ISO 8601. */
+  readonly since: string;
+  /** Who has tried it; empty where nothing had to be tried. */
+  readonly canaries: readonly {
+    readonly name: string;
+    readonly result: "trying" | "passed" | "failed" | "lost";
+  }[];
+  /** Why etcd cannot be asked at the moment; empty when it can. */
+  readonly trouble: string;
+  /** Since when that is so, as ISO 8601; null when it can. */
+  readonly trouble_since: string | null;
+}
+
 /** Another balancer of the fleet. */
 export interface FleetMemberStatus {
   readonly name: string;
@@ -202,6 +228,8 @@ export interface Status {
   readonly generation: number;
   /** Where the configuration came from. */
   readonly config: string;
+  /** Null where it did not come from etcd. */
+  readonly rollout: RolloutStatus | null;
   /** How workers drive their sockets. */
   readonly engine: "runtime" | "epoll";
   /** What confines them, as `landlock,seccomp`; null before they are started. */

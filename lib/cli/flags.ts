@@ -157,7 +157,7 @@ export const balancerFlags = object({
   check: option("--check", { description: message`Check the configuration and exit.` }),
   watch: option("--watch", {
     description:
-      message`Read the configuration again whenever its file changes; with --status, show it again every second.`,
+      message`Read the configuration again whenever its file, or its key in etcd, changes; with --status, show it again every second.`,
   }),
   status: option("--status", {
     description: message`Show the state of a running balancer and exit, with status 1 when it is not ready.`,

@@ -4,6 +4,7 @@ import type { z } from "zod";
 import { formatAddress } from "../core/address.ts";
 import { etcd, type EtcdConfig } from "./etcd_schema.ts";
 import { dialAddress, name, section } from "./fields.ts";
+import { rollout, type RolloutConfig } from "./rollout_schema.ts";
 
 /** A fleet that was checked. */
 export interface FleetConfig {
@@ -11,6 +12,8 @@ export interface FleetConfig {
   readonly name: string;
   /** As `10.0.0.2:9901`. */
   readonly advertise: string;
+  /** Undefined: a change of the configuration comes to all at once. */
+  readonly rollout?: RolloutConfig | undefined;
 }
 
 export const fleet: z.ZodType<FleetConfig, unknown> = section("fleet", {
@@ -23,4 +26,8 @@ export const fleet: z.ZodType<FleetConfig, unknown> = section("fleet", {
     .refine(({ transport }) => transport !== "unix", {
       error: "a Unix socket cannot be reached from another machine; write host:port",
     }),
-}).transform((it) => ({ etcd: it.etcd, name: it.name, advertise: formatAddress(it.advertise) }));
+  rollout: rollout.meta({
+    description:
+      "How a change of a configuration that is in etcd comes to the balancers: some try it before the others have it.",
+  }).optional(),
+}).transform(({ advertise, ...it }) => ({ ...it, advertise: formatAddress(advertise) }));

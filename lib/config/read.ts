@@ -88,8 +88,11 @@ async function placed(
   const { faults, notes } = checksFiles
     ? await fileFindings(draft.document, folder, names ?? [])
     : { faults: [], notes: [] };
-  const stray = names === undefined ? includeFaults(draft.document) : [];
-  const config = draft.finish({ faults: [...stray, ...faults], notes }, engineOf);
+  const isStored = names === undefined;
+  const config = draft.finish({
+    faults: [...(isStored ? includeFaults(draft.document) : []), ...faults],
+    notes: [...notes, ...(isStored ? [] : rolloutNotes(draft.document))],
+  }, engineOf);
   return {
     config: withPathsFrom(folder, config),
     files: files.map(countsOf),
@@ -104,6 +107,12 @@ function includeFaults(document: unknown): PathFault[] {
   if (asList(asMap(document).include).length === 0) return [];
   const message = "a configuration in etcd is one key; write here what was to be included";
   return [{ path: ["include"], message, atKey: true }];
+}
+
+function rolloutNotes(document: unknown): PathFault[] {
+  if (asMap(asMap(document).fleet).rollout === undefined) return [];
+  const message = "it is about a configuration in etcd (--config etcd://…), and this one is not there";
+  return [{ path: ["fleet", "rollout"], message, atKey: true }];
 }
 
 /** The environment of this program, of which only what a configuration names is read. */

@@ -54,3 +54,8 @@ export function checkedAddresses({ backends, rules }: WatchedPool): { name: stri
   if (healthCheck === undefined) return [];
   return backends.map(({ name, address }) => ({ name, address: whereChecked(address, healthCheck) }));
 }
+
+/** Whether anything asks for totals: the admin side, or the trial of a configuration. */
+export function countsSessions({ admin, fleet }: Config): boolean {
+  return admin !== undefined || fleet?.rollout !== undefined;
+}

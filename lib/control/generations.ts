@@ -10,7 +10,7 @@ import type {
 } from "../dataplane/messages.ts";
 import type { EndReason } from "../dataplane/record.ts";
 import type { BackendRow } from "../pool/row.ts";
-import { drainTimeoutOf, isConfinementRequired, recordsOf, workersOf } from "./demands.ts";
+import { countsSessions, drainTimeoutOf, isConfinementRequired, recordsOf, workersOf } from "./demands.ts";
 import { Generation, type GenerationDeps } from "./generation.ts";
 import type { Plan } from "./plan.ts";
 
@@ -65,7 +65,7 @@ export class Generations {
       deps: {
         ...deps,
         recordSessions: recordsOf(config),
-        tallySessions: config.admin !== undefined,
+        tallySessions: countsSessions(config),
         isConfinementRequired: isConfinementRequired(config),
       },
       beforeAccept,

@@ -11,7 +11,7 @@ import type {
   SessionStatus,
   Summary,
 } from "../admin/operations.ts";
-import type { Status } from "../admin/status.ts";
+import type { RolloutStatus, Status } from "../admin/status.ts";
 import type { Config } from "../config/schema.ts";
 import type { RunningLog } from "../core/log.ts";
 import process from "node:process";
@@ -41,6 +41,8 @@ export interface OperationsOptions {
   readonly reloads: Reloads;
   /** What of the admin side is in force; it may have failed to follow the configuration. */
   readonly admin: () => Config["admin"];
+  /** Where the configuration is in etcd, what became of it. */
+  readonly rollout?: () => RolloutStatus;
   readonly fleet?: FleetSideOptions["tuning"];
 }
 
@@ -108,6 +110,7 @@ export class BalancerOperations implements Operations {
       now: new Date().toISOString(),
       generation: generations.started,
       config: this.#options.config,
+      rollout: this.#options.rollout?.() ?? null,
       engine: this.#balancer.engine.name,
       confined: this.#balancer.confinement?.confined ?? null,
       not_confined_by: this.#balancer.confinement?.not_confined_by ?? null,

@@ -5,7 +5,7 @@ import type { ListenerOptions } from "../dataplane/messages.ts";
 import type { RecordedSessions } from "../dataplane/record.ts";
 import { addressesOf, type Backend } from "../pool/backend.ts";
 import type { PoolChange, PoolStructure, PoolTuning } from "../pool/pool.ts";
-import { isConfinementRequired, recordsOf, workersOf } from "./demands.ts";
+import { countsSessions, isConfinementRequired, recordsOf, workersOf } from "./demands.ts";
 import { permitsAll, type Permitted } from "./permissions.ts";
 import { hasSources, type Plan } from "./plan.ts";
 
@@ -38,7 +38,7 @@ export function partsOf({ listeners, pools, within }: Plan, config: Config): Par
       within,
       workers: workersOf(config),
       recordSessions: recordsOf(config),
-      tallySessions: config.admin !== undefined,
+      tallySessions: countsSessions(config),
       isConfinementRequired: isConfinementRequired(config),
       mayBind: hasSources(pools),
     },

@@ -25,6 +25,8 @@ export interface ReloaderOptions {
   readonly file: string | undefined;
   /** Reads it where it is no file. */
   readonly readAgain?: (engineOf: EngineOf) => Promise<PlacedConfig>;
+  /** What was read last is in force. */
+  readonly onInForce?: () => void;
   /** How messages call it. */
   readonly name: string;
   /** What was read at the start. */
@@ -107,6 +109,7 @@ export class Reloader {
     const workers = await balancer.reload(config, told);
     const notes = [...overridden(read, this.#read, overrides), ...unapplied];
     this.#read = read;
+    this.#options.onInForce?.();
     log.adjust(config.log);
     const admin = await moveAdmin();
     if (admin !== undefined) notes.push({ key: "admin", message: admin });

@@ -1,11 +1,9 @@
 /** A configuration that stands in etcd. */
 
-import type { EngineOf } from "../config/engine_checks.ts";
 import type { EtcdUrl } from "../config/etcd_url.ts";
-import { type PlacedConfig, placeText } from "../config/read.ts";
 import { InputError, reasonOf, RunError } from "../core/errors.ts";
 import type { EtcdOptions } from "../discovery/etcd_client.ts";
-import { readKey } from "../discovery/etcd_key.ts";
+import { readKey } from "../discovery/etcd_questions.ts";
 
 /** How its servers are asked. */
 export function etcdOptionsOf({ endpoints, user, passwordFile, ca, cert, key }: EtcdUrl): EtcdOptions {
@@ -23,26 +21,24 @@ export function filesOf({ passwordFile, ca, cert, key }: EtcdUrl): string[] {
  * @throws {RunError} when no server answers, {@linkcode InputError} when there is nothing under the key.
  */
 export async function readStoredText(url: EtcdUrl, stop: AbortSignal): Promise<string> {
-  let text: string | undefined;
-  try {
-    text = await readKey(etcdOptionsOf(url), url.path, stop);
-  } catch (error) {
-    throw new RunError(`${url.name}: cannot be read: ${reasonOf(error)}`);
-  }
+  const text = await readBeside(url, "", stop);
   if (text === undefined) throw new InputError(`${url.name}: there is no such key`);
   return text;
 }
 
 /**
- * Reads and checks it.
+ * What is under a key whose name begins with that of the configuration; undefined when there is no such key.
  *
- * @throws as {@linkcode readStoredText} does, and {@linkcode ConfigError} when something in it is wrong.
+ * @throws {RunError} when no server answers.
  */
-export async function readStoredConfig(
+export async function readBeside(
   url: EtcdUrl,
-  checksFiles: boolean,
-  engineOf: EngineOf | undefined,
+  suffix: string,
   stop: AbortSignal,
-): Promise<PlacedConfig> {
-  return await placeText(url.name, await readStoredText(url, stop), checksFiles, engineOf);
+): Promise<string | undefined> {
+  try {
+    return await readKey(etcdOptionsOf(url), url.path + suffix, stop);
+  } catch (error) {
+    throw new RunError(`${url.name}: cannot be read: ${reasonOf(error)}`);
+  }
 }

@@ -3,7 +3,7 @@
 import { HISTOGRAM_CELLS, viewHistogram } from "../pool/histogram.ts";
 import * as tally from "../pool/tally.ts";
 import { NO_POOL } from "../dataplane/accounts.ts";
-import { END_REASONS, TURNED_AWAY, UNSERVED } from "../dataplane/record.ts";
+import { END_REASONS, isDenial, TURNED_AWAY, UNSERVED } from "../dataplane/record.ts";
 import type { Totals } from "../admin/operations.ts";
 import type { Departed } from "./leaving.ts";
 import type { Plan } from "./plan.ts";
@@ -149,6 +149,19 @@ function add(total: Float64Array, more: ArrayLike<number>): void {
 /** Names have no spaces. */
 function idOf(listener: string, pool: string, backend: string | null): string {
   return `${listener} ${pool} ${backend ?? ""}`;
+}
+
+/** Sessions that were let in, and those of them that could not be served or were lost with their backend. */
+export function servedSessions(totals: TotalsBook): { readonly ended: number; readonly failed: number } {
+  let [ended, failed] = [0, 0];
+  for (const { sessions, failures } of totals.sums()) {
+    ended += sessions;
+    for (const [i, { end }] of FAILURES.entries()) {
+      if (isDenial(end)) ended -= failures[i] ?? 0;
+      else failed += failures[i] ?? 0;
+    }
+  }
+  return { ended, failed };
 }
 
 /** One of the sums, of all of these. */

@@ -12,7 +12,6 @@ import { type Overrides, withOverrides } from "../control/in_force.ts";
 import { permissionFlags, programPermissions } from "../control/permissions.ts";
 import { Reloader } from "../control/reload.ts";
 import { sourceNotes } from "../control/source_notes.ts";
-import { readStoredConfig } from "../control/stored_config.ts";
 import { touchedBy, withServers } from "../control/touched.ts";
 import { watchConfig } from "../control/watch_config.ts";
 import { whyTooLarge } from "../control/size.ts";
@@ -22,6 +21,7 @@ import { log } from "../core/log.ts";
 import { AdminSide, keepAdminCode, planAdmin } from "./admin_side.ts";
 import { chooseConfig, type ChosenConfig } from "./chosen_config.ts";
 import { isConfigReached } from "./config_reached.ts";
+import { FollowedConfig } from "./followed_config.ts";
 import { openSessionLog, type SessionLog } from "./session_log.ts";
 import { faultAt, withPlace } from "./start_failure.ts";
 import { runStatus } from "./status.ts";
@@ -59,7 +59,7 @@ export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal):
     const engine = config.engine === "epoll" || (config.engine === "auto" && needsEpoll(config))
       ? "epoll"
       : "runtime";
-    const touched = withServers(touchedBy(config, chosen.reads, engine), chosen.stored);
+    const touched = withServers(touchedBy(config, chosen.reads, engine), chosen.stored?.url);
     const needed = await programPermissions(touched);
     await sayIncomplete(needed.unresolved, touched.discovering);
     const permissions = { ...needed, ...await enginePermissions(engine), env: chosen.variables ?? [] };
@@ -100,20 +100,25 @@ async function run(
     if (balancer.engine.name === "runtime") await giveUpForeignFunctions();
     running.reportTo(balancer.journal);
     const admin = new AdminSide(balancer.journal);
+    const followed = stored === undefined
+      ? undefined
+      : new FollowedConfig({ ...stored, follows: flags.watch, balancer, operations: () => operations });
     const operations: BalancerOperations = new BalancerOperations({
       balancer,
       version: terminal.version,
       config: name,
       log: running,
       admin: () => admin.inForce,
+      ...(followed === undefined ? {} : { rollout: () => followed.status() }),
       reloads: new Reloader({
         balancer,
-        file: stored?.name ?? file,
+        file: stored?.url.name ?? file,
         name,
         read,
-        ...(stored === undefined
-          ? {}
-          : { readAgain: (engineOf) => readStoredConfig(stored, true, engineOf, terminal.stop) }),
+        ...(followed === undefined ? {} : {
+          readAgain: (engineOf) => followed.read(engineOf, terminal.stop),
+          onInForce: () => followed.inForce(),
+        }),
         overrides,
         log: running,
         prepareAdmin: async (it) => {
@@ -136,10 +141,12 @@ async function run(
       // From here on sessions depend on this process: a fault of our own is told, and ends nothing.
       terminal.onFault((reason) => balancer.journal.error("internal_error", { reason: reasonOf(reason) }));
       handleSignals(terminal, operations, sessions);
+      const following = followed?.follow(terminal.stop);
       await stopped(terminal.stop);
       const { shutdownDelayMs, shutdownTimeoutMs } = balancer.config;
       log.info("stopping", { shutdown_delay_ms: shutdownDelayMs, shutdown_timeout_ms: shutdownTimeoutMs });
       const [closed] = await Promise.all([balancer.stop(terminal.hurry), operations.leaveFleet()]);
+      await following;
       await admin.stop();
       log.info("stopped", { closed_sessions: closed });
     } finally {

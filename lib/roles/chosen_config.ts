@@ -4,11 +4,13 @@ import type { BalancerFlags } from "../cli/flags.ts";
 import type { EngineOf } from "../config/engine_checks.ts";
 import { readsStdin, STDIN } from "../config/config_file.ts";
 import { type EtcdUrl, isEtcdUrl, parseEtcdUrl } from "../config/etcd_url.ts";
-import { type FileRead, type PlacedConfig, readPlacedConfig } from "../config/read.ts";
+import { ConfigError } from "../config/parse.ts";
+import { type FileRead, type PlacedConfig, placeText, readPlacedConfig } from "../config/read.ts";
 import type { Config } from "../config/schema.ts";
 import { configOf, sampleConfig } from "../config/sources.ts";
-import { filesOf, readStoredConfig } from "../control/stored_config.ts";
+import { filesOf, readBeside, readStoredText } from "../control/stored_config.ts";
 import { InputError } from "../core/errors.ts";
+import { PASSED_SUFFIX } from "../fleet/trial.ts";
 
 /** The configuration that is used when the command line names none and this file exists. */
 const DEFAULT_FILE = "balancer.yaml";
@@ -19,8 +21,8 @@ export interface ChosenConfig {
   readonly name: string;
   /** A file or folder; undefined when it is neither, or cannot be read again. */
   readonly file: string | undefined;
-  /** Where it is in etcd. */
-  readonly stored?: EtcdUrl;
+  /** Where it is in etcd, and what it says there. */
+  readonly stored?: { readonly url: EtcdUrl; readonly text: string };
   /** The files of which it consists. */
   readonly files?: readonly FileRead[];
   /** Files and folders that must be readable to read it again. */
@@ -68,14 +70,38 @@ async function choose(
   const file = flags.config ?? await defaultFile();
   if (file === undefined) return { config: sampleConfig(), name: "the built-in sample", file };
   if (isEtcdUrl(file)) {
-    const stored = parseEtcdUrl(file);
-    const placed = await readStoredConfig(stored, checksFiles, engineOf, stop);
-    return { ...placed, name: stored.name, file: undefined, stored, reads: filesOf(stored) };
+    const url = parseEtcdUrl(file);
+    const isToRun = !flags.check && !flags.status && !flags.printPermissions;
+    const { text, ...placed } = await readStored(url, isToRun, checksFiles, engineOf, stop);
+    return { ...placed, name: url.name, file: undefined, stored: { url, text }, reads: filesOf(url) };
   }
   // What comes through a pipe has gone when it was read.
   const isRead = readsStdin(file) || await isPipe(file);
   const placed = await readPlacedConfig(file, checksFiles, engineOf);
   return { ...placed, name: readsStdin(file) ? STDIN : file, file: isRead ? undefined : file };
+}
+
+/** A balancer begins with what has passed the last rollout, where there was one: what is under the key may be about to be tried. */
+async function readStored(
+  url: EtcdUrl,
+  isToRun: boolean,
+  checksFiles: boolean,
+  engineOf: EngineOf | undefined,
+  stop: AbortSignal,
+): Promise<PlacedConfig & { readonly text: string }> {
+  const text = await readStoredText(url, stop);
+  const passed = isToRun ? await readBeside(url, PASSED_SUFFIX, stop) : undefined;
+  if (passed !== undefined && passed !== text) {
+    try {
+      const placed = await placeText(url.name + PASSED_SUFFIX, passed, checksFiles, engineOf);
+      // Without a rollout nothing is to be tried.
+      if (placed.config.fleet?.rollout !== undefined) return { ...placed, text: passed };
+    } catch (error) {
+      // It may be too old for this version, or this machine.
+      if (!(error instanceof ConfigError)) throw error;
+    }
+  }
+  return { ...await placeText(url.name, text, checksFiles, engineOf), text };
 }
 
 async function isPipe(path: string): Promise<boolean> {

@@ -10,6 +10,7 @@ import type {
 import { certificateTitle } from "../core/certificate_title.ts";
 import { quote } from "../core/quote.ts";
 import { fleetTable } from "./fleet_table.ts";
+import { rolloutLines } from "./rollout_lines.ts";
 import { span } from "./span.ts";
 import { type Column, cutMiddle, type Row, tableLines, wrapped } from "./text_table.ts";
 
@@ -61,7 +62,7 @@ export function whyNotReady({ state, ready, workers, pools }: Status): string | 
 export function statusTable(status: Status, columns = LEAST_WIDTH): string {
   const width = Math.max(columns, LEAST_WIDTH);
   const { version, engine, uptime_s, generation, config, listeners, pools, now } = status;
-  const { confined, not_confined_by } = status;
+  const { confined, not_confined_by, rollout } = status;
   const why = whyNotReady(status);
   const head = [
     // An older balancer does not say which engine it has, nor what confines it.
@@ -73,6 +74,8 @@ export function statusTable(status: Status, columns = LEAST_WIDTH): string {
       ? []
       : wrapped(confinement(confined, not_confined_by), width)),
     cutMiddle(config, width),
+    // An older balancer has no rollout.
+    ...(rollout ? rolloutLines(rollout, now).flatMap((line) => wrapped(line, width)) : []),
   ];
   const sorted = pools.map((pool) => ({ pool, backends: byUrgency(pool.backends) }));
   const [titles = "", ...lines] = tableLines(

@@ -65,7 +65,7 @@ complete -c sockbal -n '__sockbal_role balancer' -l algorithm -x -a 'round_robin
 complete -c sockbal -n '__sockbal_role balancer' -l workers -x -d 'Data-plane threads'
 complete -c sockbal -n '__sockbal_role balancer' -l engine -x -a 'auto runtime epoll' -d 'How workers drive their sockets: runtime, epoll'
 complete -c sockbal -n '__sockbal_role balancer' -l check -d 'Check the configuration and exit'
-complete -c sockbal -n '__sockbal_role balancer' -l watch -d 'Read the configuration again whenever its file changes'
+complete -c sockbal -n '__sockbal_role balancer' -l watch -d 'Read the configuration again whenever its file, or its key in etcd, changes'
 complete -c sockbal -n '__sockbal_role balancer' -l status -d 'Show the state of a running balancer and exit, with status 1 when it is not ready'
 complete -c sockbal -n '__sockbal_role balancer' -l json -d 'With --status: as JSON, for programs'
 complete -c sockbal -n '__sockbal_role balancer' -l admin -x -d 'With --status: where its admin side is'

@@ -166,6 +166,7 @@ export function fakeStatus(facts: Partial<Status> = {}): Status {
     ...{
       generation: 3,
       config: "balancer.yaml",
+      rollout: null,
       engine: "runtime",
       confined: "permissions",
       not_confined_by: null,

@@ -27,6 +27,21 @@ function samples(text: string, name: string): string[] {
   return text.split("\n").filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
 }
 
+Deno.test("a configuration in etcd has its state, and whether etcd can be asked", () => {
+  const rollout = {
+    ...{ digest: "0123456789ab", revision: "7", state: "stopped" as const, reason: "lb1: it is bad" },
+    ...{ since: "2026-11-23T18:57:02.500Z", canaries: [{ name: "lb1", result: "failed" as const }] },
+    ...{ trouble: "it is away", trouble_since: "2026-11-23T18:57:02.500Z" },
+  };
+  const shown = rendered(fakeStatus({ rollout }), fakeCounts());
+  assert.deepEqual(samples(shown, "sockbal_config_store_up"), ["sockbal_config_store_up 0"]);
+  const states = samples(shown, "sockbal_rollout_state");
+  assert.equal(states.length, 6);
+  assert.deepEqual(states.filter((line) => line.endsWith(" 1")), [
+    'sockbal_rollout_state{state="stopped"} 1',
+  ]);
+});
+
 Deno.test("every metric shows what the snapshots say", () => {
   const shown = rendered(fakeStatus(), fakeCounts());
   const a = 'pool="web",backend="a"';

@@ -110,7 +110,7 @@ admin: { listen: ":9000", token_file: secret.token }
 log: { level: error, format: json, sessions: false, file: s.log }
 engine: epoll
 state_file: state.json
-fleet: { etcd: { endpoints: ["http://10.0.0.5:2379/"], prefix: /lb/ }, name: lb1, advertise: "10.0.0.2:9901" }
+fleet: { etcd: { endpoints: ["http://10.0.0.5:2379/"], prefix: /lb/ }, name: lb1, advertise: "10.0.0.2:9901", rollout: { canary: 2, wait: 5s } }
 workers: 3
 shutdown_delay: 15s
 shutdown_timeout: 0s
@@ -247,6 +247,7 @@ reload_drain_timeout: 1m30s
       },
       name: "lb1",
       advertise: "10.0.0.2:9901",
+      rollout: { canary: 2, waitMs: 5_000 },
     },
     workers: 3,
     shutdownDelayMs: 15_000,

@@ -112,9 +112,9 @@ Deno.test("a file of members is read as the backends of a configuration are, wit
     path: "/etc/b.sock",
   });
   assert.deepEqual(readMemberFile("# none now\n", "m"), []);
-  assert.throws(() => readMemberFile("- 10.0.0.1\n- { address: a:1, wait: 2 }\n", "m.yaml"), {
+  assert.throws(() => readMemberFile("- 10.0.0.1\n- { address: a:1, cost: 2 }\n", "m.yaml"), {
     message: `m.yaml:1:3 [0]: "10.0.0.1" has no port; write host:port, [v6]:port or unix:/path
-m.yaml:2:19 [1].wait: unknown key "wait"; use address, name, weight, max_connections, backup`,
+m.yaml:2:19 [1].cost: unknown key "cost"; use address, name, weight, max_connections, backup`,
   });
   assert.throws(
     () => readMemberFile("a: 1\n", "m.yaml"),

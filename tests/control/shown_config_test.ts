@@ -111,6 +111,7 @@ fleet:
   etcd: { endpoints: ["https://etcd.internal:2379"], prefix: /lb/, user: lb, password_file: p, ca: one.pem, cert: one.pem, key: one.key }
   name: lb1
   advertise: "10.0.0.2:9901"
+  rollout: { canary: 2, wait: 5s }
 workers: 3
 shutdown_delay: 1s
 shutdown_timeout: 2s

@@ -8,7 +8,8 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { enter, refusedPort, startNamedBackend, visit } from "../support/backend.ts";
 import { makeCertificate, noOpenssl } from "../support/certificates.ts";
 import { type RunningCommand, sockbal, startSockbal } from "../support/command.ts";
-import { findProgram } from "../support/packages.ts";
+import { ETCD, Etcd } from "../support/etcd.ts";
+import { findProgram, skipWithout } from "../support/packages.ts";
 
 const found = await findProgram("chromium", "chromium");
 const skipped = "missing" in found ? ` (skipped: ${found.missing})` : "";
@@ -298,6 +299,38 @@ Deno.test({
     }
     await Deno.remove(file);
     await Deno.remove(members);
+  },
+});
+
+const noEtcd = skipWithout(ETCD);
+
+Deno.test({
+  name: `the page says what became of a change in etcd, and since when etcd is away${skipped}${noEtcd.why}`,
+  ignore: skipped !== "" || noEtcd.ignore,
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const ports = { web: refusedPort(), admin: refusedPort() };
+    const file = await writeConfig(["127.0.0.1:9"], ports);
+    await using etcd = new Etcd();
+    await etcd.start();
+    const text = await Deno.readTextFile(file);
+    await Deno.remove(file);
+    await etcd.put("/balancer.yaml", text);
+    await using _ = await start(`etcd://127.0.0.1:${etcd.port}/balancer.yaml`);
+    await withPage(`http://127.0.0.1:${ports.admin}`, async ({ page }) => {
+      const banner = page.locator("#rollout");
+      await page.locator("#config[title^=digest]").waitFor();
+      assert.equal(await banner.isVisible(), false);
+      await etcd.put("/balancer.yaml", "nonsense");
+      await banner.getByText(/^The configuration of revision \d+ is not in force until the next reload\.$/)
+        .waitFor();
+      await etcd.stop();
+      await banner.getByText(/etcd cannot be asked for .* Everything goes on as it is\.$/).waitFor();
+      await etcd.start();
+      await etcd.put("/balancer.yaml", text);
+      await banner.waitFor({ state: "hidden" });
+    });
   },
 });
 

@@ -89,6 +89,39 @@ testWithEtcd(
   },
 );
 
+testWithEtcd(
+  "--watch follows it, and --status says what is in force, and since when etcd is away",
+  async (etcd, url) => {
+    await using a = startNamedBackend("a");
+    await using b = startNamedBackend("b");
+    const [port, admin] = [refusedPort(), refusedPort()];
+    const config = (backend: string): string =>
+      yaml(port, backend, `admin: { listen: "127.0.0.1:${admin}" }\n`);
+    await etcd.start();
+    await etcd.put(KEY, config(a.member.address));
+    await using balancer = startSockbal("--role", "balancer", "--config", url, "--watch");
+    await balancer.sees(/ ready /);
+    await etcd.put(KEY, config(b.member.address));
+    await balancer.sees(/ reloaded config=etcd:/);
+    assert.equal(await visit(port), "b");
+    const status = async (): Promise<string> =>
+      (await sockbal("--role", "balancer", "--status", "--admin", `127.0.0.1:${admin}`)).stdout;
+    assert.match(await status(), /\ndigest [0-9a-f]{16}, revision \d+ in etcd: in force\n/);
+    await etcd.put(KEY, "nonsense");
+    await balancer.sees(/ rollout_failed revision=\d+ reason="etcd:\S+balancer\.yaml:1:1 /);
+    assert.match(await status(), /\nNOT IN FORCE here:\s+etcd:/);
+    await etcd.stop();
+    await balancer.sees(/ config_store_failed reason="cannot ask /);
+    assert.match(await status(), /\nETCD FAILING for \d+ s: cannot ask /);
+    assert.equal(await visit(port), "b");
+    await etcd.start();
+    await etcd.put(KEY, config(a.member.address));
+    await balancer.sees(/ config_store_works_again\n/);
+    await balancer.sees(/ reloaded [^]* reloaded /);
+    assert.equal(await visit(port), "a");
+  },
+);
+
 testWithEtcd("a balancer that is stopped while it waits for etcd ends with status 0", async (_etcd, url) => {
   await using balancer = startSockbal("--role", "balancer", "--config", url);
   await balancer.sees(/ config_not_reached /);

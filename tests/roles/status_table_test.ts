@@ -246,6 +246,26 @@ Deno.test("a source of backends has a line, which says what keeps it from workin
   assert.equal(line("", ["b: twice"]), "  dns a:1: 3 discovered, 1 left out: b: twice");
 });
 
+Deno.test("a configuration in etcd says what became of its last change, and since when etcd is away", () => {
+  const shown = (rollout: Partial<NonNullable<Status["rollout"]>>): string[] => {
+    const whole = {
+      ...{ digest: "0123456789ab", revision: "7", state: "in_force" as const, reason: "", canaries: [] },
+      ...{ since: "2026-11-23T18:57:02.500Z", trouble: "", trouble_since: null },
+    };
+    const lines = statusTable(fakeStatus({ rollout: { ...whole, ...rollout } })).split("\n");
+    return lines.filter((line) => /^(digest|ETCD|WAITING|STOPPED)/.test(line));
+  };
+  const canaries = [{ name: "lb1", result: "trying" as const }];
+  const since = "2026-11-23T18:56:02.500Z";
+  assert.deepEqual(shown({}), ["digest 0123456789ab, revision 7 in etcd: in force"]);
+  assert.deepEqual(shown({ revision: null, trouble: "it is away", trouble_since: since }), [
+    "digest 0123456789ab: in force",
+    "ETCD FAILING for 2 min: it is away",
+  ]);
+  assert.match(shown({ state: "waiting", canaries })[1] ?? "", /WAITING for lb1 /);
+  assert.match(shown({ state: "stopped", reason: "bad" })[1] ?? "", /STOPPED, .*: bad$/);
+});
+
 Deno.test("a fleet has a table of the others: who differs, and who was lost; and says since when etcd is away", () => {
   const table = (fleet: Status["fleet"]): string => statusTable({ ...withPools(pool({})), fleet }, 100);
   assert.match(

@@ -4,6 +4,7 @@
 
 import { byId, partsOf, setAttribute, setText, stamp } from "./dom.js";
 import { formatBytes, formatCount, formatMs, formatSpan, formatTime, UNKNOWN } from "./format.js";
+import { showRollout } from "./rollout.js";
 
 /** @import { Problem, Status } from "./api.js" */
 
@@ -60,6 +61,7 @@ export function createOverview() {
       );
       setText(byId("generation"), formatCount(status.generation));
       setText(byId("config"), status.config);
+      showRollout(status);
       setText(byId("memory"), formatBytes(status.process.memory_bytes));
       setText(
         byId("processor"),

@@ -36,6 +36,7 @@ import plot from "./plot.js" with { type: "text" };
 import polling from "./polling.js" with { type: "text" };
 import pools from "./pools.js" with { type: "text" };
 import rates from "./rates.js" with { type: "text" };
+import rollout from "./rollout.js" with { type: "text" };
 import sessions from "./sessions.js" with { type: "text" };
 import sessionsCss from "./sessions.css" with { type: "text" };
 import sideCss from "./side.css" with { type: "text" };
@@ -62,6 +63,7 @@ const MODULES = [
     heldBack,
     fleet,
     events,
+    rollout,
     overview,
   ],
   ...[actions, menu, dialog, toasts, sessions, configView, main],
