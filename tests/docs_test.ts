@@ -38,6 +38,7 @@ const DOCUMENTS = [
   "docs/engines.md",
   "docs/udp.md",
   "docs/scale-out.md",
+  "docs/upgrading.md",
 ];
 
 /** Its YAML is of plans; tests/rehearsal/documents_test.ts reads it. */

@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import { type Address, formatAddress, hasName, type TcpAddress, type UnixAddress } from "../core/address.ts";
 import { bindAll, listenTcp } from "../core/all_addresses.ts";
 import { RunError } from "../core/errors.ts";
-import { isAnswered, isInUse, removeFile, whyNotListening } from "../core/listening.ts";
+import { isAnswered, removeFile, whyNotListening } from "../core/listening.ts";
 import { lookUpWithin, NameError } from "../core/lookup.ts";
 import { boundAt, setSocketFile, type SocketFile } from "../core/socket_file.ts";
 import { type Holder, overlappingHolder } from "../core/overlap.ts";
@@ -36,6 +36,8 @@ export interface HttpOptions {
   readonly maxConnections: number;
   /** Who may connect to a Unix socket; undefined: as the umask has it. */
   readonly file?: SocketFile | undefined;
+  /** Whether a Unix socket takes the place of one that is answered. */
+  readonly replaces?: boolean;
   /** What else of this program listens; asked for when the address is in use. */
   readonly rivals?: () => readonly Holder[];
 }
@@ -54,7 +56,7 @@ export async function listenHttp(address: Address, options: HttpOptions): Promis
       if (place.transport === "tcp") checkPermitted(place);
       // deno-lint-ignore no-await-in-loop -- one after the other, so that a failure closes those before it
       await (place.transport === "unix"
-        ? listenUnix(server, place, options.file)
+        ? listenUnix(server, place, options)
         : listening(server, { host: place.host, port: place.port }));
     } catch (error) {
       // deno-lint-ignore no-await-in-loop -- runs once: the loop ends with the throw
@@ -140,14 +142,21 @@ function cannotListen(address: Address, reason: string, cause?: unknown): RunErr
   return new RunError(`the admin page cannot listen on ${formatAddress(address)}: ${reason}`, { cause });
 }
 
-/** With a mode or a group it is made beside its path, so that no one can connect at the path before it has them. */
-async function listenUnix(server: Server, address: UnixAddress, file: SocketFile | undefined): Promise<void> {
-  if (file === undefined) return await listenAt(server, address.path);
+/**
+ * It is made beside its path and renamed: no one can connect at the path before it has its mode and group, and one that is there is answered
+ * until this one is. Closing removes the path that was bound, which is none by then.
+ */
+async function listenUnix(
+  server: Server,
+  address: UnixAddress,
+  { file, replaces = false }: HttpOptions,
+): Promise<void> {
   const { path } = boundAt(address);
-  if (await isAnswered(address.path)) throw new InUse();
-  await listenAt(server, path);
+  if (!replaces && await isAnswered(address.path)) throw new InUse();
+  await removeStale(path);
+  await listening(server, { path });
   try {
-    setSocketFile(path, file);
+    if (file !== undefined) setSocketFile(path, file);
     await Deno.rename(path, address.path);
   } catch (error) {
     server.close();
@@ -160,15 +169,9 @@ class InUse extends Error {
   readonly code = "EADDRINUSE";
 }
 
-async function listenAt(server: Server, path: string): Promise<void> {
-  try {
-    await listening(server, { path });
-  } catch (error) {
-    if (!isInUse(error) || await isAnswered(path)) throw error;
-    // A crashed program left it behind.
-    await removeFile(path);
-    await listening(server, { path });
-  }
+/** A crashed program left it behind. */
+async function removeStale(path: string): Promise<void> {
+  if (!await isAnswered(path)) await removeFile(path);
 }
 
 /** On `::` it takes IPv6 alone where another socket has IPv4. */

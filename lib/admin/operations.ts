@@ -124,6 +124,22 @@ export type MemberChanged =
   /** Nothing has changed: what was asked for cannot be read, is not there, or goes against something that is. */
   | { readonly message: string; readonly refused: "invalid" | "missing" | "conflict" };
 
+/** What a process is given that takes the place of this one. */
+export interface HandOverOffer {
+  /**
+   * Those that were passed, in their order, each with `count` descriptors; a socket that cannot be passed has none. `is_managed` says that
+   * yet another process listens with it, as systemd does.
+   */
+  readonly sockets: readonly {
+    readonly address: string;
+    readonly count: number;
+    readonly is_managed: boolean;
+  }[];
+  /** Where listeners listen, by how they are written. */
+  readonly settled: readonly { readonly key: string; readonly addresses: readonly string[] }[];
+  readonly pid: number;
+}
+
 export interface Operations {
   status(): Status;
   counts(): Counts;
@@ -156,4 +172,17 @@ export interface Operations {
   removeBackend(pool: string, name: string): Promise<MemberChanged>;
   /** Reads the configuration again and puts it into force. Of several requests at once, most are served by one reload. */
   reload(): Promise<Reloaded>;
+  /**
+   * Passes the listening sockets to the process that waits for them beside the Unix socket of the admin side. Nothing changes by that.
+   *
+   * @return What was passed, or why nothing was.
+   */
+  handOver(): Promise<HandOverOffer | { readonly refused: string }>;
+  /**
+   * Leaves all connections to come to the process that was given the sockets, and drains; resolves when none is accepted any more.
+   *
+   * @param unused Addresses that it does not use.
+   * @return Why nothing has been done; undefined when it has.
+   */
+  finishHandOver(unused: readonly string[]): Promise<string | undefined>;
 }

@@ -65,6 +65,17 @@ export function readMember(body: unknown): Record<string, unknown> {
 }
 
 /**
+ * The body with which a hand-over is finished: addresses that are not used, as text.
+ *
+ * @throws {Refusal} 400 that says what to write.
+ */
+export function readUnused(body: unknown): readonly string[] {
+  const unused = typeof body === "object" && body !== null && "unused" in body ? body.unused : undefined;
+  if (Array.isArray(unused) && unused.every((it) => typeof it === "string")) return unused;
+  throw new Refusal(400, 'The body has to say what is not used, as {"unused": ["127.0.0.1:80"]}.');
+}
+
+/**
  * Refuses the body of a request that takes none; `{}` is as good as none.
  *
  * @throws {Refusal} 400.

@@ -8,7 +8,15 @@ import { renderMetrics } from "./metrics.ts";
 import type { MemberChanged, Operations, Order, SessionFilter } from "./operations.ts";
 import type { Status } from "./status.ts";
 import { acceptsGzip, gzipped, VARY } from "./gzip.ts";
-import { ACTIONS, readMember, readOrder, readWeight, refuseContent, singleParameter } from "./orders.ts";
+import {
+  ACTIONS,
+  readMember,
+  readOrder,
+  readUnused,
+  readWeight,
+  refuseContent,
+  singleParameter,
+} from "./orders.ts";
 import { problem, Refusal } from "./problem.ts";
 import { plainJson } from "./plain_json.ts";
 import { targetOf } from "./target.ts";
@@ -99,6 +107,17 @@ export function adminRoutes({ operations, streams, page, onFault }: RoutesOption
     const done = await operations.reload();
     if (!done.ok) return problem(422, done.message, done.faults);
     return c.json({ message: done.message, notes: done.notes ?? [] });
+  });
+  route(app, "POST", "/api/hand-over", async (c) => {
+    refuseContent(await readJson(c.req.raw));
+    const offer = await operations.handOver();
+    return "refused" in offer ? problem(409, `Nothing is handed over: ${offer.refused}.`) : c.json(offer);
+  });
+  route(app, "POST", "/api/hand-over/finish", async (c) => {
+    const refused = await operations.finishHandOver(readUnused(await readJson(c.req.raw)));
+    return refused === undefined
+      ? c.json({ message: "It drains." })
+      : problem(409, `Nothing is handed over: ${refused}.`);
   });
   app.notFound(() => problem(404, "There is nothing at this path."));
   app.onError((error, c) => {

@@ -21,6 +21,8 @@ export interface AdminOptions {
   readonly listen: Address;
   /** Who may connect to a Unix socket; undefined: as the umask has it. */
   readonly file?: SocketFile | undefined;
+  /** Whether a Unix socket takes the place of one that is answered: that of a balancer which is taken over. */
+  readonly replaces?: boolean;
   /** What everybody has to show, but at the health paths; undefined asks for nothing. */
   readonly token: string | undefined;
   readonly operations: Operations;
@@ -92,6 +94,7 @@ export async function startAdmin(options: AdminOptions): Promise<RunningAdmin> {
   const servers = await listenHttp(listen, {
     answer,
     file: options.file,
+    replaces: options.replaces ?? false,
     maxConnections: options.maxConnections ?? MAX_ADMIN_CONNECTIONS,
     rivals: () => rivalsOf(operations),
   });

@@ -159,12 +159,17 @@ export const balancerFlags = object({
     description:
       message`Read the configuration again whenever its file, or its key in etcd, changes; with --status, show it again every second.`,
   }),
+  takeOver: option("--take-over", {
+    description:
+      message`Take the place of the balancer that runs at the admin's Unix socket: use its listening sockets, and let it drain; engine epoll.`,
+  }),
   status: option("--status", {
     description: message`Show the state of a running balancer and exit, with status 1 when it is not ready.`,
   }),
   json: option("--json", { description: message`With --status: as JSON, for programs.` }),
   admin: optional(option("--admin", dialAddress(), {
-    description: message`With --status: where its admin side is; by default as the configuration says.`,
+    description:
+      message`With --status or --take-over: where its admin side is; by default as the configuration says.`,
   })),
   printSchema: option("--print-schema", {
     description: message`Print the JSON Schema of the configuration and exit.`,

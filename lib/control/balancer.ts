@@ -3,11 +3,11 @@
 import type { LifeState } from "../admin/status.ts";
 import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
-import type { Log } from "../core/log.ts";
 import { sleep } from "../core/sleep.ts";
 import { HealthMonitor } from "../health/monitor.ts";
 import { SourceTable } from "../pool/source_table.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
+import type { BalancerOptions } from "./balancer_options.ts";
 import { BackendNames } from "./backend_names.ts";
 import { ConfigChanges } from "./config_changes.ts";
 import { checkConfinement, type ConfinementFields, confinementFields } from "./confinement.ts";
@@ -21,8 +21,7 @@ import { Generations } from "./generations.ts";
 import { HeldBackBook } from "./held_back.ts";
 import { Journal } from "./journal.ts";
 import { Keys } from "./keys.ts";
-import { type DiscoveryOptions, type MemberChange, Membership } from "./membership.ts";
-import type { Names } from "./names.ts";
+import { type MemberChange, Membership } from "./membership.ts";
 import { OpenFiles } from "./open_files.ts";
 import { listeningRecords, NO_PLAN, type Plan } from "./plan.ts";
 import { PlansInUse } from "./plans_in_use.ts";
@@ -35,21 +34,7 @@ import { TotalsBook } from "./totals.ts";
 import { readWorkerCode } from "./worker_code.ts";
 import { checkWorkerModules, workerEntry } from "./worker_entry.ts";
 import { WorkerNumbers } from "./worker_numbers.ts";
-import { WORKER_PATIENCE, type WorkerPatience } from "./worker_patience.ts";
-
-export interface BalancerOptions {
-  readonly config: Config;
-  readonly log: Log;
-  /** The module that workers start from; a test may put another one in its place. */
-  readonly workerEntry?: string;
-  /** What the names of backends stand for; a test may put another one in its place. */
-  readonly names?: Names;
-  /** Waits before names are tried again; see sleep.ts. */
-  readonly sleep?: (ms: number, stop: AbortSignal) => Promise<void>;
-  /** A test may have less. */
-  readonly patience?: WorkerPatience;
-  readonly discovery?: DiscoveryOptions;
-}
+import { WORKER_PATIENCE } from "./worker_patience.ts";
 
 /** A balancer that runs. */
 export class Balancer {
@@ -80,6 +65,8 @@ export class Balancer {
   /** Resolves when the log says what became of the last one. */
   #reloadTold: Promise<void> = Promise.resolve();
   #state: LifeState = "starting";
+  /** Whether another process listens in its place. */
+  #isReplaced = false;
   /** Aborted when it is to stop, so that no reload holds that up. */
   readonly #stop = new AbortController();
   /** Gives a copy of the workers' code as it was at the start. */
@@ -94,6 +81,7 @@ export class Balancer {
     this.#options = options;
     this.#engine = makeEngineHost(options.config.engine);
     checkConfinement(this.#engine.name, options.config.confinement);
+    this.#engine.book?.give(options.given?.sockets ?? []);
     this.#ports = this.#engine.holdPorts();
     this.scoreboard = new Scoreboard(undefined, undefined, this.#engine.ring);
     this.#rows = new RowBook(this.scoreboard);
@@ -135,6 +123,7 @@ export class Balancer {
       names: this.#names.names,
       ports: this.#ports,
       keys: this.keys,
+      given: options.given,
       stop: this.#stop.signal,
     });
     this.#poolStates = new PoolStates(this.scoreboard, this.journal);
@@ -198,7 +187,8 @@ export class Balancer {
       openFiles: this.openFiles,
       poolStates: this.#poolStates,
       health: this.health,
-      stop: this.#stop.signal,
+      isOver: () => this.#stop.signal.aborted || this.#isReplaced,
+      whenListening: options.whenListening,
     });
   }
 
@@ -231,7 +221,7 @@ export class Balancer {
   }
 
   /** How its workers drive their sockets. */
-  get engine(): Pick<EngineHost, "name" | "whyNoEpoll"> {
+  get engine(): Pick<EngineHost, "name" | "whyNoEpoll" | "book" | "monotonicUs"> {
     return this.#engine;
   }
 
@@ -280,6 +270,16 @@ export class Balancer {
   }
 
   /**
+   * Another process listens at these addresses with the same sockets: stops accepting, and resolves when no worker accepts any more.
+   * Sessions go on until {@linkcode Balancer.stop}.
+   */
+  async leaveTo(addresses: ReadonlySet<string>): Promise<void> {
+    this.#isReplaced = true;
+    this.#engine.book?.shareWithOthers(addresses);
+    await this.#inTurn(() => this.generations.leaveTo(addresses));
+  }
+
+  /**
    * Accepts for the shutdown delay while it is no longer ready; then stops accepting, lets the sessions finish and closes
    * those that are left at the shutdown timeout.
    *
@@ -293,7 +293,7 @@ export class Balancer {
     this.#stop.abort();
     await this.membership.stop();
     await this.#reloading;
-    await sleep(this.config.shutdownDelayMs, hurry);
+    if (!this.#isReplaced) await sleep(this.config.shutdownDelayMs, hurry);
     const closeNow = (): void => void this.generations.drain(0);
     if (hurry?.aborted) closeNow();
     hurry?.addEventListener("abort", closeNow, { once: true });

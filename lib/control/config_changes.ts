@@ -35,8 +35,10 @@ export interface ConfigChangesOptions {
   readonly openFiles: OpenFiles;
   readonly poolStates: PoolStates;
   readonly health: HealthMonitor;
-  /** Aborted when the balancer is to stop: nothing comes into force any more. */
-  readonly stop: AbortSignal;
+  /** Whether the balancer is to stop, or another process has its place: nothing comes into force any more. */
+  readonly isOver: () => boolean;
+  /** Called at the start when all workers listen and none accepts yet; when it rejects, the start fails. */
+  readonly whenListening: (() => Promise<void>) | undefined;
 }
 
 /** One at a time: who calls it sees to that. */
@@ -81,9 +83,9 @@ export class ConfigChanges {
    */
   async apply(written: Config, known?: ReadKeys): Promise<"kept" | "replaced"> {
     const { scoreboard, engine, preparation, names, keys, membership, generations } = this.#options;
-    const { plansInUse, openFiles, poolStates, health, stop } = this.#options;
+    const { plansInUse, openFiles, poolStates, health, isOver } = this.#options;
     const [before, current] = [membership.config, generations.current];
-    if (stop.aborted) throw new RunError(STOPPING);
+    if (isOver()) throw new RunError(STOPPING);
     if (current === undefined) throw new RunError("the balancer could not be started");
     const joined = membership.join(written);
     const [{ config }, { plan: planBefore }] = [joined, current];
@@ -128,10 +130,11 @@ export class ConfigChanges {
 
   /** Starts the next generation. Its plan's rows are dropped when it has ended, or cannot begin. */
   async #startGeneration({ plan, config, keys }: Next): Promise<void> {
-    const { scoreboard, membership, generations, rows } = this.#options;
+    const { scoreboard, membership, generations, rows, whenListening } = this.#options;
     try {
       // Until then the workers in force go on with the facts that they have.
-      const introduce = (): void => {
+      const introduce = async (): Promise<void> => {
+        if (generations.current === undefined) await whenListening?.();
         const before = generations.current?.plan ?? NO_PLAN;
         introduceBackends(scoreboard, plan, config, before, membership.wishes);
       };

@@ -109,6 +109,27 @@ export function checkSameEngines(host: EngineHost, plan: Plan, before: Plan): vo
 }
 
 /**
+ * Makes sure that what was given to the process can be used by those that are to have it.
+ *
+ * @throws {RunError} when TLS is opened with it, or was: the runtime does that, and listens by itself.
+ */
+export function checkGiven(host: EngineHost, { listeners }: Plan): void {
+  for (const listener of listeners) {
+    for (const address of socketsOf(listener)) {
+      const given = host.book?.givenAt(address);
+      if (given === undefined) continue;
+      if (host.hostOf(listener) === host && given.descriptors.length > 0) continue;
+      throw new RunError(
+        `cannot listen on ${
+          formatAddress(address)
+        }: TLS is opened there, and such a socket can be neither passed nor taken; ` +
+          "restart without --take-over, and leave it out of the sockets of systemd",
+      );
+    }
+  }
+}
+
+/**
  * The crews that a plan needs: one for each engine, and one for datagrams. Workers that have datagrams may reach more than the others:
  * the kernel knows no ports of datagrams, and the runtime asks for the permission to answer each client.
  */

@@ -29,6 +29,10 @@ export interface EngineHost {
   readonly sharesDatagrams: boolean;
   /** Whether its workers open TLS. */
   readonly opensTls: boolean;
+  /** Its listening sockets, where they can come from another process and go to one; undefined where they cannot. */
+  readonly book: SocketBook | undefined;
+  /** The time of the system's clock that is never set, in microseconds; undefined where that cannot be found out. */
+  monotonicUs(): number | undefined;
   /** Call it after each message to a worker, which may be asleep where it hears none. */
   readonly ring: () => void;
   /** Whose workers serve a listener: this one's, or those of another engine, where it needs what this one cannot do. */
@@ -100,6 +104,8 @@ function runtimeHost(whyNoEpoll: string | undefined): EngineHost {
     sharesDatagrams: false,
     opensTls: true,
     whyNoEpoll,
+    book: undefined,
+    monotonicUs: () => undefined,
     ring: () => {},
     hostOf: () => host,
     sockets: (listeners) => new UnixSockets(listeners),
@@ -122,8 +128,8 @@ class EpollEngineHost implements EngineHost {
   /** The kernel knows ports alone. */
   readonly permitsSubnets = true;
   readonly ring: () => void;
+  readonly book: SocketBook;
   readonly #host: EpollHost;
-  readonly #book: SocketBook;
   /** For what is beyond epoll. */
   readonly #runtime = runtimeHost(undefined);
 
@@ -131,7 +137,7 @@ class EpollEngineHost implements EngineHost {
     const missing = whyNoEngine("epoll");
     if (missing !== undefined) throw new RunError(missing);
     this.#host = new EpollHost();
-    this.#book = new SocketBook(this.#host);
+    this.book = new SocketBook(this.#host);
     this.ring = this.#host.ring;
   }
 
@@ -141,11 +147,11 @@ class EpollEngineHost implements EngineHost {
   }
 
   sockets(listeners: readonly ListenerOptions[]): GenerationSockets {
-    return new EpollSockets(this.#book, listeners);
+    return new EpollSockets(this.book, listeners);
   }
 
   holdPorts(): PortHold {
-    const [ours, runtimes] = [new HeldByBook(this.#book), this.#runtime.holdPorts()];
+    const [ours, runtimes] = [new HeldByBook(this.book), this.#runtime.holdPorts()];
     return {
       hold: (address, options) => (options.opensTls === true ? runtimes : ours).hold(address, options),
       release: async () => {
@@ -172,6 +178,10 @@ class EpollEngineHost implements EngineHost {
   /** The sockets are reached by calls of the system, not of the runtime. */
   permissions(): Permissions {
     return { net: [], read: [], write: [], ffi: libraries(this.#host.libraryPath) };
+  }
+
+  monotonicUs(): number {
+    return this.#host.monotonicUs;
   }
 
   countFree(wanted: number): number | undefined {

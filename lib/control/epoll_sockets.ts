@@ -1,6 +1,6 @@
 /** The listening sockets of workers whose engine is epoll: opened once in the process, and kept from generation to generation. */
 
-import { type Address, formatAddress, type IpAddress } from "../core/address.ts";
+import { type Address, formatAddress, type IpAddress, type UnixAddress } from "../core/address.ts";
 import { setFile } from "./unix_sockets.ts";
 import { isAnswered, removeFile, removeSocketFile } from "../core/listening.ts";
 import { type ListenerOptions, socketsOf } from "../dataplane/messages.ts";
@@ -8,26 +8,85 @@ import type { Keepalive } from "../engine/contract.ts";
 import type { EpollHost } from "../engine/epoll/host.ts";
 import type { ListeningOptions } from "../engine/epoll/listening.ts";
 import { describeListenError } from "../engine/listen_error.ts";
+import type { GivenSocket } from "./given_sockets.ts";
 import type { HoldOptions, PortHold } from "./port_hold.ts";
 import type { GenerationSockets } from "./generation_sockets.ts";
 
 /** What the process does for the sockets. */
-type SocketHost = Pick<EpollHost, "listen" | "openDatagrams" | "keepAlive" | "closeListening">;
+type SocketHost = Pick<
+  EpollHost,
+  "listen" | "openDatagrams" | "keepAlive" | "closeListening" | "adopt" | "pass"
+>;
 
 interface OpenSocket {
+  readonly address: Address;
   /** One that all workers share; for datagrams one for each worker, by its index, as many as there ever were at once. */
   readonly descriptors: number[];
   /** Generations that listen on it. */
   users: number;
+  /** Whether another process listens with it too: then it is not ours to end, and neither is its file. */
+  isElsewhere: boolean;
+  /** Whether that stays so for as long as it is open. */
+  readonly isManaged: boolean;
 }
+
+/** One that was opened here. */
+const OURS = { users: 1, isElsewhere: false, isManaged: false } as const;
 
 /** All listening sockets of a balancer, by address. */
 export class SocketBook {
   readonly #host: SocketHost;
   readonly #open = new Map<string, OpenSocket>();
+  /** Those that no generation has asked for yet. */
+  readonly #given = new Map<string, GivenSocket>();
 
   constructor(host: SocketHost) {
     this.#host = host;
+  }
+
+  /** Uses these sockets where their addresses are to be listened on, instead of opening others. */
+  give(sockets: readonly GivenSocket[]): void {
+    for (const socket of sockets) this.#given.set(formatAddress(socket.address), socket);
+  }
+
+  /** What was given for an address, and is not in use. */
+  givenAt(address: Address): GivenSocket | undefined {
+    return this.#given.get(formatAddress(address));
+  }
+
+  /** Closes what was given and is not in use. */
+  closeUnused(): readonly GivenSocket[] {
+    const unused = [...this.#given.values()];
+    this.#given.clear();
+    for (const fd of unused.flatMap(({ descriptors }) => descriptors)) this.#host.closeListening(fd, true);
+    return unused;
+  }
+
+  /** All that is open. */
+  get open(): readonly GivenSocket[] {
+    return [...this.#open.values()].map(({ address, descriptors, isManaged }) => {
+      return { address, descriptors, isManaged };
+    });
+  }
+
+  /**
+   * Passes all that is open, in this order, to the process that waits for it at a path; it goes on here.
+   *
+   * @return Whether that process may have it.
+   * @throws {SystemError}
+   */
+  pass(to: UnixAddress): boolean {
+    return this.#host.pass(to, this.open.flatMap(({ descriptors }) => descriptors));
+  }
+
+  /** The balancer that they were given by listens with them no more. */
+  own(): void {
+    for (const socket of this.#open.values()) socket.isElsewhere = socket.isManaged;
+  }
+
+  /** Another process listens at these addresses as well, and goes on when nothing here does. */
+  shareWithOthers(addresses: ReadonlySet<string>): void {
+    for (const [address, socket] of this.#open) if (addresses.has(address)) socket.isElsewhere = true;
   }
 
   /**
@@ -41,8 +100,17 @@ export class SocketBook {
       before.users++;
       return;
     }
-    const fd = await this.#listen(address, options);
-    this.#open.set(formatAddress(address), { descriptors: [fd], users: 1 });
+    const socket = this.#takeGiven(address, options) ??
+      { address, descriptors: [await this.#listen(address, options)], ...OURS };
+    this.#open.set(formatAddress(address), socket);
+  }
+
+  #takeGiven(address: Address, { backlog }: ListeningOptions): OpenSocket | undefined {
+    const given = this.#given.get(formatAddress(address));
+    if (given === undefined) return undefined;
+    this.#given.delete(formatAddress(address));
+    for (const fd of given.descriptors) this.#host.adopt(fd, address, backlog);
+    return { ...given, descriptors: [...given.descriptors], users: 1, isElsewhere: true };
   }
 
   /**
@@ -54,10 +122,11 @@ export class SocketBook {
    * @throws {RunError} when one cannot be opened.
    */
   descriptors(address: Address, index: number, workers: number): readonly number[] {
-    const descriptors = this.#open.get(formatAddress(address))?.descriptors ?? [];
+    const { descriptors = [], isManaged = false } = this.#open.get(formatAddress(address)) ?? {};
     if (descriptors.length === 0) throw new TypeError(`Cannot use ${formatAddress(address)}: it is not open`);
     if (address.transport !== "udp") return descriptors;
-    while (descriptors.length <= index) {
+    // What comes to a socket of our own is lost when the program ends.
+    while (!isManaged && descriptors.length <= index) {
       descriptors.push(attempt(address, () => this.#host.openDatagrams(address, false)));
     }
     return descriptors.filter((_, i) => i % workers === index);
@@ -75,8 +144,8 @@ export class SocketBook {
     const socket = this.#open.get(formatAddress(address));
     if (socket === undefined || --socket.users > 0) return;
     this.#open.delete(formatAddress(address));
-    for (const fd of socket.descriptors) this.#host.closeListening(fd);
-    await removeSocketFile(address);
+    for (const fd of socket.descriptors) this.#host.closeListening(fd, socket.isElsewhere);
+    if (!socket.isElsewhere) await removeSocketFile(address);
   }
 
   async #listen(address: Address, options: ListeningOptions): Promise<number> {

@@ -13,7 +13,7 @@ import type { Confinement } from "../engine/confinement.ts";
 import type { PoolChange } from "../pool/pool.ts";
 import type { BackendRow } from "../pool/row.ts";
 import { checkAnswers } from "./clients.ts";
-import { checkSameEngines, type Crew, type CrewDeps, crewsOf } from "./crew.ts";
+import { checkGiven, checkSameEngines, type Crew, type CrewDeps, crewsOf } from "./crew.ts";
 import type { KeptWorker } from "./kept_worker.ts";
 import { changesBetween } from "./parts.ts";
 import { waitForAnswer } from "./patience.ts";
@@ -33,8 +33,8 @@ export interface GenerationOptions {
   readonly before: Plan | undefined;
   readonly workers: number;
   readonly deps: GenerationDeps;
-  /** Called when all workers listen and none accepts yet. From then on the start cannot fail. */
-  readonly beforeAccept: () => void;
+  /** Called when all workers listen and none accepts yet. Once it has resolved, the start cannot fail. */
+  readonly beforeAccept: () => void | Promise<void>;
   /** Aborted when the balancer is to stop: nothing more is started, and nothing waited for. */
   readonly stop: AbortSignal;
 }
@@ -258,6 +258,7 @@ export class Generation {
   async #begin(): Promise<void> {
     const { plan, before, workers, beforeAccept, stop, deps } = this.#options;
     if (before !== undefined) checkSameEngines(deps.engine, plan, before);
+    checkGiven(deps.engine, plan);
     checkAnswers(deps.engine, plan.listeners);
     for (const crew of this.#crews) {
       // deno-lint-ignore no-await-in-loop -- one after the other, so that a fault leaves none behind
@@ -269,7 +270,7 @@ export class Generation {
     this.#crews.forEach((crew, i) => crew.start(workers, i * workers, all));
     await this.#allListen();
     await Promise.all(this.#crews.map((crew) => crew.sockets.takeOverPaths()));
-    beforeAccept();
+    await beforeAccept();
     // Not before: a generation that cannot begin has no sessions that it could take along.
     for (const { worker } of this.#workers) worker.accept();
   }

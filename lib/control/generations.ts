@@ -2,16 +2,17 @@
 
 import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
-import type {
-  AllTlsKeys,
-  ListenerOptions,
-  LiveSessionFacts,
-  LiveSessionFilter,
+import {
+  type AllTlsKeys,
+  type ListenerOptions,
+  type LiveSessionFacts,
+  type LiveSessionFilter,
+  socketsOf,
 } from "../dataplane/messages.ts";
 import type { EndReason } from "../dataplane/record.ts";
 import type { BackendRow } from "../pool/row.ts";
 import { countsSessions, drainTimeoutOf, isConfinementRequired, recordsOf, workersOf } from "./demands.ts";
-import { Generation, type GenerationDeps } from "./generation.ts";
+import { Generation, type GenerationDeps, type GenerationOptions } from "./generation.ts";
 import type { Plan } from "./plan.ts";
 
 export interface GenerationsOptions {
@@ -51,10 +52,15 @@ export class Generations {
    * Starts the next one, which is the current one from then on; resolves when it accepts. The one before goes on until it is
    * retired.
    *
-   * @param beforeAccept Called when nothing can fail any more, before a worker accepts.
+   * @param beforeAccept Called when all workers listen, before one accepts; when it has resolved, nothing can fail any more.
    * @throws {RunError} when it cannot; then nothing has changed.
    */
-  async start(plan: Plan, config: Config, keys: AllTlsKeys, beforeAccept: () => void): Promise<void> {
+  async start(
+    plan: Plan,
+    config: Config,
+    keys: AllTlsKeys,
+    beforeAccept: GenerationOptions["beforeAccept"],
+  ): Promise<void> {
     const { deps, stop } = this.#options;
     const generation = await Generation.start({
       number: this.started + 1,
@@ -94,6 +100,16 @@ export class Generations {
     void this.#drain(generation, drainTimeoutMs);
   }
 
+  /** Stops accepting, where another process listens at these addresses; resolves when no worker accepts any more. */
+  async leaveTo(addresses: ReadonlySet<string>): Promise<void> {
+    if (this.current === undefined) return;
+    const { plan } = this.current;
+    const listeners = plan.listeners.filter((it) => {
+      return socketsOf(it).every((at) => addresses.has(formatAddress(at)));
+    });
+    await this.current.close({ ...plan, listeners });
+  }
+
   /** Applies the drain timeout of a configuration to the generations that drain. */
   limitLingering(config: Config): void {
     for (const generation of this.#all) {
@@ -101,8 +117,14 @@ export class Generations {
     }
   }
 
-  /** Lets all of them drain; resolves with how many sessions had to be ended. */
+  /**
+   * Lets all of them drain; resolves with how many sessions had to be ended. What comes to sockets that go on in another process waits
+   * there: no datagram of it is read.
+   */
   async drain(timeoutMs: number): Promise<number> {
+    const { open = [] } = this.#options.deps.engine.book ?? {};
+    const goOn = open.filter(({ isManaged }) => isManaged).map(({ address }) => formatAddress(address));
+    if (goOn.length > 0) await this.leaveTo(new Set(goOn));
     const closed = await Promise.all(this.all.map((it) => it.drain(timeoutMs)));
     return closed.reduce((sum, count) => sum + count, 0);
   }

@@ -70,7 +70,7 @@ export class KeptState {
   }
 
   /** Writes what is to be written. */
-  async stop(): Promise<void> {
+  async flush(): Promise<void> {
     if (this.#timer !== undefined) this.#write();
     await this.#writing;
   }

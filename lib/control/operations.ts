@@ -3,6 +3,7 @@
 import type {
   Change,
   Counts,
+  HandOverOffer,
   MemberChanged,
   Operations,
   Order,
@@ -17,6 +18,7 @@ import type { RunningLog } from "../core/log.ts";
 import process from "node:process";
 import type { Balancer } from "./balancer.ts";
 import { FleetSide, type FleetSideOptions } from "./fleet_side.ts";
+import { HandOver } from "./hand_over.ts";
 import { KeptState } from "./kept_state.ts";
 import { MemberOrders } from "./member_orders.ts";
 import { Operator } from "./operator.ts";
@@ -44,6 +46,8 @@ export interface OperationsOptions {
   /** Where the configuration is in etcd, what became of it. */
   readonly rollout?: () => RolloutStatus;
   readonly fleet?: FleetSideOptions["tuning"];
+  /** Called when another process listens in the place of this one, which is to end when its sessions have. */
+  readonly onHandedOver?: () => void;
 }
 
 export class BalancerOperations implements Operations {
@@ -54,6 +58,7 @@ export class BalancerOperations implements Operations {
   readonly #memberOrders: MemberOrders;
   readonly #fleet: FleetSide;
   readonly #state: KeptState;
+  readonly #handOver: HandOver;
   readonly #startedMs = Date.now();
   readonly #shown: PoolStatusDeps;
 
@@ -72,6 +77,12 @@ export class BalancerOperations implements Operations {
       tuning: options.fleet,
     });
     this.#state = new KeptState(options.balancer, () => this.#fleet.unshared);
+    this.#handOver = new HandOver({
+      balancer: options.balancer,
+      admin: () => options.admin()?.listen,
+      keepState: () => this.#state.flush(),
+      onDone: () => options.onHandedOver?.(),
+    });
     this.#shown = {
       balancer: options.balancer,
       startedMs: this.#startedMs,
@@ -85,7 +96,7 @@ export class BalancerOperations implements Operations {
     this.#watch.stop();
     await this.#fleet.stop();
     this.#operator.stop();
-    await this.#state.stop();
+    await this.#state.flush();
   }
 
   /** Takes the balancer out of its fleet: the others are told at once. Never hangs or rejects. */
@@ -214,6 +225,14 @@ export class BalancerOperations implements Operations {
     this.#state.follow();
     this.#fleet.follow();
     return done;
+  }
+
+  handOver(): Promise<HandOverOffer | { readonly refused: string }> {
+    return this.#handOver.offer();
+  }
+
+  finishHandOver(unused: readonly string[]): Promise<string | undefined> {
+    return this.#handOver.finish(unused);
   }
 
   #kept<T>(done: T): T {

@@ -14,6 +14,7 @@ import type { PoolRow, Row } from "../pool/row.ts";
 import { rowsFor } from "../pool/scoreboard.ts";
 import { groupNumber } from "../core/groups.ts";
 import { clientsOfSettled } from "./clients.ts";
+import type { Given } from "./given_sockets.ts";
 import type { Names } from "./names.ts";
 import type { Permitted } from "./permissions.ts";
 import type { PortHold } from "./port_hold.ts";
@@ -51,6 +52,7 @@ export interface Running {
  *
  * @param running What it takes the place of.
  * @param ports Holds the ports that the system chose; the caller releases them.
+ * @param given Sockets that listeners of the same addresses will have; for the first plan.
  * @throws {RunError} when the name of a listener cannot be resolved or an address cannot be listened on; then no row is used.
  */
 export async function makePlan(
@@ -59,8 +61,9 @@ export async function makePlan(
   names: Pick<Names, "of">,
   running?: Running,
   ports?: PortHold,
+  given?: Given,
 ): Promise<Plan> {
-  const settled = await settleListeners(config, running, ports);
+  const settled = await settleListeners(config, running, ports, given);
   const groups = await groupNumbers(config);
   return layOut(config, rows, settled, names, groups);
 }

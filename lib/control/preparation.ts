@@ -4,6 +4,7 @@ import type { Config } from "../config/schema.ts";
 import { RunError } from "../core/errors.ts";
 import { checkedAddresses, watchedPools } from "./demands.ts";
 import { STOPPING } from "./generation.ts";
+import type { Given } from "./given_sockets.ts";
 import type { Keys, ReadKeys } from "./keys.ts";
 import type { Names } from "./names.ts";
 import { waitForAnswer } from "./patience.ts";
@@ -24,6 +25,8 @@ export interface PreparationOptions {
   readonly names: Pick<Names, "of">;
   readonly ports: PortHold;
   readonly keys: Pick<Keys, "read">;
+  /** Sockets that the first plan may use. */
+  readonly given: Given | undefined;
   /** Aborted when the balancer is to stop, which no name that is being looked up holds up. */
   readonly stop: AbortSignal;
 }
@@ -55,8 +58,8 @@ export class Preparation {
   }
 
   async #plan(config: Config, running: Running | undefined): Promise<Plan> {
-    const { rows, names, ports, stop } = this.#options;
-    const planning = makePlan(config, rows, names, running, ports);
+    const { rows, names, ports, given, stop } = this.#options;
+    const planning = makePlan(config, rows, names, running, ports, given);
     await waitForAnswer(planning, Infinity, stop);
     if (!stop.aborted) return await planning;
     planning.then((plan) => rows.drop(plan.rows), () => {});

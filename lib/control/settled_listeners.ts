@@ -8,6 +8,7 @@ import { resolveAddress } from "../core/resolve.ts";
 import { type ListenerOptions, socketsOf } from "../dataplane/messages.ts";
 import { settleAddresses } from "../engine/runtime/settle.ts";
 import { opensTls } from "./greetings.ts";
+import { type Given, holdersOf } from "./given_sockets.ts";
 import type { PortHold } from "./port_hold.ts";
 
 /** What runs already. */
@@ -26,6 +27,7 @@ interface Running {
  *
  * @param running What the configuration takes the place of.
  * @param ports Holds the ports that the system chose; the caller releases them.
+ * @param given Sockets that are listened with already, where nothing runs yet.
  * @return The sockets of each listener, by {@linkcode listenKey}.
  * @throws {RunError} when a name cannot be resolved, or an address cannot be listened on.
  */
@@ -33,16 +35,18 @@ export async function settleListeners(
   config: Config,
   running: Running | undefined,
   ports: PortHold | undefined,
+  given: Given = { sockets: [], settled: new Map() },
 ): Promise<Map<string, readonly Address[]>> {
   const settled = new Map<string, readonly Address[]>();
+  const before = running?.plan.settled ?? given.settled;
   for (const listener of config.listeners) {
-    const sockets = running?.plan.settled.get(listenKey(listener));
+    const sockets = before.get(listenKey(listener));
     if (sockets !== undefined) settled.set(listenKey(listener), sockets);
   }
   const fresh = config.listeners.filter((listener) => !settled.has(listenKey(listener)));
   const resolved = await Promise.all(fresh.map((listener) => resolveAddress(listener.listen)));
   const staying = [...settled.values()].flat();
-  const held = running === undefined ? [] : holders(running, config, staying);
+  const held = running === undefined ? holdersOf(given) : holders(running, config, staying);
   const found = await settleAndHold(fresh, () => settleAddresses(resolved, held), config, ports);
   fresh.forEach((listener, i) => settled.set(listenKey(listener), found[i] ?? [listener.listen]));
   return settled;

@@ -8,8 +8,8 @@ import type { DiscoverConfig } from "../config/discover_schema.ts";
 import { type ListenerConfig, poolsOf, udpPools } from "../config/listener_schema.ts";
 import type { Config } from "../config/schema.ts";
 import { GROUP_FILE } from "../core/groups.ts";
-import { type Address, asUdp, formatAddress, hasName } from "../core/address.ts";
-import { boundAt } from "../core/socket_file.ts";
+import { type Address, asUdp, formatAddress, hasName, type UnixAddress } from "../core/address.ts";
+import { boundAt, handOverAt } from "../core/socket_file.ts";
 import type { Subnet } from "../core/subnet.ts";
 import { standardStreamOf } from "../core/standard_stream.ts";
 import { RESOLV_CONF } from "../discovery/system_name_server.ts";
@@ -80,7 +80,7 @@ export function touchedBy(
         return listen.transport === "unix" && isRuntimes(listener) ? [listen, boundAt(listen)] : [listen];
       }),
       ...(admin === undefined ? [] : [admin.listen]),
-      ...(admin?.mode === undefined && admin?.group === undefined ? [] : [boundAt(admin.listen)]),
+      ...(admin?.listen.transport === "unix" ? besideAdmin(admin.listen, isEpoll) : []),
     ],
     dials: unique(
       pools.flatMap(({ backends, healthCheck, isDialled, isUdp }) =>
@@ -136,6 +136,11 @@ export function touchedBy(
 /** The same with the servers that have the configuration itself. */
 export function withServers(touched: Touched, stored: EtcdUrl | undefined): Touched {
   return stored === undefined ? touched : { ...touched, asked: [...stored.servers, ...touched.asked] };
+}
+
+/** Where its socket is made, and where it waits for the sockets of a balancer whose place it takes. */
+function besideAdmin(listen: UnixAddress, isEpoll: boolean): UnixAddress[] {
+  return isEpoll ? [boundAt(listen), handOverAt(listen)] : [boundAt(listen)];
 }
 
 function unique(addresses: readonly Address[]): Address[] {

@@ -1,6 +1,6 @@
 /** Who may connect to a Unix socket: the mode and the group of its file. To connect takes the permission to write (unix(7)). */
 
-import type { Address } from "./address.ts";
+import type { Address, UnixAddress } from "./address.ts";
 import { errnoOf, reasonOf } from "./errors.ts";
 
 export interface SocketFile {
@@ -16,6 +16,11 @@ export interface SocketFile {
  */
 export function boundAt<Place extends Address>(address: Place): Place {
   return address.transport === "unix" ? { ...address, path: `${address.path}.new` } : address;
+}
+
+/** Where a process that takes the place of a balancer waits for its listening sockets, beside the Unix socket of its admin side. */
+export function handOverAt(admin: UnixAddress): UnixAddress {
+  return { ...admin, path: `${admin.path}.fds` };
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The admin side of a balancer: started with it, and never in its way. */
 
 import type { Operations } from "../admin/operations.ts";
-import type { RunningAdmin } from "../admin/server.ts";
+import type { AdminOptions, RunningAdmin } from "../admin/server.ts";
 import type { Config } from "../config/schema.ts";
 import { readToken } from "../config/token_file.ts";
 import { isOneFile } from "../control/worker_entry.ts";
@@ -67,11 +67,12 @@ export class AdminSide {
   /**
    * Begins. What a user asked for is there, or the start fails.
    *
+   * @param replaces Whether its Unix socket takes the place of one that is answered.
    * @throws {RunError} when it cannot listen.
    */
-  async start(plan: AdminPlan | undefined, operations: Operations): Promise<void> {
+  async start(plan: AdminPlan | undefined, operations: Operations, replaces = false): Promise<void> {
     if (plan === undefined) return;
-    const starting = this.#changing.then(() => this.#take(plan, operations));
+    const starting = this.#changing.then(() => this.#take(plan, operations, replaces));
     this.#changing = starting.catch(() => {});
     await starting;
   }
@@ -116,9 +117,9 @@ export class AdminSide {
   }
 
   /** The address is taken before the old one is given up, so that a failure leaves the operator with something. */
-  async #take(plan: AdminPlan, operations: Operations): Promise<void> {
+  async #take(plan: AdminPlan, operations: Operations, replaces = false): Promise<void> {
     await Promise.all(this.#leaving);
-    const next = await start(plan, operations, this.#log);
+    const next = await start({ ...plan, operations, replaces, log: this.#log });
     this.#leave();
     this.#running = next;
     this.#plan = plan;
@@ -191,9 +192,9 @@ function loadAdmin(): Promise<[typeof import("../admin/server.ts"), typeof impor
   return Promise.all([import("../admin/server.ts"), import("../admin/page/page.ts")]);
 }
 
-async function start(plan: AdminPlan, operations: Operations, log: Recorder): Promise<RunningAdmin> {
+async function start(options: Omit<AdminOptions, "page">): Promise<RunningAdmin> {
   const [{ startAdmin }, { pageHtml }] = await loadAdmin();
-  return await startAdmin({ ...plan, operations, page: pageHtml, log });
+  return await startAdmin({ ...options, page: pageHtml });
 }
 
 function isSame(one: unknown, other: unknown): boolean {

@@ -16,15 +16,19 @@ import { touchedBy, withServers } from "../control/touched.ts";
 import { watchConfig } from "../control/watch_config.ts";
 import { whyTooLarge } from "../control/size.ts";
 import { workerFlags } from "../control/worker_entry.ts";
+import { formatAddress } from "../core/address.ts";
 import { InputError, reasonOf } from "../core/errors.ts";
 import { log } from "../core/log.ts";
+import { givenByManager, sayUnused } from "./activation.ts";
 import { AdminSide, keepAdminCode, planAdmin } from "./admin_side.ts";
 import { chooseConfig, type ChosenConfig } from "./chosen_config.ts";
 import { isConfigReached } from "./config_reached.ts";
 import { FollowedConfig } from "./followed_config.ts";
+import { notifySocket, reloadsTold, ServiceManager } from "./service_manager.ts";
 import { openSessionLog, type SessionLog } from "./session_log.ts";
 import { faultAt, withPlace } from "./start_failure.ts";
 import { runStatus } from "./status.ts";
+import { beginTakeOver, finishTakeOver, type TakeOverPlace, whereToTakeOver } from "./take_over.ts";
 import { startStderrLog, stopped, type Terminal } from "./terminal.ts";
 import { giveUpForeignFunctions, giveUpWriting } from "./given_up.ts";
 
@@ -65,9 +69,10 @@ export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal):
     const permissions = { ...needed, ...await enginePermissions(engine), env: chosen.variables ?? [] };
     return await terminal.print([...workerFlags, ...permissionFlags(permissions)].join(" ") + "\n");
   }
-  await giveUpWriting(touchedBy(config));
+  const place = flags.takeOver ? await whereToTakeOver(flags, chosen, config) : undefined;
+  await giveUpWriting(touchedBy(config), place !== undefined || notifySocket() !== undefined);
   try {
-    await run(chosen, flags, terminal);
+    await run(chosen, flags, terminal, place);
   } catch (error) {
     throw withPlace(error, chosen);
   }
@@ -87,6 +92,7 @@ async function run(
   chosen: ChosenConfig,
   flags: BalancerFlags,
   terminal: Terminal,
+  place: TakeOverPlace | undefined,
 ): Promise<void> {
   const { config: read, name, file, stored } = chosen;
   const overrides = overridesOf(flags);
@@ -96,13 +102,22 @@ async function run(
   try {
     log.info("starting", { config: name });
     logNotes(notesOn(chosen), log);
-    const balancer = new Balancer({ config, log });
+    const before = place === undefined ? undefined : await beginTakeOver(place);
+    const given = before?.given ?? givenByManager(engineFor(config.engine), log);
+    const whenListening = async (): Promise<void> => {
+      const unused = balancer.engine.book?.closeUnused() ?? [];
+      if (place === undefined) return sayUnused(unused, log);
+      await finish(place, unused.map(({ address }) => formatAddress(address)), before?.pid);
+    };
+    const balancer = new Balancer({ config, log, whenListening, ...(given === undefined ? {} : { given }) });
     if (balancer.engine.name === "runtime") await giveUpForeignFunctions();
     running.reportTo(balancer.journal);
     const admin = new AdminSide(balancer.journal);
     const followed = stored === undefined
       ? undefined
       : new FollowedConfig({ ...stored, follows: flags.watch, balancer, operations: () => operations });
+    const manager = new ServiceManager({ log, monotonicUs: () => balancer.engine.monotonicUs() });
+    const handedOver = Promise.withResolvers<void>();
     const operations: BalancerOperations = new BalancerOperations({
       balancer,
       version: terminal.version,
@@ -110,23 +125,40 @@ async function run(
       log: running,
       admin: () => admin.inForce,
       ...(followed === undefined ? {} : { rollout: () => followed.status() }),
-      reloads: new Reloader({
-        balancer,
-        file: stored?.url.name ?? file,
-        name,
-        read,
-        ...(followed === undefined ? {} : {
-          readAgain: (engineOf) => followed.read(engineOf, terminal.stop),
-          onInForce: () => followed.inForce(),
+      onHandedOver: handedOver.resolve,
+      reloads: reloadsTold(
+        manager,
+        new Reloader({
+          balancer,
+          file: stored?.url.name ?? file,
+          name,
+          read,
+          ...(followed === undefined ? {} : {
+            readAgain: (engineOf) => followed.read(engineOf, terminal.stop),
+            onInForce: () => followed.inForce(),
+          }),
+          overrides,
+          log: running,
+          prepareAdmin: async (it) => {
+            const plan = await planAdmin(it);
+            return () => admin.follow(plan, operations);
+          },
         }),
-        overrides,
-        log: running,
-        prepareAdmin: async (it) => {
-          const plan = await planAdmin(it);
-          return () => admin.follow(plan, operations);
-        },
-      }),
+      ),
     });
+    const finish = async (at: TakeOverPlace, unused: readonly string[], pid?: number): Promise<void> => {
+      const plan = await planAdmin(config);
+      const isSame = plan !== undefined && formatAddress(plan.listen) === formatAddress(at.address);
+      const reason = await finishTakeOver(at, unused, () => admin.start(plan, operations, isSame));
+      if (reason !== undefined) {
+        return balancer.journal.warn("taken_over", {
+          pid,
+          reason: `the one before may still accept: ${reason}`,
+        });
+      }
+      balancer.engine.book?.own();
+      balancer.journal.info("taken_over", { pid, unused: unused.length });
+    };
     try {
       if (file !== undefined || stored !== undefined) void keepAdminCode();
       // From the beginning, so that what is written while the balancer starts is not missed.
@@ -136,20 +168,29 @@ async function run(
       // Before there can be orders, which are written to the same file.
       await operations.restore();
       // Listens before the data plane does, so that it can say that the balancer starts.
-      await admin.start(await planAdmin(config), operations);
+      if (place === undefined) await admin.start(await planAdmin(config), operations);
       await balancer.start();
+      before?.close();
       // From here on sessions depend on this process: a fault of our own is told, and ends nothing.
       terminal.onFault((reason) => balancer.journal.error("internal_error", { reason: reasonOf(reason) }));
       handleSignals(terminal, operations, sessions);
       const following = followed?.follow(terminal.stop);
-      await stopped(terminal.stop);
+      manager.ready("Serves", place !== undefined);
+      const isHandedOver = await Promise.race([
+        stopped(terminal.stop).then(() => false),
+        handedOver.promise.then(() => true),
+      ]);
+      // The service goes on, in the process that has the sockets.
+      if (!isHandedOver) manager.stopping();
       const { shutdownDelayMs, shutdownTimeoutMs } = balancer.config;
       log.info("stopping", { shutdown_delay_ms: shutdownDelayMs, shutdown_timeout_ms: shutdownTimeoutMs });
       const [closed] = await Promise.all([balancer.stop(terminal.hurry), operations.leaveFleet()]);
       await following;
       await admin.stop();
+      await manager.told();
       log.info("stopped", { closed_sessions: closed });
     } finally {
+      before?.close();
       await operations.stop();
       await admin.stop();
     }

@@ -71,7 +71,7 @@ _sockbal() {
   case $role in
     server) mapfile -t COMPREPLY < <(compgen -W '--delay --fail-rate --fail-how --limit-rate --close-after --flap --seed --role --listen --handler --name --max-connections --idle-timeout --proxy-protocol --engine --tls-cert --tls-key --log-level --log-format --help --version' -- "$word") ;;
     client) mapfile -t COMPREPLY < <(compgen -W '--requests --duration --hold --connections --new-connection --payload-size --pipeline --rate --ramp --expect --verify --engine --workers --max-errors --json --csv --role --connect --message --timeout --proxy-protocol --tls --server-name --ca --cert --key --alpn --insecure --log-level --log-format --help --version' -- "$word") ;;
-    balancer) mapfile -t COMPREPLY < <(compgen -W '--role --config --listen --backend --algorithm --workers --engine --check --watch --status --json --admin --print-schema --print-permissions --log-level --log-format --help --version' -- "$word") ;;
+    balancer) mapfile -t COMPREPLY < <(compgen -W '--role --config --listen --backend --algorithm --workers --engine --check --watch --take-over --status --json --admin --print-schema --print-permissions --log-level --log-format --help --version' -- "$word") ;;
     demo) mapfile -t COMPREPLY < <(compgen -W '--demo --chaos --log-level --log-format --help --version' -- "$word") ;;
     rehearsal) mapfile -t COMPREPLY < <(compgen -W '--rehearse --log-level --log-format --help --version' -- "$word") ;;
     *) mapfile -t COMPREPLY < <(compgen -W '--role --demo --rehearse --help --version' -- "$word") ;;

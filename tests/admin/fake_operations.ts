@@ -3,6 +3,7 @@
 import type {
   Change,
   Counts,
+  HandOverOffer,
   MemberChanged,
   Operations,
   Order,
@@ -37,6 +38,8 @@ export class FakeOperations implements Operations {
   readonly members: { pool: string; name: string; value?: unknown }[] = [];
   memberChanged: MemberChanged = { message: "Changed." };
   reloads = 0;
+  /** What was said to be unused when a hand-over was finished. */
+  readonly unused: (readonly string[])[] = [];
   /** How many sessions were asked for, each time. */
   readonly limits: number[] = [];
   readonly filters: SessionFilter[] = [];
@@ -114,6 +117,15 @@ export class FakeOperations implements Operations {
   removeBackend(pool: string, name: string): Promise<MemberChanged> {
     this.members.push({ pool, name });
     return Promise.resolve(this.memberChanged);
+  }
+
+  handOver(): Promise<HandOverOffer | { readonly refused: string }> {
+    return Promise.resolve({ refused: "it is a fake" });
+  }
+
+  finishHandOver(unused: readonly string[]): Promise<string | undefined> {
+    this.unused.push(unused);
+    return Promise.resolve(undefined);
   }
 
   reload(): Promise<Reloaded> {

@@ -132,6 +132,21 @@ Deno.test("a reload says that it was done, or what the faults are", async () => 
   });
 });
 
+Deno.test("a hand-over that is refused says why, and one that is finished says what is not used", async () => {
+  await using admin = await startTestAdmin();
+  const refused = await admin.ask({ method: "POST", path: "/api/hand-over" });
+  const { detail } = json(refused) as { detail: string };
+  assert.deepEqual([refused.status, detail], [409, "Nothing is handed over: it is a fake."]);
+  const finish = (body: string): Promise<{ status: number }> => {
+    return admin.ask({ method: "POST", path: "/api/hand-over/finish", headers: [JSON_TYPE], body });
+  };
+  assert.equal((await finish('{"unused":["127.0.0.1:80"]}')).status, 200);
+  for (const body of ["{}", '{"unused":[1]}', '{"unused":"all"}']) {
+    assert.equal((await finish(body)).status, 400);
+  }
+  assert.deepEqual(admin.operations.unused, [["127.0.0.1:80"]]);
+});
+
 Deno.test("health and readiness are one word, or say why not", async () => {
   await using admin = await startTestAdmin();
   const health = await admin.ask({ path: "/healthz" });

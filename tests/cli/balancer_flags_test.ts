@@ -13,6 +13,7 @@ Deno.test("a balancer that is told nothing leaves everything to its configuratio
     algorithm: undefined,
     workers: undefined,
     engine: undefined,
+    takeOver: false,
     watch: false,
     status: false,
     json: false,

@@ -65,6 +65,7 @@ const FLAGS: Record<string, string[]> = {
     "--engine",
     "--check",
     "--watch",
+    "--take-over",
     "--status",
     "--json",
     "--admin",

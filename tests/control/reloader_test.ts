@@ -12,7 +12,12 @@ class FakeBalancer {
   readonly log: MemoryLog = memoryLog();
   readonly journal = new Journal(this.log.log);
   config: Config;
-  readonly engine = { name: "runtime", whyNoEpoll: "it needs Linux" } as const;
+  readonly engine = {
+    name: "runtime",
+    whyNoEpoll: "it needs Linux",
+    book: undefined,
+    monotonicUs: () => undefined,
+  } as const;
   readonly confinement = { confined: "permissions" };
   readonly generations = { started: 1 };
   /** Weights of the backend, in the order in which they came into force. */

@@ -13,13 +13,15 @@ const logrotate = await findProgram("logrotate", "logrotate");
 const needsSystemd = skipWithout(systemd);
 const unit = `${packaging}systemd/sockbal.service`;
 
-Deno.test(`the unit has no fault${needsSystemd.why}`, needsSystemd, async () => {
+Deno.test(`the units have no fault${needsSystemd.why}`, needsSystemd, async () => {
   const folder = await Deno.makeTempDir();
   // What it runs has to be there, and the manual page is installed elsewhere.
   const text = (await Deno.readTextFile(unit)).replaceAll("/usr/local/bin/sockbal", "/bin/true")
     .replace(/^Documentation=.*\n/m, "");
   await Deno.writeTextFile(`${folder}/sockbal.service`, text);
-  const { status, stderr } = await runCommand([pathOf(systemd), "verify", `${folder}/sockbal.service`]);
+  await Deno.copyFile(`${packaging}systemd/sockbal.socket`, `${folder}/sockbal.socket`);
+  const units = ["service", "socket"].map((kind) => `${folder}/sockbal.${kind}`);
+  const { status, stderr } = await runCommand([pathOf(systemd), "verify", ...units]);
   assert.deepEqual({ status, stderr }, { status: 0, stderr: "" });
   await Deno.remove(folder, { recursive: true });
 });

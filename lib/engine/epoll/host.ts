@@ -1,14 +1,16 @@
-import type { StreamAddress, UdpAddress } from "../../core/address.ts";
+import type { Address, StreamAddress, UdpAddress, UnixAddress } from "../../core/address.ts";
 import type { Keepalive } from "../contract.ts";
 import { makeBell, ring } from "./bell.ts";
 import { openDatagrams } from "./datagrams/opening.ts";
 import { Descriptors } from "./descriptors.ts";
+import { passDescriptors } from "./given/handover.ts";
+import { listensOn, makeFit } from "./given/listening_socket.ts";
 import { type Libc, openLibc } from "./libc.ts";
 import { type ListeningOptions, openListening } from "./listening.ts";
 import { raiseDescriptorLimit } from "./limit.ts";
 import { leavePlace, makeLoads, takePlace } from "./loads.ts";
 import type { ThreadShare } from "./thread_share.ts";
-import { SHUT_RDWR, SYS_TGKILL } from "./linux.ts";
+import { CLOCK_MONOTONIC, SHUT_RDWR, SYS_TGKILL } from "./linux.ts";
 import { OpenFileCount } from "./open_files.ts";
 import { keepAlive } from "./options.ts";
 
@@ -82,6 +84,34 @@ export class EpollHost {
     return fd;
   }
 
+  /** What a descriptor that the process was given listens on; undefined when it is no such socket. */
+  listensOn(fd: number): Address | undefined {
+    return listensOn(this.#libc, fd);
+  }
+
+  /** Makes such a socket what one that was opened here would be; it is closed with {@linkcode closeListening}. */
+  adopt(fd: number, address: Address, backlog: number): void {
+    makeFit(this.#libc, fd, address, backlog);
+    if (address.transport === "udp") this.#datagrams.add(fd);
+  }
+
+  /**
+   * Passes sockets to the process that waits for them at a path; they stay open here.
+   *
+   * @return Whether that process is run by the same user, or by root; no other is given any.
+   * @throws {SystemError} when no process waits there.
+   */
+  pass(to: UnixAddress, descriptors: readonly number[]): boolean {
+    return passDescriptors(this.#libc, to, descriptors);
+  }
+
+  /** The time of the system's clock that is never set, in microseconds. */
+  get monotonicUs(): number {
+    const time = new BigInt64Array(2);
+    this.#libc.clock_gettime(CLOCK_MONOTONIC, time);
+    return Number(time[0]) * 1e6 + Math.floor(Number(time[1]) / 1e3);
+  }
+
   /** For those who are accepted from now on. */
   keepAlive(fd: number, options: Keepalive): void {
     keepAlive(this.#libc, fd, options);
@@ -90,12 +120,14 @@ export class EpollHost {
   /**
    * Connections are refused from now on; a thread that has flows answers them by a descriptor of its own. A thread that was given up may
    * still watch the socket, and use its number: it is closed when all of those have really ended.
+   *
+   * @param isElsewhere Whether another process listens with the same socket: then it goes on to.
    */
-  closeListening(fd: number): void {
+  closeListening(fd: number, isElsewhere = false): void {
     if (this.#isClosed) return;
     const hasDatagrams = this.#datagrams.delete(fd);
     if (this.#reclaiming.size === 0) return void this.#libc.close(fd);
-    if (!hasDatagrams) this.#libc.shutdown(fd, SHUT_RDWR);
+    if (!hasDatagrams && !isElsewhere) this.#libc.shutdown(fd, SHUT_RDWR);
     this.#afterwards(Promise.all(this.#reclaiming).then(() => void this.#libc.close(fd)));
   }
 

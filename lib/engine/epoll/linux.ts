@@ -10,11 +10,14 @@ export const SOCK_CLOEXEC = 0o2000000;
 
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
+export const SO_TYPE = 3;
 export const SO_ERROR = 4;
 export const SO_RCVBUF = 8;
 export const SO_KEEPALIVE = 9;
 export const SO_LINGER = 13;
 export const SO_REUSEPORT = 15;
+export const SO_PEERCRED = 17;
+export const SO_ACCEPTCONN = 30;
 
 export const IPPROTO_IP = 0;
 export const IP_PKTINFO = 8;
@@ -33,9 +36,17 @@ export const TCP_USER_TIMEOUT = 18;
 export const SHUT_WR = 1;
 export const SHUT_RDWR = 2;
 export const MSG_NOSIGNAL = 0x4000;
+export const MSG_CMSG_CLOEXEC = 0x40000000;
+/** Of control data (unix(7)). */
+export const SCM_RIGHTS = 1;
 export const SIOCOUTQ = 0x5411;
 export const SIOCGIFINDEX = 0x8933;
 
+export const F_SETFD = 2;
+export const FD_CLOEXEC = 1;
+export const F_GETFL = 3;
+export const F_SETFL = 4;
+export const O_NONBLOCK = 0o4000;
 export const F_DUPFD_CLOEXEC = 1030;
 
 export const EFD_NONBLOCK = SOCK_NONBLOCK;
@@ -71,3 +82,5 @@ export const SYS_GETTID: number = Deno.build.arch === "x86_64" ? 186 : 178;
 export const SYS_TGKILL: number = Deno.build.arch === "x86_64" ? 234 : 131;
 export const SYS_RECVMMSG: number = Deno.build.arch === "x86_64" ? 299 : 243;
 export const SYS_SENDMMSG: number = Deno.build.arch === "x86_64" ? 307 : 269;
+export const SYS_SENDMSG: number = Deno.build.arch === "x86_64" ? 46 : 211;
+export const SYS_RECVMSG: number = Deno.build.arch === "x86_64" ? 47 : 212;

@@ -40,15 +40,24 @@ function bound(libc: Libc, { family, bytes }: SocketAddress, isShared: boolean):
   const fd = libc.socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw new SystemError(libc.errno());
   if (isShared) setOption(libc, fd, SOL_SOCKET, SO_REUSEPORT, 1);
-  setOption(libc, fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
-  if (isAll(bytes)) {
-    if (family === AF_INET6) setOption(libc, fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-    else setOption(libc, fd, IPPROTO_IP, IP_PKTINFO, 1);
-  }
+  setReceiving(libc, fd, { family, bytes });
   if (libc.bind(fd, bytes, bytes.length) === 0) return fd;
   const error = new SystemError(libc.errno());
   libc.close(fd);
   throw error;
+}
+
+/** For a socket that was bound by another program: more may be bound beside it, and it receives as they do. */
+export function makeShareable(libc: Libc, fd: number, address: UdpAddress): void {
+  setOption(libc, fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  setReceiving(libc, fd, encodeAddress(address, zoneIndex(libc, address)));
+}
+
+function setReceiving(libc: Libc, fd: number, { family, bytes }: SocketAddress): void {
+  setOption(libc, fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
+  if (!isAll(bytes)) return;
+  if (family === AF_INET6) setOption(libc, fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+  else setOption(libc, fd, IPPROTO_IP, IP_PKTINFO, 1);
 }
 
 /** Whether it is the address that stands for all: the answers then have to leave from the one that was asked. */
