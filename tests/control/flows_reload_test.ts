@@ -100,7 +100,7 @@ onEachEngine(
   async (engine) => {
     using a = startNamedUdpBackend("a");
     using b = startNamedUdpBackend("b");
-    await using it = new FlowGenerations(engine, "mortal");
+    await using it = new FlowGenerations(engine, "mortal_flow");
     const ports = freePorts(1);
     const [port = assert.fail()] = ports;
     await it.run({ backend: a, ports, workers: 1 });

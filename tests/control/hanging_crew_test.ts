@@ -22,7 +22,7 @@ onEachEngine(
       otherPools: { dns: { backends: [dns] } },
       shutdownTimeout: "500ms",
     });
-    using channel = closing(new BroadcastChannel("sockbal-stubborn-worker"));
+    using channel = closing(new BroadcastChannel("stubborn_crew_worker"));
     const [held, closed] = [Promise.withResolvers<string>(), Promise.withResolvers<void>()];
     channel.onmessage = ({ data: { from, says } }) => {
       if (from === undefined) return;
@@ -33,7 +33,7 @@ onEachEngine(
     };
     await using balancer = await startTestBalancer({
       ...options(before.address),
-      workerEntry: import.meta.resolve("../support/workers/stubborn_worker.ts"),
+      workerEntry: import.meta.resolve("../support/workers/stubborn_crew_worker.ts"),
       patience: { listenMs: 20_000, closeMs: 20_000, hangMs: 30_000 },
     });
     // With a session it does not end by itself.

@@ -23,7 +23,7 @@ class Stubborn implements AsyncDisposable {
   decide: Decide;
 
   static async start(engine: EngineName, workers: number, decide: Decide = () => "go"): Promise<Stubborn> {
-    const channel = new BroadcastChannel("sockbal-stubborn-worker");
+    const channel = new BroadcastChannel("stubborn_worker");
     const backend = startNamedBackend("a");
     const deciding = { decide };
     channel.onmessage = ({ data: { from, says } }) => {

@@ -221,13 +221,13 @@ onEachEngine(
       backends: [b.member],
       pool: { within: WITHIN },
       workers: 1,
-      workerEntry: import.meta.resolve("../support/workers/mortal_worker.ts"),
+      workerEntry: import.meta.resolve("../support/workers/mortal_member_worker.ts"),
     });
     const row = rowOf(balancer, "b");
     const held = [await enter(balancer.port), await enter(balancer.port)];
     assert.equal(await become(balancer, [a.member]), "kept");
     assert.equal(balancer.balancer.scoreboard.count(row), 2);
-    const orders = new BroadcastChannel("sockbal-mortal-worker");
+    const orders = new BroadcastChannel("mortal_member_worker");
     orders.postMessage("data-plane-0");
     const { fields } = await balancer.log.waitFor("worker_died");
     orders.close();

@@ -134,7 +134,7 @@ onEachEngine(
     for (const client of clients) await readExactly(client, 1);
     assert.equal(balancer.active(0), 40);
 
-    const orders = new BroadcastChannel("sockbal-mortal-worker");
+    const orders = new BroadcastChannel("mortal_worker");
     orders.postMessage("data-plane-1");
     const { fields } = await balancer.log.waitFor("worker_died");
     assert.equal(fields.worker, 1);
@@ -218,7 +218,7 @@ onEachEngine(
       if (++refusals <= 1) throw new RunError("not enough open files to start a worker");
       check(workers, listeners);
     };
-    const orders = new BroadcastChannel("sockbal-mortal-worker");
+    const orders = new BroadcastChannel("mortal_worker");
     orders.postMessage("data-plane-1");
     const { fields } = await balancer.log.waitFor("worker_not_restarted");
     assert.deepEqual([fields.worker, fields.reason], [1, "not enough open files to start a worker"]);

@@ -122,13 +122,13 @@ Deno.test({
         backends: [a.member],
         listener: { listen },
         workers: 2,
-        workerEntry: import.meta.resolve("../support/workers/mortal_worker.ts"),
+        workerEntry: import.meta.resolve("../support/workers/mortal_epoll_worker.ts"),
       });
       const open = (): Promise<Deno.Conn> =>
         listen.startsWith("unix:")
           ? Deno.connect({ transport: "unix", path: `${folder}/in.sock` })
           : Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
-      const orders = new BroadcastChannel("sockbal-mortal-worker");
+      const orders = new BroadcastChannel("mortal_epoll_worker");
       for (const number of [0, 1]) orders.postMessage(`data-plane-${number}`);
       await balancer.log.waitFor("worker_died", () => {
         return balancer.log.events.filter((it) => it.event === "worker_died").length === 2;
@@ -177,11 +177,11 @@ Deno.test({
       engine,
       backends: [a.member],
       workers: 1,
-      workerEntry: import.meta.resolve("../support/workers/mortal_worker.ts"),
+      workerEntry: import.meta.resolve("../support/workers/mortal_epoll_worker.ts"),
     });
     using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
     assert.equal(text(await readExactly(client, 2)), "a\n");
-    const orders = new BroadcastChannel("sockbal-mortal-worker");
+    const orders = new BroadcastChannel("mortal_epoll_worker");
     orders.postMessage("data-plane-0");
     await balancer.log.waitFor("worker_restarted");
     orders.close();

@@ -155,11 +155,11 @@ onEachEngine("when a worker dies, what its sources had is given back", async (en
     backends: [backend.member],
     workers: 1,
     listener: { max_connections_per_source: 2 },
-    workerEntry: import.meta.resolve("../support/workers/mortal_worker.ts"),
+    workerEntry: import.meta.resolve("../support/workers/mortal_source_worker.ts"),
   });
   const conns = [await open(balancer.port), await open(balancer.port)];
   assert.ok(!conns.includes(undefined) && !await isOpened(balancer.port));
-  const orders = new BroadcastChannel("sockbal-mortal-worker");
+  const orders = new BroadcastChannel("mortal_source_worker");
   orders.postMessage("data-plane-0");
   await balancer.log.waitFor("worker_restarted");
   for (const conn of conns) conn?.close();

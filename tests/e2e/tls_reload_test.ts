@@ -228,14 +228,14 @@ onEachEngineWithTls(
   "a worker that dies takes its sessions along, and another takes its place, whichever engine it has",
   async (engine, certificates) => {
     const { authority } = certificates;
-    const orders = new BroadcastChannel("sockbal-stubborn-worker");
+    const orders = new BroadcastChannel("stubborn_tls_worker");
     orders.onmessage = ({ data: { from } }) =>
       from !== undefined && orders.postMessage({ to: from, order: "go" });
     {
       await using named = startNamedBackend("one");
       await using balancer = await startTestBalancer(both(engine, [named.member], certificates, {
         workers: 1,
-        workerEntry: import.meta.resolve("../support/workers/stubborn_worker.ts"),
+        workerEntry: import.meta.resolve("../support/workers/stubborn_tls_worker.ts"),
       }));
       const [plain = 0, secure = 0] = balancer.ports;
       const dying = engine === "epoll" ? "data-plane-1" : "data-plane-0";

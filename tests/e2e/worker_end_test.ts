@@ -18,7 +18,7 @@ async function endUnderSession(engine: EngineName, how: End): Promise<void> {
     socket.resume();
     socket.once("end", () => seen.resolve("end")).once("error", (error) => seen.resolve(String(error)));
   });
-  const orders = new BroadcastChannel("sockbal-stubborn-worker");
+  const orders = new BroadcastChannel("stubborn_end_worker");
   let isOld = true;
   // The old worker is not let answer that it accepts no more.
   orders.onmessage = ({ data: { from, says } }) => {
@@ -31,7 +31,7 @@ async function endUnderSession(engine: EngineName, how: End): Promise<void> {
   {
     await using balancer = await startTestBalancer({
       ...options,
-      workerEntry: import.meta.resolve("../support/workers/stubborn_worker.ts"),
+      workerEntry: import.meta.resolve("../support/workers/stubborn_end_worker.ts"),
       patience: { listenMs: 20_000, closeMs: 100, hangMs: 300 },
     });
     using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });

@@ -61,9 +61,9 @@ export class FlowGenerations implements AsyncDisposable {
     await until(() => this.drained.includes(number), `generation ${number} has drained`);
   }
 
-  /** Lets the workers of a generation die, which are "mortal". */
+  /** Lets the workers of a generation die, which are "mortal_flow". */
   kill(generation: Generation): void {
-    const orders = new BroadcastChannel("sockbal-mortal-worker");
+    const orders = new BroadcastChannel("mortal_flow_worker");
     for (const { id } of generation.lags()) orders.postMessage(`data-plane-${id}`);
     orders.close();
   }

@@ -19,7 +19,7 @@ import { type TestBalancerOptions, testConfig } from "./balancer.ts";
 import { type MemoryLog, memoryLog } from "./memory_log.ts";
 
 /** Workers of the tests, by the names of their modules. */
-export type TestWorker = "mortal" | "reserved" | "silent" | "stubborn";
+export type TestWorker = "mortal_flow" | "reserved" | "silent";
 
 export function testWorker(name: TestWorker): string {
   return import.meta.resolve(`./workers/${name}_worker.ts`);

@@ -1,8 +1,5 @@
-/** A data-plane worker that dies of an uncaught error when it is told to, by its name. */
+/** The workers of workers_test.ts. */
 
-import "../../../lib/dataplane/worker.ts";
+import { dieWhenTold } from "./mortal.ts";
 
-const orders = new BroadcastChannel("sockbal-mortal-worker");
-orders.onmessage = (event: MessageEvent<string>) => {
-  if (event.data === self.name) throw new Error("told to die");
-};
+dieWhenTold("mortal_worker");

@@ -1,0 +1,5 @@
+/** The workers of flows_reload_test.ts. */
+
+import { dieWhenTold } from "./mortal.ts";
+
+dieWhenTold("mortal_flow_worker");
