@@ -59,7 +59,7 @@ Deno.test("a server says that it is ready, and a SIGTERM ends it", async () => {
   const records = stderr.trim().split("\n").map((line) => JSON.parse(line));
   assert.deepEqual(records.map(({ time: _, ...record }) => record), [
     { level: "info", event: "listening", address: `udp:127.0.0.1:${server.port}` },
-    { level: "info", event: "ready", handler: "whoami" },
+    { level: "info", event: "ready", handler: "whoami", engine: "runtime" },
     { level: "info", event: "stopped" },
   ]);
 });
