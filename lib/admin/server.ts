@@ -2,8 +2,8 @@
 
 import type { Address } from "../core/address.ts";
 import { reasonOf } from "../core/errors.ts";
-import { removeSocketFile } from "../core/listening.ts";
-import type { SocketFile } from "../core/socket_file.ts";
+import { removeFile } from "../core/listening.ts";
+import { fileAt, type SocketFile } from "../core/socket_file.ts";
 import type { Recorder } from "../core/log.ts";
 import { CHALLENGES, tokenCheck } from "./auth.ts";
 import { EventStreams } from "./event_streams.ts";
@@ -99,13 +99,16 @@ export async function startAdmin(options: AdminOptions): Promise<RunningAdmin> {
     rivals: () => rivalsOf(operations),
   });
   const address = boundAddress(listen, servers);
+  const path = listen.transport === "unix" ? listen.path : undefined;
+  const ownFile = path === undefined ? undefined : await fileAt(path);
   log.info("admin_listening", { address });
   const stop = async (): Promise<void> => {
     isStopping = true;
     streams.close();
     await settled(underWay, STOP_TIMEOUT_MS);
     await closeServers(servers);
-    await removeSocketFile(listen);
+    // Whether it is answered would not tell: the runtime may listen for a moment after a server was closed.
+    if (path !== undefined && ownFile !== undefined && await fileAt(path) === ownFile) await removeFile(path);
   };
   let stopped: Promise<void> | undefined;
   const setToken = (token: string | undefined): void => {

@@ -41,3 +41,13 @@ export function setSocketFile(path: string, { mode, group }: SocketFile): void {
     throw new Error(`the mode of its file cannot be set: ${reasonOf(error)}`);
   }
 }
+
+/** What tells the file at a path from one that takes its place; undefined when there is none. */
+export async function fileAt(path: string): Promise<string | undefined> {
+  try {
+    const { dev, ino, mtime } = await Deno.lstat(path);
+    return `${dev}:${ino}:${mtime?.getTime()}`;
+  } catch {
+    return undefined;
+  }
+}
