@@ -61,6 +61,8 @@ export class Slot implements DialResult, LinkEvents {
   #awaited = NONE;
   /** When it was dialled, or something has moved. */
   #movedMs = 0;
+  /** What the system had not taken at the last look. */
+  #leftBytes = 0;
   #isParked = false;
 
   /** @param number Among all connections of the run. */
@@ -72,10 +74,10 @@ export class Slot implements DialResult, LinkEvents {
 
   /** Dials, if there is something to dial for. */
   begin(): void {
-    if (this.#state === "done") return;
+    // A slot that was to try again later may have been resumed before that.
+    if (this.#state !== "waiting") return;
     const { plan } = this.#load;
     const nowMs = this.#load.now();
-    this.#state = "waiting";
     if (plan.newConnection) {
       this.#awaited = this.#load.next(nowMs);
       if (this.#awaited === NONE) return this.#rest(nowMs);
@@ -106,6 +108,10 @@ export class Slot implements DialResult, LinkEvents {
 
   lookForTimeout(nowMs: number): void {
     const { timeoutMs } = this.#load.plan;
+    const { unsentBytes } = this;
+    // A link tells only when all of a request was taken, and a large one takes its time.
+    if (this.#state === "open" && unsentBytes < this.#leftBytes) this.#movedMs = nowMs;
+    this.#leftBytes = unsentBytes;
     if (nowMs - this.#movedMs < timeoutMs) return;
     if (this.#state === "dialling") {
       this.#cancelDial();
@@ -239,12 +245,13 @@ export class Slot implements DialResult, LinkEvents {
   #fail(kind: ErrorKind, reason?: string): void {
     const { plan, figures } = this.#load;
     const lost = this.#inFlight;
+    const isOver = this.#load.isOver(this.#load.now());
     // Bytes that were not asked for, and a connection that is held, belong to no request.
     figures.failed(kind, kind === "corrupt" || plan.hold ? Math.max(1, lost) : lost, reason);
     this.#close();
-    if (plan.hold || (lost === 0 && this.#load.isOver(this.#load.now()))) this.#finish();
+    if (plan.hold || (lost === 0 && isOver)) this.#finish();
     // A peer that ends connections that nothing is asked of, or refuses datagrams, is not to be flooded.
-    else if (lost === 0 || kind === "refused") this.#load.retry(this);
+    else if (!isOver && (lost === 0 || kind === "refused")) this.#load.retry(this);
     else this.begin();
   }
 

@@ -27,7 +27,8 @@ Deno.test("only bytes that the system has taken are sent, whatever becomes of th
   assert.ok(link !== undefined);
   link.unsentBytes = 1;
   assert.equal(rig.generator.take().sentBytes, 1);
-  rig.runUntil(3_200);
+  // Since then nothing has moved.
+  rig.runUntil(4_700);
   assert.ok(link.isClosed);
   // The next request has begun, as far as its first byte.
   assert.equal(rig.generator.take().sentBytes, 1);
@@ -200,6 +201,29 @@ Deno.test("a peer that ends a connection of which nothing was asked has failed n
   assert.deepEqual([rig.generator.figures.requests, rig.generator.figures.errorCount], [3, 0]);
 });
 
+Deno.test("a connection that was lost is opened once more, and not twice where a request is due before the next try", () => {
+  const rig = new FakeLoad({ rate: 100, requests: 5 }, {
+    onSend: (link, rig) => {
+      rig.later(1, () => link.reply("hi\n"));
+      // The next try is at 12 ms, and the next request at 10 ms.
+      if (rig.links.length === 1) rig.later(2, () => link.end());
+    },
+  });
+  rig.runUntil(30);
+  assert.deepEqual([rig.dialsMs, rig.generator.open], [[0, 10], 1]);
+  rig.runUntil(1_000);
+  assert.deepEqual([rig.generator.figures.requests, rig.generator.figures.errorCount], [5, 0]);
+  assert.ok(rig.links.every(({ isClosed }) => isClosed));
+});
+
+Deno.test("a request that is refused after the duration is the last", () => {
+  const rig = new FakeLoad({ durationMs: 1_000 }, {
+    onSend: (link, rig) => rig.later(300, () => link.lose(errorOf("ECONNREFUSED"))),
+  });
+  rig.runUntil(5_000);
+  assert.deepEqual([rig.generator.figures.errors.refused, rig.doneMs], [4, 1_230]);
+});
+
 Deno.test("connections are opened during the ramp", () => {
   const rig = new FakeLoad({ durationMs: 3_000, connections: 4, rampMs: 2_000 }, echoAfter(() => 100));
   rig.runUntil(5_000);
@@ -223,6 +247,22 @@ Deno.test("a reply that never comes ends the run with its timeout", () => {
   const rig = new FakeLoad({ durationMs: 1_000, timeoutMs: 2_000 });
   rig.runUntil(10_000);
   assert.deepEqual([rig.generator.figures.errors.timed_out, rig.doneMs], [1, 2_000]);
+});
+
+Deno.test("a request of which the peer takes a little at a time has not timed out, and one that it takes no more of has", () => {
+  const rig = new FakeLoad({ requests: 2, timeoutMs: 1_000, expect: { kind: "bytes", bytes: 0 } }, {
+    onSend: (link, rig) => {
+      link.isClear = false;
+      link.unsentBytes = 5;
+      for (const ms of [800, 1_600, 2_400]) rig.later(ms, () => link.unsentBytes--);
+      if (rig.generator.figures.requests === 0) rig.later(3_200, () => link.drain());
+    },
+  });
+  rig.runUntil(10_000);
+  const { requests, errors } = rig.generator.figures;
+  assert.deepEqual([requests, errors.timed_out], [1, 1]);
+  // The second was sent at 3,200 ms, and the peer took something for the last time 2,400 ms later.
+  near(rig.doneMs ?? 0, 6_600, 0.02);
 });
 
 Deno.test("a load that is stopped counts what was answered by then, and nothing that was under way", () => {
