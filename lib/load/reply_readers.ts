@@ -47,8 +47,10 @@ class Comparison {
     this.#connection = connection;
   }
 
-  agrees(bytes: Bytes, length: number): boolean {
+  /** @param sent Requests so far: what comes beyond them agrees with nothing. */
+  agrees(bytes: Bytes, length: number, sent: number): boolean {
     for (let from = 0; from < length;) {
+      if (this.#n >= sent) return false;
       const expected = this.#requests.of(this.#connection, this.#n);
       const end = Math.min(length, from + expected.length - this.#at);
       for (let i = from, at = this.#at; i < end; i++, at++) if (bytes[i] !== expected[at]) return false;
@@ -60,6 +62,11 @@ class Comparison {
       }
     }
     return true;
+  }
+
+  /** Whether these are the next request, no more and no less. */
+  isNext(bytes: Bytes, length: number, sent: number): boolean {
+    return length === this.#requests.bytes && this.agrees(bytes, length, sent);
   }
 
   /** Whether what came so far is whole replies. */
@@ -81,7 +88,7 @@ class SizedReplies implements Replies {
   }
 
   read(bytes: Bytes, length: number, sent: number): number {
-    if (this.#check?.agrees(bytes, length) === false) return CORRUPT;
+    if (this.#check?.agrees(bytes, length, sent) === false) return CORRUPT;
     this.#got += length;
     let ended = 0;
     for (; this.#got >= this.#bytes && this.#bytes > 0; this.#got -= this.#bytes) ended++;
@@ -108,7 +115,7 @@ class LineReplies implements Replies {
   }
 
   read(bytes: Bytes, length: number, sent: number): number {
-    if (this.#check?.agrees(bytes, length) === false) return CORRUPT;
+    if (this.#check?.agrees(bytes, length, sent) === false) return CORRUPT;
     for (let i = 0; i < length; i++) if (bytes[i] === NEWLINE) this.#got++;
     const ended = Math.floor(this.#got / this.#lines);
     this.#got -= ended * this.#lines;
@@ -133,10 +140,10 @@ class ReplyToEnd implements Replies {
     this.#name = name;
   }
 
-  read(bytes: Bytes, length: number): number {
+  read(bytes: Bytes, length: number, sent: number): number {
     this.#isEmpty = false;
     this.#name.add(bytes, 0, length);
-    return this.#check?.agrees(bytes, length) === false ? CORRUPT : 0;
+    return this.#check?.agrees(bytes, length, sent) === false ? CORRUPT : 0;
   }
 
   end(): boolean {
@@ -163,9 +170,7 @@ class DatagramReplies implements Replies {
 
   read(bytes: Bytes, length: number, sent: number): number {
     if (this.#whole === sent) return CORRUPT;
-    if (this.#check !== undefined && !(this.#check.agrees(bytes, length) && this.#check.isWhole)) {
-      return CORRUPT;
-    }
+    if (this.#check?.isNext(bytes, length, sent) === false) return CORRUPT;
     this.#name.add(bytes, 0, length);
     if (++this.#got < this.#datagrams) return 0;
     this.#got = 0;

@@ -58,7 +58,22 @@ Deno.test("datagrams are counted, whatever is in them, and more of them than wer
   assert.deepEqual([two.read("a", 1), two.read("b", 1), two.read("c", 1)], [0, 1, CORRUPT]);
   const compared = (text: string): number =>
     reading({ kind: "datagrams", datagrams: 1 }, { verify: true }).read(text, 1);
-  assert.deepEqual(["hi\n", "hi", "ho\n", "hi\nhi\n", ""].map(compared), [1, CORRUPT, CORRUPT, 1, CORRUPT]);
+  assert.deepEqual(["hi\n", "hi", "ho\n", "hi\nhi\n", ""].map(compared), [
+    1,
+    CORRUPT,
+    CORRUPT,
+    CORRUPT,
+    CORRUPT,
+  ]);
+  // Nothing is no answer to a later request, either.
+  const second = reading({ kind: "datagrams", datagrams: 1 }, { verify: true });
+  assert.deepEqual([second.read("hi\n", 1), second.read("", 2)], [1, CORRUPT]);
+});
+
+Deno.test("a reply that ends with the connection and is longer than what was sent is corrupt, where they are compared", () => {
+  const { read, replies } = reading({ kind: "eof" }, { verify: true });
+  assert.deepEqual([read("hi\n", 1), replies.end()], [0, true]);
+  assert.equal(read("hi\n", 1), CORRUPT);
 });
 
 Deno.test("lines are counted as the request has them, whatever their length", () => {
