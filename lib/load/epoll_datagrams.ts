@@ -17,7 +17,7 @@ const ROOM_PAUSE_MS = 1;
 export class EpollDatagramLink implements Link, UdpSocketOwner {
   readonly #socket: UdpSocket;
   #on: LinkEvents | undefined;
-  /** Those that the system had no room for. */
+  /** Those that the system has not taken. */
   readonly #unsent: Bytes[] = [];
 
   constructor(socket: UdpSocket) {
@@ -83,14 +83,13 @@ export class EpollDatagramLink implements Link, UdpSocketOwner {
     }
   }
 
-  /** False when the system has no room for it. */
+  /** False when the system does not take it: it has no room, or tells what became of one before. */
   #isSent(datagram: Bytes): boolean {
     const { tools: { libc, loop }, fd } = this.#socket;
     if (libc.send(fd, datagram, datagram.length, MSG_NOSIGNAL) >= 0) return true;
     const errno = libc.errno();
-    if (errno === EAGAIN || errno === EINTR) return false;
-    loop.soon(() => this.#lost(errno));
-    return true;
+    if (errno !== EAGAIN && errno !== EINTR) loop.soon(() => this.#lost(errno));
+    return false;
   }
 
   #later(): void {

@@ -91,3 +91,15 @@ onEachEngine("where nothing listens datagrams are refused, as far as the engine 
   const result = await load(engine, `udp:127.0.0.1:${freeUdpPort()}`, plan);
   assert.deepEqual(told(result), { requests: 0, [engine === "epoll" ? "refused" : "timed_out"]: 5 });
 });
+
+onEachEngine(
+  "a datagram that the system does not take has failed, also where no reply is waited for",
+  async (engine) => {
+    const plan = { requests: 40, request: { bytes: 100 }, expect: { kind: "bytes", bytes: 0 } } as const;
+    const { figures } = await load(engine, `udp:127.0.0.1:${freeUdpPort()}`, plan);
+    // That nothing listens there is told by the send after the one that was refused, which the system then does not take.
+    const { refused } = figures.errors;
+    assert.deepEqual([figures.requests + refused, refused > 0], [40, engine === "epoll"]);
+    assert.equal(figures.sentBytes, figures.requests * 100);
+  },
+);
