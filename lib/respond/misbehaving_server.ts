@@ -53,7 +53,8 @@ export async function startMisbehavingServer(options: MisbehavingServerOptions):
   const open = new Set<ServedConnection>();
   const byRuntime = servingByRuntime(open, options.tls);
   const serving = new Serving(options, address, open, byRuntime);
-  const limiter = localLimiter(options.maxConnections);
+  const stopped = new AbortController();
+  const limiter = localLimiter(options.maxConnections, stopped.signal);
   let current = options.misbehaviour;
   let connections = 0;
   let answers = 0;
@@ -64,8 +65,11 @@ export async function startMisbehavingServer(options: MisbehavingServerOptions):
     const failure = failureOf(number, current);
     if (failure === "refuse") return conn.reset();
     // What was accepted waits here, as it would in the backlog: its client sees no difference.
-    // deno-lint-ignore no-await-in-loop -- until there is a place
-    while (!limiter.enter()) await limiter.freed();
+    while (!limiter.enter()) {
+      // deno-lint-ignore no-await-in-loop -- until there is a place
+      await limiter.freed();
+      if (conn.closed.aborted) return;
+    }
     const served = misbehaving(handler, {
       number,
       failure,
@@ -123,6 +127,7 @@ export async function startMisbehavingServer(options: MisbehavingServerOptions):
       stopFlapping();
       const closed = serving.closeAll();
       await listener.close();
+      stopped.abort();
       serving.stop();
       await removeSocketFile(listen);
       return closed;

@@ -224,6 +224,18 @@ Deno.test("at the maximum of connections the next one waits, also of those that 
   assert.equal(text(await second), "y");
 });
 
+Deno.test("a connection that waits for a place is let go when the server stops, and leaves nothing behind", async () => {
+  const running = await startMisbehaving("echo", {}, { maxConnections: 1 });
+  using first = await connect(running.port);
+  await writeAll(first, bytes("x"));
+  await readExactly(first, 1);
+  using _waiting = await connect(running.port);
+  // Accepted after the one that waits.
+  running.server.set({ failRate: 1, failHow: "refuse" });
+  assert.equal((await meet(running.port)).end, "ECONNRESET");
+  assert.equal(await running.server.stop(), 1);
+});
+
 Deno.test("a connection that hangs is let go when its client resets it", async () => {
   await using running = await startMisbehaving("echo", { failRate: 1, failHow: "hang" });
   const client = connectSocket({ host: "127.0.0.1", port: running.port });
