@@ -8,7 +8,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 const MAX_RECEIVES = 16;
 
 export interface ExchangeEvents {
-  /** Bytes came. */
+  /** Bytes came, or the peer has taken some that were left. */
   moved(): void;
   /** The peer has ended, or the last answer was sent. The last that is told. */
   over(): void;
@@ -89,13 +89,11 @@ export class EpollExchange implements SocketOwner {
   /** Whether all is sent now. */
   #flush(): boolean {
     const client = this.#client;
-    if (client.held !== undefined) {
-      if (client.flush() === GONE) this.#gone();
-    } else if (this.#unsent !== undefined) {
-      const taken = client.sendFrom(this.#unsent);
-      if (taken === GONE) this.#gone();
-      else this.#unsent = taken < this.#unsent.length ? this.#unsent.subarray(taken) : undefined;
-    }
+    const unsent = this.#unsent;
+    const taken = unsent === undefined ? client.flush() : client.sendFrom(unsent);
+    if (taken === GONE) this.#gone();
+    else if (unsent !== undefined) this.#unsent = taken < unsent.length ? unsent.subarray(taken) : undefined;
+    if (taken > 0) this.#on.moved();
     return !this.#isDone && !this.#isWaiting;
   }
 
