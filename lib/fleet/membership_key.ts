@@ -16,15 +16,20 @@ export class MembershipKey {
   /** What was put last, with its lease and revision; undefined: nothing that is known to be there. */
   #put: { readonly value: string; readonly lease: string; readonly revision: string } | undefined;
   #holder: Registration | undefined;
+  /** Since when, in milliseconds that only go up. */
+  #heldSinceMs = 0;
 
   constructor(key: string, ttlS: number) {
     this.#key = key;
     this.#ttlS = ttlS;
   }
 
-  /** The other balancer that has this name; undefined when there is none. */
+  /**
+   * The other balancer that has this name; undefined when there is none, or it may still be the one whose place this one takes: that
+   * leaves, or its lease runs out.
+   */
   get holder(): Registration | undefined {
-    return this.#holder;
+    return performance.now() - this.#heldSinceMs < this.#ttlS * 1_000 ? undefined : this.#holder;
   }
 
   /** The key has changed, and not to what was put here. */
@@ -68,6 +73,7 @@ export class MembershipKey {
       const holder = found?.key === this.#key ? parseRegistration(own.name, found.value) : undefined;
       if (holder !== undefined && holder.run !== own.run) {
         this.#put = undefined;
+        if (holder.run !== this.#holder?.run) this.#heldSinceMs = performance.now();
         this.#holder = holder;
         return;
       }

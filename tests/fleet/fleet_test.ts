@@ -151,6 +151,18 @@ testWithEtcd(
   },
 );
 
+testWithEtcd("one that takes the place of another has its name as soon as that leaves", async (etcd) => {
+  await using one = new Balancer(etcd, "lb1");
+  await using third = new Balancer(etcd, "lb2");
+  await third.sees("lb1 present");
+  await using next = new Balancer(etcd, "lb1");
+  next.fleet.announce("next");
+  await next.joined();
+  await one.fleet.stop();
+  await until(() => third.fleet.others()[0]?.digest === "next", "it is registered");
+  assert.deepEqual(next.log.events.map(({ event }) => event), ["fleet_joined"]);
+});
+
 testWithEtcd(
   "wishes given to several at the same moment end alike everywhere, and are there after all have gone",
   async (etcd) => {
