@@ -75,7 +75,7 @@ export class FleetSide {
   follow(): void {
     const { membership } = this.#options.balancer;
     const { fleet: next } = membership.written;
-    if (JSON.stringify(next) === JSON.stringify(this.#config)) {
+    if (isSameFleet(next, this.#config)) {
       this.#fleet?.announce(configDigest(membership.written));
       return this.#onWishes();
     }
@@ -155,6 +155,12 @@ export class FleetSide {
     if (isChanged || unwritten !== this.#unwritten) this.#options.onChanged();
     this.#unwritten = unwritten;
   }
+}
+
+/** How changes are tried does not concern the fleet. */
+function isSameFleet(one: FleetConfig | undefined, other: FleetConfig | undefined): boolean {
+  const [next, before] = [one, other].map((it) => JSON.stringify({ ...it, rollout: undefined }));
+  return next === before;
 }
 
 function longAgo(wanted: SharedWish["wanted"]): SharedWish {

@@ -168,6 +168,20 @@ testWithEtcd("a reload takes a balancer into a fleet, and out of it", async (etc
   assert.equal(two.operations.status().fleet, null);
 });
 
+testWithEtcd(
+  "a reload that says only how changes are tried leaves the balancer where it is",
+  async (etcd) => {
+    const config = configOf(etcd, "lb1");
+    await using one = await Running.start(config);
+    await etcd.stop();
+    one.steer("a", DRAIN);
+    const { fleet = assert.fail() } = config;
+    await one.balancer.reload({ ...config, fleet: { ...fleet, rollout: { canary: 2, waitMs: 1_000 } } });
+    await one.operations.reload();
+    assert.equal(one.fleet.unshared, 1, "what is not shared yet is not forgotten");
+  },
+);
+
 testWithEtcd("a weight holds over the one of the configuration that it was given over", async (etcd) => {
   await using one = await Running.start(configOf(etcd, "lb1"));
   one.steer("a", { do: "weight", weight: 7 });
