@@ -117,7 +117,9 @@ async function run(
       ? undefined
       : new FollowedConfig({ ...stored, follows: flags.watch, balancer, operations: () => operations });
     const manager = new ServiceManager({ log, monotonicUs: () => balancer.engine.monotonicUs() });
-    const handedOver = Promise.withResolvers<void>();
+    const handedOver = new AbortController();
+    // What comes then is for the process that has the sockets: a change that is tried here would only fail.
+    const leaving = AbortSignal.any([terminal.stop, handedOver.signal]);
     const operations: BalancerOperations = new BalancerOperations({
       balancer,
       version: terminal.version,
@@ -125,7 +127,7 @@ async function run(
       log: running,
       admin: () => admin.inForce,
       ...(followed === undefined ? {} : { rollout: () => followed.status() }),
-      onHandedOver: handedOver.resolve,
+      onHandedOver: () => handedOver.abort(),
       reloads: reloadsTold(
         manager,
         new Reloader({
@@ -134,7 +136,7 @@ async function run(
           name,
           read,
           ...(followed === undefined ? {} : {
-            readAgain: (engineOf) => followed.read(engineOf, terminal.stop),
+            readAgain: (engineOf) => followed.read(engineOf, leaving),
             onInForce: () => followed.inForce(),
           }),
           overrides,
@@ -163,7 +165,7 @@ async function run(
       if (file !== undefined || stored !== undefined) void keepAdminCode();
       // From the beginning, so that what is written while the balancer starts is not missed.
       if (flags.watch && file !== undefined) {
-        void watchConfig(file, () => void operations.reload(), terminal.stop);
+        void watchConfig(file, () => void operations.reload(), leaving);
       }
       // Before there can be orders, which are written to the same file.
       await operations.restore();
@@ -174,14 +176,11 @@ async function run(
       // From here on sessions depend on this process: a fault of our own is told, and ends nothing.
       terminal.onFault((reason) => balancer.journal.error("internal_error", { reason: reasonOf(reason) }));
       handleSignals(terminal, operations, sessions);
-      const following = followed?.follow(terminal.stop);
+      const following = followed?.follow(leaving);
       manager.ready("Serves", place !== undefined);
-      const isHandedOver = await Promise.race([
-        stopped(terminal.stop).then(() => false),
-        handedOver.promise.then(() => true),
-      ]);
+      await stopped(leaving);
       // The service goes on, in the process that has the sockets.
-      if (!isHandedOver) manager.stopping();
+      if (!handedOver.signal.aborted) manager.stopping();
       const { shutdownDelayMs, shutdownTimeoutMs } = balancer.config;
       log.info("stopping", { shutdown_delay_ms: shutdownDelayMs, shutdown_timeout_ms: shutdownTimeoutMs });
       const [closed] = await Promise.all([balancer.stop(terminal.hurry), operations.leaveFleet()]);

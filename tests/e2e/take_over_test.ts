@@ -11,10 +11,13 @@ import { openLibc } from "../../lib/engine/epoll/libc.ts";
 import { startBackend } from "../support/backend.ts";
 import { until } from "../support/balancer.ts";
 import { runCommand, RunningCommand, SOCKBAL, SOCKBAL_EPOLL } from "../support/command.ts";
+import { ETCD, Etcd } from "../support/etcd.ts";
+import { skipWithout } from "../support/packages.ts";
 import { converse, startSteadyClients } from "../support/steady_clients.ts";
 import { startUdpBackend, udpAt, UdpClient } from "../support/udp.ts";
 
 const isLinux = { ignore: Deno.build.os !== "linux" };
+const withoutEtcd = skipWithout(ETCD);
 
 interface Setting extends AsyncDisposable {
   readonly folder: string;
@@ -293,3 +296,47 @@ Deno.test(
     (await accepted).close();
   },
 );
+
+Deno.test({
+  name:
+    `in a fleet whose configuration is in etcd, the next balancer has the name, and changes come to it alone${withoutEtcd.why}`,
+  ignore: isLinux.ignore || withoutEtcd.ignore,
+  fn: async () => {
+    await using etcd = new Etcd();
+    await etcd.start();
+    await using it = await setUp(`fleet:
+  etcd: { endpoints: ["${etcd.endpoint}"], prefix: /fleet/ }
+  name: lb1
+  advertise: 10.0.0.1:9901
+  rollout: { canary: 1, wait: 1s }
+`);
+    const key = "/sockbal/balancer.yaml";
+    const config = await Deno.readTextFile(it.config);
+    await etcd.put(key, config);
+    const start = (...args: string[]): RunningCommand =>
+      new RunningCommand([
+        ...SOCKBAL_EPOLL,
+        ...["--role", "balancer", "--config", `etcd://127.0.0.1:${etcd.port}${key}`, ...args],
+      ]);
+    await using first = start();
+    await first.sees(/ ready /);
+    using kept = await Deno.connect({ hostname: "127.0.0.1", port: await it.port(first) });
+    await converse(kept, "at the first");
+    await using second = start("--take-over");
+    await second.sees(/ ready /);
+    await first.sees(/ handed_over /);
+
+    await etcd.put(key, `${config}shutdown_timeout: 5s\n`);
+    await second.sees(/ rollout_trying /);
+    await second.sees(/ rollout_passed /);
+    await converse(kept, "still at the first");
+    kept.close();
+    const { status, stderr } = await first.finished;
+    assert.equal(status, 0, stderr);
+    assert.doesNotMatch(stderr, /reload|rollout/);
+    second.kill("SIGTERM");
+    const ended = await second.finished;
+    assert.equal(ended.status, 0);
+    assert.doesNotMatch(ended.stderr, /fleet_name_taken|fleet_not_left/);
+  },
+});
