@@ -61,10 +61,7 @@ export class FleetSide {
       if (weight === undefined || over === undefined) continue;
       fleet.restore({ pool, backend, what: "weight" }, longAgo({ weight, over }));
     }
-    for (const { value, ...topic } of kept?.unshared ?? []) {
-      const wish = parseWish(value, topic);
-      if (wish !== undefined) fleet.restore(topic, wish);
-    }
+    restore(fleet, kept?.unshared ?? []);
     fleet.start();
     const enough = new AbortController();
     await Promise.race([fleet.answered, sleep(FIRST_ANSWER_MS, enough.signal)]);
@@ -79,8 +76,12 @@ export class FleetSide {
       this.#fleet?.announce(configDigest(membership.written));
       return this.#onWishes();
     }
+    const { unshared } = this;
     this.#leaving = Promise.all([this.#leaving, this.#fleet?.stop()]);
-    this.#join(next)?.start();
+    const fleet = this.#join(next);
+    if (fleet === undefined) return;
+    restore(fleet, unshared);
+    fleet.start();
   }
 
   /** The operator has given an order here, for these backends. */
@@ -161,6 +162,14 @@ export class FleetSide {
 function isSameFleet(one: FleetConfig | undefined, other: FleetConfig | undefined): boolean {
   const [next, before] = [one, other].map((it) => JSON.stringify({ ...it, rollout: undefined }));
   return next === before;
+}
+
+/** Wishes that etcd may not have keep their time. */
+function restore(fleet: Fleet, unshared: readonly UnsharedWish[]): void {
+  for (const { value, ...topic } of unshared) {
+    const wish = parseWish(value, topic);
+    if (wish !== undefined) fleet.restore(topic, wish);
+  }
 }
 
 function longAgo(wanted: SharedWish["wanted"]): SharedWish {

@@ -169,16 +169,25 @@ testWithEtcd("a reload takes a balancer into a fleet, and out of it", async (etc
 });
 
 testWithEtcd(
-  "a reload that says only how changes are tried leaves the balancer where it is",
+  "what is not shared yet is not forgotten by a reload, whatever that says of the fleet",
   async (etcd) => {
     const config = configOf(etcd, "lb1");
     await using one = await Running.start(config);
+    await until(() => one.fleet.connected, "it is connected");
     await etcd.stop();
+    await one.log.waitFor("fleet_not_connected");
     one.steer("a", DRAIN);
+    const { since } = one.fleet;
     const { fleet = assert.fail() } = config;
-    await one.balancer.reload({ ...config, fleet: { ...fleet, rollout: { canary: 2, waitMs: 1_000 } } });
-    await one.operations.reload();
-    assert.equal(one.fleet.unshared, 1, "what is not shared yet is not forgotten");
+    const reload = async (more: Partial<typeof fleet>): Promise<void> => {
+      await one.balancer.reload({ ...config, fleet: { ...fleet, ...more } });
+      await one.operations.reload();
+      assert.equal(one.fleet.unshared, 1, JSON.stringify(more));
+    };
+    await reload({ rollout: { canary: 2, waitMs: 1_000 } });
+    assert.equal(one.fleet.since, since, "how changes are tried leaves it where it is");
+    await reload({ advertise: "10.0.0.2:1" });
+    assert.equal(one.fleet.address, "10.0.0.2:1");
   },
 );
 
