@@ -52,8 +52,10 @@ export function parseEtcdUrl(text: string): EtcdUrl {
   }
   const [, scheme = "", user, hosts = "", path = "", query = ""] =
     /^(etcds?):\/\/(?:([^/?@]*)@)?([^/?@]*)(\/[^?]*)?(?:\?(.*))?$/.exec(text) ?? [];
+  // What a setting says may be a secret that does not belong there.
+  const [shown] = text.split("?");
   const refuse = (why: string): never => {
-    throw new InputError(`--config ${text}: ${why}`);
+    throw new InputError(`--config ${shown}: ${why}`);
   };
   if (path.length < 2) refuse(`there is no key in it; write it as ${EXAMPLE}`);
   const servers = hosts.split(",").map((host) => serverOf(host) ?? refuse(notAServer(host)));
