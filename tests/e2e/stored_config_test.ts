@@ -129,6 +129,29 @@ testWithEtcd("a balancer that is stopped while it waits for etcd ends with statu
   assert.equal((await balancer.finished).status, 0);
 });
 
+testWithEtcd("a balancer that follows an etcd that hangs ends at once", async (etcd, url) => {
+  await etcd.start();
+  const fleet = `fleet:
+  etcd: { endpoints: ["${etcd.endpoint}"], prefix: /fleet/ }
+  name: lb1
+  advertise: 10.0.0.1:9901
+  rollout: { canary: 1, wait: 30s }
+`;
+  await etcd.put(KEY, yaml(refusedPort(), "127.0.0.1:1", fleet));
+  await using balancer = startSockbal("--role", "balancer", "--config", url);
+  await balancer.sees(/ ready /);
+  // It is in the middle of a trial.
+  await etcd.put(KEY, yaml(refusedPort(), "127.0.0.1:2", fleet));
+  await balancer.sees(/ reloaded /);
+  etcd.signal("SIGSTOP");
+  const startMs = performance.now();
+  balancer.kill("SIGTERM");
+  const { status, stderr } = await balancer.finished;
+  etcd.signal("SIGCONT");
+  assert.equal(status, 0, stderr);
+  assert.ok(performance.now() - startMs < 4_000, stderr);
+});
+
 testWithEtcd("the permissions that are printed are enough to read it again", async (etcd, url) => {
   await etcd.start();
   const port = refusedPort();
