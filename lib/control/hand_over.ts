@@ -13,7 +13,7 @@ export interface HandOverOptions {
   readonly admin: () => Address | undefined;
   /** Resolves when what the operator wants is in the state file. */
   readonly keepState: () => Promise<void>;
-  /** Called when another process has all that it takes: what is left here is to drain. */
+  /** Called when another process has all that it takes: nothing comes into force any more, and what is left here is to drain. */
   readonly onDone: () => void;
 }
 
@@ -36,7 +36,8 @@ export class HandOver {
       return { refused: `the engine ${name} cannot pass its sockets; this needs epoll` };
     }
     if (at?.transport !== "unix") return { refused: "the admin side is not at a Unix socket" };
-    if (balancer.state !== "running" || this.#isDone) return { refused: `it is ${balancer.state}` };
+    const busy = this.#whyNot();
+    if (busy !== undefined) return { refused: busy };
     await keepState();
     const open = book.open;
     try {
@@ -69,12 +70,20 @@ export class HandOver {
   async finish(unused: readonly string[]): Promise<string | undefined> {
     const { balancer, onDone } = this.#options;
     if (this.#passed.size === 0) return "no sockets have been passed";
-    if (balancer.state !== "running" || this.#isDone) return `it is ${balancer.state}`;
+    const busy = this.#whyNot();
+    if (busy !== undefined) return busy;
     this.#isDone = true;
     const taken = this.#passed.difference(new Set(unused));
-    await balancer.leaveTo(taken);
-    balancer.journal.info("handed_over", { sockets: taken.size });
+    const left = balancer.leaveTo(taken);
     onDone();
+    await left;
+    balancer.journal.info("handed_over", { sockets: taken.size });
     return undefined;
+  }
+
+  #whyNot(): string | undefined {
+    if (this.#isDone) return "another process has its place";
+    const { state } = this.#options.balancer;
+    return state === "running" ? undefined : `it is ${state}`;
   }
 }
