@@ -25,8 +25,8 @@ export interface Agreement {
     stop: AbortSignal,
   ): Promise<void>;
   /**
-   * Takes the slot of a canary, unless another one has it, or there is another configuration by now. Whether it has is seen. From then
-   * on the others see that it is there, until {@linkcode Agreement.leave}.
+   * Takes the slot of a canary, unless another one has it, or there is another configuration by now; the keys that are followed show
+   * which. From then on the others see that it is there, until {@linkcode Agreement.leave}.
    *
    * @param old Keys that are deleted, as nothing asks for them any more.
    */
@@ -36,7 +36,7 @@ export interface Agreement {
     old: readonly string[],
     stop: AbortSignal,
   ): Promise<void>;
-  /** Says what came of a trial, unless the others think that this balancer was lost. Whether they know is seen. */
+  /** Says what came of a trial, unless the others think that this balancer was lost; the keys that are followed show which. */
   tell(revision: string, canary: Canary, result: Result, stop: AbortSignal): Promise<void>;
   /** Keeps a configuration for balancers that start, unless there is another one by now. */
   keepPassed(revision: string, text: string, stop: AbortSignal): Promise<void>;
