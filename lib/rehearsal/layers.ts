@@ -102,6 +102,6 @@ function withAddresses(
 
 export function noServer(name: string, known: readonly string[]): string {
   const near = meantBy(name, known);
-  const hint = near === undefined ? `use ${known.join(", ")}` : `did you mean ${near}?`;
+  const hint = near === undefined ? `use ${[...new Set(known)].join(", ")}` : `did you mean ${near}?`;
   return `there is no server ${JSON.stringify(name)}; ${hint}`;
 }

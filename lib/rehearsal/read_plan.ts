@@ -12,6 +12,7 @@ import { ConfigError, type LocatedFault, pathFaults } from "../config/parse.ts";
 import { environment } from "../config/read.ts";
 import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
+import { InputError } from "../core/errors.ts";
 import { asList, asMap, isMap } from "../config/loose.ts";
 import { type BalancerSource, changedBy, type PlanText, readSource } from "./balancer_source.ts";
 import { listenerFaults } from "./load_target.ts";
@@ -35,6 +36,8 @@ export interface ReadPlan extends Plan {
  * @throws {InputError} when it cannot be read, {@linkcode ConfigError} with its faults.
  */
 export async function readPlan(path: string, engineOf: EngineOf): Promise<ReadPlan> {
+  const isDirectory = await Deno.stat(path).then((it) => it.isDirectory, () => false);
+  if (isDirectory) throw new InputError(`${path}: is a directory; name one plan in it`);
   const text = await readConfigText(path);
   const name = readsStdin(path) ? STDIN : path;
   const fail = (faults: readonly LocatedFault[]): never => {

@@ -250,3 +250,18 @@ Deno.test("a fault of a part that several variants have is said once", async () 
   }variants: { a: {}, b: { pools: { web: { retries: 0 } } } }\n`;
   assert.equal((await faults(text)).length, 1);
 });
+
+Deno.test("a folder is no plan, and a name that is there twice is offered once", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await assert.rejects(readPlan(folder, () => "runtime"), {
+      message: `${folder}: is a directory; name one plan in it`,
+    });
+  } finally {
+    await Deno.remove(folder);
+  }
+  const text = changed("servers: [one, two]", "servers: [one, one]") + "events: [{ at: 1s, down: spare }]\n";
+  assert.deepEqual((await faults(text)).filter((it) => it.includes("spare")), [
+    'plan.yaml:7:26 events[0].down: there is no server "spare"; use one',
+  ]);
+});
