@@ -9,7 +9,7 @@ import { startTestBalancer, until } from "../support/balancer.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { bytes, readAll } from "../support/bytes.ts";
 
-const TIMING = { interval: "100ms", timeout: "300ms", rise: 2, fall: 2 };
+const TIMING = { interval: "100ms", timeout: "1s", rise: 2, fall: 2 };
 
 type Answer = (conn: Deno.TcpConn, check: number) => Promise<void> | void;
 
@@ -81,7 +81,7 @@ Deno.test("tcp checks: whoever accepts is up, even if it closes at once; one tha
     { well: answering(sayNothing), closing: answering(() => {}, false) },
     {
       refusing: { address: `127.0.0.1:${refusedPort()}`, reason: /^connection refused$/ },
-      silent: { address: silent.address, reason: /^no connection within 300ms$/ },
+      silent: { address: silent.address, reason: /^no connection within 1s$/ },
     },
   ).finally(() => silent.stop());
 });
@@ -107,14 +107,14 @@ Deno.test("http checks: a good status in time is up, whatever its pieces; all el
     },
     {
       refusing: { address: `127.0.0.1:${refusedPort()}`, reason: /^connection refused$/ },
-      silent: { address: silent.address, reason: /^no connection within 300ms$/ },
-      hanging: { address: hanging.address, reason: /^no answer within 300ms$/ },
+      silent: { address: silent.address, reason: /^no connection within 1s$/ },
+      hanging: { address: hanging.address, reason: /^no answer within 1s$/ },
       resetting: { address: resetting.address, reason: /reset/ },
       closing: { address: closing.address, reason: /^closed without an answer$/ },
       failing: { address: failing.address, reason: /^HTTP 503$/ },
       babbling: { address: babbling.address, reason: /^answered "220 mail.*which is not HTTP$/ },
       broken: { address: broken.address, reason: /^answered "HTTP\/1\.1 20", then closed$/ },
-      trickling: { address: trickling.address, reason: /^answered "HTTP\/.*not as expected within 300ms$/ },
+      trickling: { address: trickling.address, reason: /^answered "HTTP\/.*not as expected within 1s$/ },
     },
   ).finally(() => silent.stop());
 });
@@ -133,7 +133,7 @@ Deno.test("expect checks: the text that is waited for is up, whatever its pieces
     },
     {
       resetting: { address: resetting.address, reason: /reset/ },
-      hanging: { address: hanging.address, reason: /^no answer within 300ms$/ },
+      hanging: { address: hanging.address, reason: /^no answer within 1s$/ },
       closing: { address: closing.address, reason: /^closed without an answer$/ },
       refusing: { address: refusing.address, reason: /^answered "-ERR not now.*, then closed$/ },
     },
