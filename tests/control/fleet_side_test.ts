@@ -13,7 +13,7 @@ import { FastClock } from "../discovery/followed.ts";
 import { startNamedBackend, visit } from "../support/backend.ts";
 import { testConfig, until } from "../support/balancer.ts";
 import { ENGINES } from "../support/engines.ts";
-import { ETCD, Etcd } from "../support/etcd.ts";
+import { ETCD, Etcd, testWithEtcd } from "../support/etcd.ts";
 import { type MemoryLog, memoryLog } from "../support/memory_log.ts";
 import { operationsOf } from "../support/operations.ts";
 import { skipWithout } from "../support/packages.ts";
@@ -21,18 +21,6 @@ import { skipWithout } from "../support/packages.ts";
 const { ignore, why } = skipWithout(ETCD);
 
 const BACKENDS = ["a", "b"].map((name, i) => ({ name, address: `127.0.0.1:${i + 1}` }));
-
-function testWithEtcd(sentence: string, run: (etcd: Etcd) => Promise<void>): void {
-  Deno.test({
-    name: `${sentence}${why}`,
-    ignore,
-    fn: async () => {
-      await using etcd = new Etcd();
-      await etcd.start();
-      await run(etcd);
-    },
-  });
-}
 
 /** The configuration of a balancer of the fleet. */
 function configOf(etcd: Etcd, name: string, more: Partial<Config> = {}): Config {

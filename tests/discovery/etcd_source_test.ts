@@ -7,23 +7,11 @@ import { etcdSource, type EtcdSourceOptions } from "../../lib/discovery/etcd_sou
 import { refusedPort } from "../support/backend.ts";
 import { until } from "../support/balancer.ts";
 import { makeCertificate } from "../support/certificates.ts";
-import { ETCD, Etcd } from "../support/etcd.ts";
+import { ETCD, Etcd, testWithEtcd } from "../support/etcd.ts";
 import { findProgram, skipWithout } from "../support/packages.ts";
 import { FastClock, Followed, parseMember } from "./followed.ts";
 
 const { ignore, why } = skipWithout(ETCD, await findProgram("openssl", "openssl"));
-
-function testWithEtcd(sentence: string, run: (etcd: Etcd) => Promise<void>): void {
-  Deno.test({
-    name: `${sentence}${why}`,
-    ignore,
-    fn: async () => {
-      await using etcd = new Etcd();
-      await etcd.start();
-      await run(etcd);
-    },
-  });
-}
 
 function follow(etcd: Etcd, more: Partial<EtcdSourceOptions> = {}): Followed {
   const { pause } = new FastClock();

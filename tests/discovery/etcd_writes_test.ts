@@ -8,10 +8,7 @@ import {
   revokeLease,
   writeIf,
 } from "../../lib/discovery/etcd_writes.ts";
-import { ETCD, Etcd } from "../support/etcd.ts";
-import { skipWithout } from "../support/packages.ts";
-
-const { ignore, why } = skipWithout(ETCD);
+import { testWithEtcd } from "../support/etcd.ts";
 
 /** A client, and what is read and written with it. */
 interface Session {
@@ -24,26 +21,20 @@ interface Session {
   readonly read: () => Promise<EtcdEntry[]>;
 }
 
-function testWithEtcd(sentence: string, run: (session: Session) => Promise<void>): void {
-  Deno.test({
-    name: `${sentence}${why}`,
-    ignore,
-    fn: async () => {
-      await using etcd = new Etcd();
-      await etcd.start();
-      const stop = new AbortController().signal;
-      using client = await EtcdClient.open(etcd.endpoint, { endpoints: [] }, stop);
-      await run({
-        client,
-        stop,
-        write: (writes, conditions = []) => writeIf(client, conditions, writes, stop),
-        read: async () => (await client.range("/a/", 100, stop)).entries,
-      });
-    },
+function testWithClient(sentence: string, run: (session: Session) => Promise<void>): void {
+  testWithEtcd(sentence, async (etcd) => {
+    const stop = new AbortController().signal;
+    using client = await EtcdClient.open(etcd.endpoint, { endpoints: [] }, stop);
+    await run({
+      client,
+      stop,
+      write: (writes, conditions = []) => writeIf(client, conditions, writes, stop),
+      read: async () => (await client.range("/a/", 100, stop)).entries,
+    });
   });
 }
 
-testWithEtcd("keys are put and deleted, several in one step", async ({ read, write }) => {
+testWithClient("keys are put and deleted, several in one step", async ({ read, write }) => {
   const first = await write([{ key: "/a/1", value: "ä" }, { key: "/a/2", value: "" }]);
   assert(first !== undefined);
   assert.deepEqual(await read(), [
@@ -57,20 +48,23 @@ testWithEtcd("keys are put and deleted, several in one step", async ({ read, wri
   ]);
 });
 
-testWithEtcd("of two writers who have read the same, the second writes nothing", async ({ read, write }) => {
-  const none = [{ key: "/a/1", revision: "0" }];
-  const first = await write([{ key: "/a/1", value: "one" }], none);
-  assert(first !== undefined);
-  assert.equal(
-    await write([{ key: "/a/1", value: "other" }, { key: "/a/2", value: "other" }], none),
-    undefined,
-  );
-  assert.deepEqual(await read(), [{ key: "/a/1", value: "one", revision: first }]);
-  const second = await write([{ key: "/a/1", value: "two" }], [{ key: "/a/1", revision: first }]);
-  assert.deepEqual(await read(), [{ key: "/a/1", value: "two", revision: second }]);
-});
+testWithClient(
+  "of two writers who have read the same, the second writes nothing",
+  async ({ read, write }) => {
+    const none = [{ key: "/a/1", revision: "0" }];
+    const first = await write([{ key: "/a/1", value: "one" }], none);
+    assert(first !== undefined);
+    assert.equal(
+      await write([{ key: "/a/1", value: "other" }, { key: "/a/2", value: "other" }], none),
+      undefined,
+    );
+    assert.deepEqual(await read(), [{ key: "/a/1", value: "one", revision: first }]);
+    const second = await write([{ key: "/a/1", value: "two" }], [{ key: "/a/1", revision: first }]);
+    assert.deepEqual(await read(), [{ key: "/a/1", value: "two", revision: second }]);
+  },
+);
 
-testWithEtcd(
+testWithClient(
   "a key goes with its lease, and a lease that is gone is told",
   async ({ client, stop, read, write }) => {
     const { id, ttlS } = await grantLease(client, 10, stop);

@@ -8,26 +8,11 @@ import type { Wanted } from "../../lib/fleet/wish.ts";
 import { FastClock } from "../discovery/followed.ts";
 import { refusedPort } from "../support/backend.ts";
 import { until } from "../support/balancer.ts";
-import { ETCD, Etcd } from "../support/etcd.ts";
+import { type Etcd, testWithEtcd } from "../support/etcd.ts";
 import { type MemoryLog, memoryLog } from "../support/memory_log.ts";
-import { skipWithout } from "../support/packages.ts";
-
-const { ignore, why } = skipWithout(ETCD);
 
 /** As short as etcd lets a lease be. */
 const TTL_S = 2;
-
-function testWithEtcd(sentence: string, run: (etcd: Etcd) => Promise<void>): void {
-  Deno.test({
-    name: `${sentence}${why}`,
-    ignore,
-    fn: async () => {
-      await using etcd = new Etcd();
-      await etcd.start();
-      await run(etcd);
-    },
-  });
-}
 
 class Balancer implements AsyncDisposable {
   readonly fleet: Fleet;

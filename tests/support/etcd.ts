@@ -3,7 +3,7 @@
 import { encode, EtcdClient, type EtcdOptions } from "../../lib/discovery/etcd_client.ts";
 import { refusedPort } from "./backend.ts";
 import { RunningCommand } from "./command.ts";
-import { findProgram, type Found, pathOf } from "./packages.ts";
+import { findProgram, type Found, pathOf, skipWithout } from "./packages.ts";
 import { whenAccepting } from "./peers.ts";
 
 export const ETCD: Found = await findProgram("etcd", "etcd-server");
@@ -77,4 +77,18 @@ export class Etcd implements AsyncDisposable {
     await this.stop();
     await Deno.remove(this.#folder, { recursive: true });
   }
+}
+
+/** Registers a test with an etcd of its own, where there is one. */
+export function testWithEtcd(sentence: string, run: (etcd: Etcd) => Promise<void>): void {
+  const { ignore, why } = skipWithout(ETCD);
+  Deno.test({
+    name: `${sentence}${why}`,
+    ignore,
+    fn: async () => {
+      await using etcd = new Etcd();
+      await etcd.start();
+      await run(etcd);
+    },
+  });
 }
