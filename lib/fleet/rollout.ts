@@ -7,25 +7,10 @@ import { reasonOf } from "../core/errors.ts";
 import type { Recorder } from "../core/log.ts";
 import type { Values } from "../discovery/etcd_keys.ts";
 import type { Agreement } from "./agreement.ts";
-import { type Sessions, whyFailing } from "./failing.ts";
+import type { Sessions } from "./failing.ts";
+import { judge, type OwnTrial, type Policy } from "./own_trial.ts";
 import { RecentSessions } from "./recent_sessions.ts";
-import {
-  canariesOf,
-  type Canary,
-  freeSlot,
-  keysBeside,
-  oldKeys,
-  PASSED,
-  type Result,
-  verdictOf,
-} from "./trial.ts";
-
-/** `rollout` of the configuration. */
-export interface Policy {
-  /** How many balancers try a change before the others. */
-  readonly canary: number;
-  readonly waitMs: number;
-}
+import { canariesOf, type Canary, freeSlot, keysBeside, oldKeys, PASSED, verdictOf } from "./trial.ts";
 
 export interface RolloutOptions {
   readonly agreement: Agreement;
@@ -64,20 +49,6 @@ export type RolloutState =
   /** It has passed, and cannot be put into force here. */
   | "failed";
 
-/** A configuration that is tried here. */
-interface Trial {
-  readonly revision: string;
-  readonly policy: Policy;
-  readonly before: Sessions;
-  readonly wasReady: boolean;
-  readonly startMs: number;
-  /** All sessions until then. */
-  readonly start: Sessions;
-  result: Result | undefined;
-  /** Whether it is the one in force. */
-  isLoaded: boolean;
-}
-
 export class Rollout {
   /** What is to be in force now, and what a reload reads. */
   text: string;
@@ -101,7 +72,7 @@ export class Rollout {
   #base: string;
   /** The revision about which nothing is left to be decided. */
   #settled = "";
-  #trial: Trial | undefined;
+  #trial: OwnTrial | undefined;
   #isLoading = false;
   /** Whether the trouble is with what is to be said, of which nothing is seen. */
   #isUnsaid = false;
@@ -194,9 +165,9 @@ export class Rollout {
 
   /** One step of a trial: begins it, looks at it, or says what came of it. */
   async #try(current: Current, mine: Canary, policy: Policy, stop: AbortSignal): Promise<void> {
-    const { agreement, log } = this.#options;
+    const { agreement, log, sessions, now, isReady } = this.#options;
     const trial = this.#trial ??= await this.#begin(current, policy);
-    trial.result ??= this.#judge(trial);
+    trial.result ??= judge(trial, { sessions: sessions(), nowMs: now(), isReady });
     if (trial.result === undefined) return;
     if (trial.result !== PASSED && trial.isLoaded) {
       log.error("rollout_taken_back", { revision: current.revision, reason: trial.result });
@@ -206,7 +177,7 @@ export class Rollout {
     if (mine.result === undefined) await agreement.tell(current.revision, mine, trial.result, stop);
   }
 
-  async #begin({ revision, value }: Current, policy: Policy): Promise<Trial> {
+  async #begin({ revision, value }: Current, policy: Policy): Promise<OwnTrial> {
     const { isReady, sessions, now } = this.#options;
     this.#turn("trying", revision, { wait_ms: policy.waitMs });
     const [before, wasReady] = [this.#recent.sessions, isReady()];
@@ -221,16 +192,6 @@ export class Rollout {
       result: why,
       isLoaded: why === undefined,
     };
-  }
-
-  /** Undefined while it is too early to say. */
-  #judge({ before, start, startMs, policy, wasReady }: Trial): Result | undefined {
-    const { sessions, isReady, now } = this.#options;
-    const { ended, failed } = sessions();
-    const failing = whyFailing(before, { ended: ended - start.ended, failed: failed - start.failed });
-    if (failing !== undefined) return failing;
-    if (now() - startMs < policy.waitMs) return undefined;
-    return wasReady && !isReady() ? "a pool that had a backend that may be picked has none any more" : PASSED;
   }
 
   /** Ends a trial of something that is not to stay: the configuration before is in force again. */

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import type { Agreement } from "../../lib/fleet/agreement.ts";
 import type { Sessions } from "../../lib/fleet/failing.ts";
-import { type Policy, Rollout } from "../../lib/fleet/rollout.ts";
+import type { Policy } from "../../lib/fleet/own_trial.ts";
+import { Rollout } from "../../lib/fleet/rollout.ts";
 import { keysBeside, writeCanary } from "../../lib/fleet/trial.ts";
 import { type MemoryLog, memoryLog } from "../support/memory_log.ts";
 
