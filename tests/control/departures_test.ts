@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { refusedPort } from "../support/backend.ts";
 import { Departures } from "../../lib/control/leaving.ts";
 import { Names } from "../../lib/control/names.ts";
 import { makePlan, type Plan } from "../../lib/control/plan.ts";
@@ -7,6 +6,7 @@ import { RowBook } from "../../lib/control/rows.ts";
 import type { BackendRow } from "../../lib/pool/row.ts";
 import { Scoreboard } from "../../lib/pool/scoreboard.ts";
 import { testConfig } from "../support/balancer.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const PORT = refusedPort();
 

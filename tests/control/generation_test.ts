@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { enter, refusedPort, startNamedBackend, visit } from "../support/backend.ts";
+import { enter, startNamedBackend, visit } from "../support/backend.ts";
 import { portOf, Workshop } from "../support/generation.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const NOWHERE = { backends: [`127.0.0.1:${refusedPort()}`] };
 

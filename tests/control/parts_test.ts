@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import type { Config } from "../../lib/config/schema.ts";
-import { refusedPort } from "../support/backend.ts";
 import { canFollow, changesBetween, partsOf } from "../../lib/control/parts.ts";
 import { Names } from "../../lib/control/names.ts";
 import { makePlan, permittedBy, type Plan } from "../../lib/control/plan.ts";
 import { RowBook } from "../../lib/control/rows.ts";
 import { Scoreboard } from "../../lib/pool/scoreboard.ts";
 import { type TestBalancerOptions, testConfig } from "../support/balancer.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const PORT = refusedPort();
 

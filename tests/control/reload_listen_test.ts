@@ -5,9 +5,10 @@
 import assert from "node:assert/strict";
 import type { Config } from "../../lib/config/schema.ts";
 import { parseListenAddress, parseStreamListenAddress } from "../../lib/core/address.ts";
-import { refusedPort, startNamedBackend, visit } from "../support/backend.ts";
+import { startNamedBackend, visit } from "../support/backend.ts";
 import { startTestBalancer, testConfig } from "../support/balancer.ts";
 import { onEachEngine } from "../support/engines.ts";
+import { refusedPort } from "../support/ports.ts";
 
 /** One listener for each of these. */
 function config(backend: Record<string, unknown>, listens: readonly string[], admin?: string): Config {

@@ -5,7 +5,8 @@ import { RunError } from "../../lib/core/errors.ts";
 import { EpollSockets, HeldByBook, SocketBook } from "../../lib/control/epoll_sockets.ts";
 import type { ListenerOptions } from "../../lib/dataplane/messages.ts";
 import { EpollHost } from "../../lib/engine/epoll/host.ts";
-import { freeUdpPort, UdpPeer } from "../support/udp.ts";
+import { freePort } from "../support/ports.ts";
+import { UdpPeer } from "../support/udp.ts";
 
 const ignore = Deno.build.os !== "linux";
 const KEEPALIVE = { idleMs: 0, intervalMs: 1_000, count: 3 };
@@ -22,7 +23,7 @@ Deno.test({
   fn: async () => {
     const host = new EpollHost();
     const book = new SocketBook(host);
-    const options = listener(freeUdpPort());
+    const options = listener(freePort());
     const socketsOf = (sockets: EpollSockets): (number | undefined)[] => {
       return [0, 1, 2].map((index) => sockets.forWorker(options, index, 3).sockets?.[0]);
     };
@@ -55,7 +56,7 @@ Deno.test({
   ignore,
   fn: async () => {
     const [ours, others] = [new EpollHost(), new EpollHost()];
-    const options = listener(freeUdpPort());
+    const options = listener(freePort());
     const other = new EpollSockets(new SocketBook(others), [options]);
     await other.prepare();
     other.forWorker(options, 1, 2);

@@ -6,8 +6,9 @@ import assert from "node:assert/strict";
 import type { BackendStatus } from "../../lib/admin/status.ts";
 import { Names } from "../../lib/control/names.ts";
 import { NameError } from "../../lib/core/lookup.ts";
-import { refusedPort, startNamedBackend, visit } from "../support/backend.ts";
+import { startNamedBackend, visit } from "../support/backend.ts";
 import { startTestBalancer, type TestBalancer, testConfig, until } from "../support/balancer.ts";
+import { refusedPort } from "../support/ports.ts";
 import { asRow } from "../support/rows.ts";
 import { operationsOf } from "../support/operations.ts";
 

@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import { writeAll } from "../../lib/core/connection.ts";
-import { refusedPort, startBackend } from "../support/backend.ts";
+import { startBackend } from "../support/backend.ts";
 import { startTestBalancer, type TestBalancer, testConfig } from "../support/balancer.ts";
 import { onEachEngine } from "../support/engines.ts";
+import { refusedPort } from "../support/ports.ts";
 import { startUdpEcho, UdpPeer } from "../support/udp.ts";
 import { memoryLog } from "../support/memory_log.ts";
 import { startBalancer } from "../../lib/control/balancer.ts";

@@ -7,7 +7,8 @@ import { until } from "../support/balancer.ts";
 import { pattern, text } from "../support/bytes.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { startFlowPlane } from "../support/flow_plane.ts";
-import { freeUdpPort, startNamedUdpBackend, startUdpBackend, udpAt, UdpClient } from "../support/udp.ts";
+import { freePort } from "../support/ports.ts";
+import { startNamedUdpBackend, startUdpBackend, udpAt, UdpClient } from "../support/udp.ts";
 
 onEachEngine(
   "a flow stays with the backend that was picked for it, from one port, and leaves a record",
@@ -183,7 +184,7 @@ onEachEngine(
   "where nothing listens the flow ends, if the engine is told, and the next one is the other backend's",
   async (engine) => {
     using b = startNamedUdpBackend("b");
-    const gone = { port: freeUdpPort() };
+    const gone = { port: freePort() };
     await using rig = await startFlowPlane(engine, { backends: [gone, b], consecutiveFailures: 1 });
     using client = new UdpClient(rig.address);
     await client.send("1");

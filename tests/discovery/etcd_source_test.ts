@@ -4,12 +4,12 @@
 
 import assert from "node:assert/strict";
 import { etcdSource, type EtcdSourceOptions } from "../../lib/discovery/etcd_source.ts";
-import { refusedPort } from "../support/backend.ts";
 import { until } from "../support/balancer.ts";
 import { makeCertificate } from "../support/certificates.ts";
 import { ETCD, Etcd, testWithEtcd } from "../support/etcd.ts";
 import { findProgram, skipWithout } from "../support/packages.ts";
 import { FastClock, Followed, parseMember } from "./followed.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const { ignore, why } = skipWithout(ETCD, await findProgram("openssl", "openssl"));
 

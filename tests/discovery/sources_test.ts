@@ -5,11 +5,11 @@ import { etcdSource } from "../../lib/discovery/etcd_source.ts";
 import { fileSource } from "../../lib/discovery/file_source.ts";
 import { httpSource } from "../../lib/discovery/http_source.ts";
 import { srvSource } from "../../lib/discovery/srv_source.ts";
-import { refusedPort } from "../support/backend.ts";
 import { ETCD, Etcd } from "../support/etcd.ts";
 import { DNSMASQ, NameServer } from "../support/name_server.ts";
 import { parseList, parseMember } from "./followed.ts";
 import { testSource } from "./shared_cases.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const hosts = (addresses: readonly string[]): string[] => addresses.map((it) => it.replace(/:\d+$/, ""));
 

@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import type { Status } from "../../lib/admin/status.ts";
-import { refusedPort, startBackend, startNamedBackend } from "../support/backend.ts";
+import { startBackend, startNamedBackend } from "../support/backend.ts";
 import {
   type CertificateFiles,
   makeCertificate,
@@ -18,6 +18,7 @@ import {
 } from "../support/certificates.ts";
 import { runCommand, RunningCommand, SOCKBAL, sockbal, sockbalOn, sockbalWith } from "../support/command.ts";
 import { ENGINES } from "../support/engines.ts";
+import { refusedPort } from "../support/ports.ts";
 import { connectTls } from "../support/tls_client.ts";
 
 /** The shortest piece of a key that is looked for, in letters of base64: 96 bits. */

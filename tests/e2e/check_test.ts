@@ -5,7 +5,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { until } from "../support/balancer.ts";
-import { refusedPort } from "../support/backend.ts";
 import { makeCertificate, noOpenssl } from "../support/certificates.ts";
 import {
   runCommand,
@@ -15,6 +14,7 @@ import {
   sockbalWith,
   startSockbal,
 } from "../support/command.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const POOLS = "pools: { p: { backends: [127.0.0.1:1] } }\n";
 

@@ -3,7 +3,7 @@
 /** The program as its users run it: exit statuses, signals, what goes to stdout and what to stderr. */
 
 import assert from "node:assert/strict";
-import { refusedPort, startBackend } from "../support/backend.ts";
+import { startBackend } from "../support/backend.ts";
 import {
   type Finished,
   runCommand,
@@ -13,6 +13,7 @@ import {
   startSockbal,
 } from "../support/command.ts";
 import { pattern, readAll, text } from "../support/bytes.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const READY = / ready /;
 

@@ -4,11 +4,12 @@
 
 import assert from "node:assert/strict";
 import { parseDialAddress } from "../../lib/core/address.ts";
-import { refusedPort, startNamedBackend, visit } from "../support/backend.ts";
+import { startNamedBackend, visit } from "../support/backend.ts";
 import { runCommand, type RunningCommand, startSockbal } from "../support/command.ts";
 import { ETCD, Etcd } from "../support/etcd.ts";
 import { DNSMASQ, NameServer } from "../support/name_server.ts";
 import { type Found, skipWithout } from "../support/packages.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const root = new URL("../../", import.meta.url);
 const text = await Deno.readTextFile(new URL("docs/discovery.md", root));

@@ -3,9 +3,10 @@
 /** Which engine a balancer has, who says so, and what is said where it cannot be had. */
 
 import assert from "node:assert/strict";
-import { refusedPort, startNamedBackend } from "../support/backend.ts";
+import { startNamedBackend } from "../support/backend.ts";
 import { readAll, readExactly, text } from "../support/bytes.ts";
 import { runCommand, RunningCommand, SOCKBAL, SOCKBAL_EPOLL, sockbalWith } from "../support/command.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const ENGINES = ["runtime", "epoll"] as const;
 const isLinux = Deno.build.os === "linux";

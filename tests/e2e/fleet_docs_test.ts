@@ -4,10 +4,11 @@
 
 import assert from "node:assert/strict";
 import type { Status } from "../../lib/admin/status.ts";
-import { refusedPort, startNamedBackend, visit } from "../support/backend.ts";
+import { startNamedBackend, visit } from "../support/backend.ts";
 import { runCommand, type RunningCommand, sockbal, startSockbal } from "../support/command.ts";
 import { ETCD, Etcd } from "../support/etcd.ts";
 import { skipWithout } from "../support/packages.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const text = await Deno.readTextFile(new URL("../../docs/fleet.md", import.meta.url));
 const { ignore, why } = skipWithout(ETCD);

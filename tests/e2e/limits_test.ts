@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { writeAll } from "../../lib/core/connection.ts";
-import { refusedPort, startBackend } from "../support/backend.ts";
+import { startBackend } from "../support/backend.ts";
 import { startTestBalancer } from "../support/balancer.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { ask, bytes, readAll, readExactly, text } from "../support/bytes.ts";
+import { refusedPort } from "../support/ports.ts";
 
 /** Greets, and stays until the client ends. */
 function greeter(): ReturnType<typeof startBackend> {

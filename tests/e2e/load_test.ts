@@ -4,7 +4,6 @@
 
 import assert from "node:assert/strict";
 import type { JsonReport } from "../../lib/load/result.ts";
-import { refusedPort } from "../support/backend.ts";
 import {
   RunningCommand,
   SOCKBAL,
@@ -15,6 +14,7 @@ import {
 } from "../support/command.ts";
 import { type ENGINES, onEachEngine } from "../support/engines.ts";
 import { findProgram, pathOf, skipWithout } from "../support/packages.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const CLIENT = ["--role", "client", "--connect"];
 

@@ -5,11 +5,12 @@
 import assert from "node:assert/strict";
 import axe from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { enter, refusedPort, startNamedBackend, visit } from "../support/backend.ts";
+import { enter, startNamedBackend, visit } from "../support/backend.ts";
 import { makeCertificate, noOpenssl } from "../support/certificates.ts";
 import { type RunningCommand, sockbal, startSockbal } from "../support/command.ts";
 import { ETCD, Etcd } from "../support/etcd.ts";
 import { findProgram, skipWithout } from "../support/packages.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const found = await findProgram("chromium", "chromium");
 const skipped = "missing" in found ? ` (skipped: ${found.missing})` : "";

@@ -5,7 +5,6 @@
 import assert from "node:assert/strict";
 import {
   enterToReset,
-  refusedPort,
   startBackend,
   startNamedBackend,
   startResettingBackend,
@@ -15,6 +14,7 @@ import {
 import { localPort, startTestBalancer, type TestBalancer, until } from "../support/balancer.ts";
 import { onEachEngine, readUntilCut } from "../support/engines.ts";
 import { readAll } from "../support/bytes.ts";
+import { refusedPort } from "../support/ports.ts";
 
 function ejected(balancer: TestBalancer): unknown[] {
   return balancer.log.events.filter((it) => it.event === "backend_ejected").map((it) => it.fields.backend);

@@ -4,10 +4,11 @@
 
 import assert from "node:assert/strict";
 import { writeAll } from "../../lib/core/connection.ts";
-import { refusedPort, startBackend, startCheckedBackend, visit } from "../support/backend.ts";
+import { startBackend, startCheckedBackend, visit } from "../support/backend.ts";
 import { startTestBalancer, testConfig, until } from "../support/balancer.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { bytes, readAll } from "../support/bytes.ts";
+import { refusedPort } from "../support/ports.ts";
 import { asRow } from "../support/rows.ts";
 
 const SLOW_CHECK = { type: "http", interval: "1m", timeout: "10s", rise: 5, fall: 5 };

@@ -4,10 +4,11 @@
 
 import assert from "node:assert/strict";
 import { writeAll } from "../../lib/core/connection.ts";
-import { refusedPort, startBackend, startResettingBackend, startSilentBackend } from "../support/backend.ts";
+import { startBackend, startResettingBackend, startSilentBackend } from "../support/backend.ts";
 import { startTestBalancer, until } from "../support/balancer.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { bytes, readAll } from "../support/bytes.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const TIMING = { interval: "100ms", timeout: "1s", rise: 2, fall: 2 };
 

@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { writeAll } from "../../lib/core/connection.ts";
 import {
   enterToReset,
-  refusedPort,
   startBackend,
   startNamedBackend,
   startResettingBackend,
@@ -14,6 +13,7 @@ import {
 import { localPort, startTestBalancer, until } from "../support/balancer.ts";
 import { onEachEngine, readUntilCut } from "../support/engines.ts";
 import { bytes, readAll, readExactly, text } from "../support/bytes.ts";
+import { refusedPort } from "../support/ports.ts";
 
 function refusing(name: string): { name: string; address: string } {
   return { name, address: `127.0.0.1:${refusedPort()}` };

@@ -1,9 +1,10 @@
 /** A backend that is away for a moment, and there is no other. */
 
 import assert from "node:assert/strict";
-import { enterToReset, refusedPort, startNamedBackend, visit } from "../support/backend.ts";
+import { enterToReset, startNamedBackend, visit } from "../support/backend.ts";
 import { startTestBalancer, testConfig, until } from "../support/balancer.ts";
 import { onEachEngine } from "../support/engines.ts";
+import { refusedPort } from "../support/ports.ts";
 import { asRow } from "../support/rows.ts";
 
 onEachEngine(

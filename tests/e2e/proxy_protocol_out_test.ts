@@ -8,7 +8,7 @@ import { writeAll } from "../../lib/core/connection.ts";
 import { Malformed } from "../../lib/wire/malformed.ts";
 import { type ProxyHeader, TLV_TYPE } from "../../lib/wire/proxy_header.ts";
 import { readProxyHeader } from "../../lib/wire/read_proxy_header.ts";
-import { refusedPort, startBackend, startMirror, startNamedBackend } from "../support/backend.ts";
+import { startBackend, startMirror, startNamedBackend } from "../support/backend.ts";
 import {
   localPort,
   startTestBalancer,
@@ -19,6 +19,7 @@ import { ask, bytes, joined, pattern, readAll, readExactly, same, text } from ".
 import { onEachEngine } from "../support/engines.ts";
 import { tlv, v2 } from "../wire/header_builder.ts";
 import { alpn, hello, serverName } from "../wire/hello_builder.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const IPV4_ENDS = Uint8Array.of(192, 0, 2, 1, 198, 51, 100, 7, 0xdc, 0x04, 0x01, 0xbb);
 const IPV6_ENDS = joined([

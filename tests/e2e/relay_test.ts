@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { writeAll } from "../../lib/core/connection.ts";
-import { refusedPort, startBackend, startSilentBackend } from "../support/backend.ts";
+import { startBackend, startSilentBackend } from "../support/backend.ts";
 import { localPort, startTestBalancer } from "../support/balancer.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { ask, bytes, pattern, readAll, readExactly, same, text } from "../support/bytes.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const MIB = 1024 * 1024;
 

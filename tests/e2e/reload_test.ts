@@ -3,10 +3,11 @@
 /** New configurations for a running program: by signal, by request and by themselves; and what it tells about itself. */
 
 import assert from "node:assert/strict";
-import { refusedPort, startNamedBackend } from "../support/backend.ts";
+import { startNamedBackend } from "../support/backend.ts";
 import { until } from "../support/balancer.ts";
 import { readAll, text } from "../support/bytes.ts";
 import { RunningCommand, SOCKBAL, sockbal, startSockbal } from "../support/command.ts";
+import { refusedPort } from "../support/ports.ts";
 
 interface Setting {
   readonly folder: string;

@@ -3,9 +3,10 @@
 /** What a running program says about a reload, and what is really in force afterwards. */
 
 import assert from "node:assert/strict";
-import { refusedPort, startNamedBackend } from "../support/backend.ts";
+import { startNamedBackend } from "../support/backend.ts";
 import { readAll, text } from "../support/bytes.ts";
 import { type RunningCommand, sockbal, startSockbal } from "../support/command.ts";
+import { refusedPort } from "../support/ports.ts";
 
 interface Setting extends AsyncDisposable {
   readonly folder: string;

@@ -1,9 +1,10 @@
 /** The program's own files are replaced, or gone, while it runs: it goes on with what it was started from. */
 
 import assert from "node:assert/strict";
-import { refusedPort, startNamedBackend } from "../support/backend.ts";
+import { startNamedBackend } from "../support/backend.ts";
 import { readAll, text } from "../support/bytes.ts";
 import { runCommand, RunningCommand } from "../support/command.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 

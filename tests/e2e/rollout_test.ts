@@ -1,10 +1,11 @@
 /** A changed configuration in etcd comes to two balancers, one after the other, or to none. */
 
 import assert from "node:assert/strict";
-import { refusedPort, startNamedBackend, visit } from "../support/backend.ts";
+import { startNamedBackend, visit } from "../support/backend.ts";
 import { RunningCommand, SOCKBAL, sockbal } from "../support/command.ts";
 import { ETCD, Etcd } from "../support/etcd.ts";
 import { skipWithout } from "../support/packages.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const { ignore, why } = skipWithout(ETCD);
 const KEY = "/sockbal/balancer.yaml";

@@ -3,13 +3,14 @@
 /** What the program does for systemd: it listens with its sockets, and tells it how it goes. */
 
 import assert from "node:assert/strict";
-import { refusedPort, startNamedBackend, visit } from "../support/backend.ts";
+import { startNamedBackend, visit } from "../support/backend.ts";
 import { until } from "../support/balancer.ts";
 import { text } from "../support/bytes.ts";
 import { RunningCommand, SOCKBAL_EPOLL, sockbalOn } from "../support/command.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { findProgram, pathOf, skipWithout } from "../support/packages.ts";
-import { freeUdpPort, startUdpBackend, udpAt, UdpClient } from "../support/udp.ts";
+import { freePort, refusedPort } from "../support/ports.ts";
+import { startUdpBackend, udpAt, UdpClient } from "../support/udp.ts";
 
 const activate = await findProgram("systemd-socket-activate", "systemd");
 const needsActivate = skipWithout(activate);
@@ -159,7 +160,7 @@ Deno.test(
   async () => {
     const folder = await Deno.makeTempDir();
     using backend = startUdpBackend((datagram) => [datagram]);
-    const port = freeUdpPort();
+    const port = freePort();
     const listener = `{ listen: "udp:127.0.0.1:${port}", pool: web, responses: 1 }`;
     const file = await writeConfig(folder, backend.address, listener);
     await using manager = new RunningCommand([

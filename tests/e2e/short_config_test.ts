@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import { configFolder } from "../config/config_folder.ts";
-import { refusedPort } from "../support/backend.ts";
 import {
   runCommand,
   RunningCommand,
@@ -11,6 +10,7 @@ import {
   sockbalWith,
   startSockbal,
 } from "../support/command.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const LISTENER = 'listeners: [{ name: web, listen: "127.0.0.1:0", pool: web }]\nworkers: 1\n';
 

@@ -52,7 +52,14 @@ async function startRouting(
   return await startTestBalancer({
     engine,
     backends: [backend],
-    listener: { routes, pool: undefined, handshake_timeout: handshakeTimeout },
+    // How many descriptors there are is looked for at the start, not among thousands of sessions: the last ones may be needed meanwhile,
+    // by another test of this process.
+    listener: {
+      routes,
+      pool: undefined,
+      handshake_timeout: handshakeTimeout,
+      max_connections: SILENT + 1_000,
+    },
     logging: { sessions: false },
   });
 }

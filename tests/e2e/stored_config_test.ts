@@ -1,7 +1,7 @@
 /** A configuration that is in etcd, as the program runs it. */
 
 import assert from "node:assert/strict";
-import { refusedPort, startNamedBackend, visit } from "../support/backend.ts";
+import { startNamedBackend, visit } from "../support/backend.ts";
 import {
   runCommand,
   RunningCommand,
@@ -12,6 +12,7 @@ import {
 } from "../support/command.ts";
 import { ETCD, Etcd } from "../support/etcd.ts";
 import { skipWithout } from "../support/packages.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const { ignore, why } = skipWithout(ETCD);
 const KEY = "/sockbal/balancer.yaml";

@@ -3,10 +3,10 @@
 /** The demo of docs/tls.md with a certificate of one command: its commands as they stand there, but for the ports. */
 
 import assert from "node:assert/strict";
-import { refusedPort } from "../support/backend.ts";
 import { noOpenssl } from "../support/certificates.ts";
 import { runCommand, RunningCommand, sockbalOn } from "../support/command.ts";
 import { ENGINES } from "../support/engines.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const document = await Deno.readTextFile(new URL("../../docs/tls.md", import.meta.url));
 

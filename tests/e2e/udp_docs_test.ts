@@ -5,12 +5,12 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse.ts";
 import { startBalancer } from "../../lib/control/balancer.ts";
-import { refusedPort } from "../support/backend.ts";
 import { until } from "../support/balancer.ts";
 import { ask, bytes, text } from "../support/bytes.ts";
 import { RunningCommand, sockbalOn } from "../support/command.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { type LoggedEvent, type MemoryLog, memoryLog } from "../support/memory_log.ts";
+import { refusedPort } from "../support/ports.ts";
 import { startNamedUdpBackend, startUdpBackend, udpAt, type UdpBackend, UdpClient } from "../support/udp.ts";
 
 const markdown = await Deno.readTextFile(new URL("../../docs/udp.md", import.meta.url));

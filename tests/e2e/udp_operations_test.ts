@@ -4,7 +4,8 @@
 
 import assert from "node:assert/strict";
 import { onEachEngine } from "../support/engines.ts";
-import { freeUdpPort, startNamedUdpBackend, udpAt, type UdpBackend, UdpClient } from "../support/udp.ts";
+import { freePort } from "../support/ports.ts";
+import { startNamedUdpBackend, udpAt, type UdpBackend, UdpClient } from "../support/udp.ts";
 import { startUdpProgram } from "../support/udp_program.ts";
 
 /** From where its flows come: a port each. */
@@ -76,7 +77,7 @@ onEachEngine(
     await using balancer = await startUdpProgram(engine, { backends: { a } });
     using client = new UdpClient(balancer.address);
     assert.equal(await client.ask("begin"), "a:begin");
-    const port = freeUdpPort();
+    const port = freePort();
     await balancer.write({ backends: { a }, port });
     await balancer.reload(2);
     using late = new UdpClient(balancer.address);

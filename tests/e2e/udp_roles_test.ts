@@ -12,7 +12,8 @@ import {
   sockbalWith,
   startSockbal,
 } from "../support/command.ts";
-import { freeUdpPort, UdpPeer } from "../support/udp.ts";
+import { freePort } from "../support/ports.ts";
+import { UdpPeer } from "../support/udp.ts";
 import { findProgram, pathOf, skipWithout } from "../support/packages.ts";
 
 const SOCAT = await findProgram("socat", "socat");
@@ -164,7 +165,7 @@ Deno.test({
       input: new TextEncoder().encode("hello\n"),
     });
     assert.equal(asked.stdout, "HELLO\n");
-    const port = freeUdpPort();
+    const port = freePort();
     await using peer = new RunningCommand([
       socat,
       "-d",
@@ -188,7 +189,7 @@ Deno.test({
       input: new TextEncoder().encode("hello\n"),
     });
     assert.equal(asked.stdout, "olleh\n");
-    const port = freeUdpPort();
+    const port = freePort();
     await using peer = new RunningCommand([nc, "-u", "-l", "-v", "127.0.0.1", String(port)], {
       input: new TextEncoder().encode("answer\n"),
     });

@@ -1,9 +1,9 @@
 // deno-lint-ignore-file no-await-in-loop -- the steps of a test follow one another
 
 import assert from "node:assert/strict";
-import { refusedPort } from "../support/backend.ts";
 import { RunningCommand, sockbal } from "../support/command.ts";
 import { Namespace, skipped } from "../support/namespace.ts";
+import { refusedPort } from "../support/ports.ts";
 
 function config(port: number, backend: number): string {
   return `listeners: [{ name: web, listen: 127.0.0.1:${port}, pool: web }]

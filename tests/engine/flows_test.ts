@@ -9,7 +9,8 @@ import { until } from "../support/balancer.ts";
 import { pattern, same, text } from "../support/bytes.ts";
 import type { RigSession } from "../support/engine_rig.ts";
 import { startFlowRig } from "../support/flow_rig.ts";
-import { freeUdpPort, startUdpEcho, UdpPeer } from "../support/udp.ts";
+import { freePort } from "../support/ports.ts";
+import { startUdpEcho, UdpPeer } from "../support/udp.ts";
 
 const ENGINES = Deno.build.os === "linux" ? ["epoll"] as const : [];
 
@@ -108,7 +109,7 @@ onEachEngine("what comes before there is a backend waits in its order, up to a b
 onEachEngine(
   "a backend that refuses is gone, and the client's next datagram begins another flow",
   async (engine) => {
-    const port = freeUdpPort();
+    const port = freePort();
     using client = new UdpPeer();
     await using rig = await startFlowRig(engine, { transport: "udp", host: "127.0.0.1", port });
     await client.send("is anyone there", rig);

@@ -4,10 +4,11 @@
 
 import assert from "node:assert/strict";
 import { writeAll } from "../../lib/core/connection.ts";
-import { refusedPort, startBackend } from "../support/backend.ts";
+import { startBackend } from "../support/backend.ts";
 import { bytes, readAll, readExactly, text } from "../support/bytes.ts";
 import { RunningCommand, sockbalOn } from "../support/command.ts";
 import { onEachEngine } from "../support/engines.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const CHANGES = 100;
 

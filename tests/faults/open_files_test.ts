@@ -5,10 +5,11 @@
 import assert from "node:assert/strict";
 import { writeAll } from "../../lib/core/connection.ts";
 import type { EngineName } from "../../lib/config/engine_names.ts";
-import { refusedPort, startBackend, type TestBackend } from "../support/backend.ts";
+import { startBackend, type TestBackend } from "../support/backend.ts";
 import { bytes, readAll, readExactly, text } from "../support/bytes.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { RunningCommand, SOCKBAL, SOCKBAL_EPOLL } from "../support/command.ts";
+import { refusedPort } from "../support/ports.ts";
 
 function limited(engine: EngineName, files: number, ...args: string[]): RunningCommand {
   const program = engine === "epoll" ? SOCKBAL_EPOLL : SOCKBAL;

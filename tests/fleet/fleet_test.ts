@@ -6,10 +6,10 @@ import assert from "node:assert/strict";
 import { Fleet, type FleetOptions } from "../../lib/fleet/fleet.ts";
 import type { Wanted } from "../../lib/fleet/wish.ts";
 import { FastClock } from "../discovery/followed.ts";
-import { refusedPort } from "../support/backend.ts";
 import { until } from "../support/balancer.ts";
 import { type Etcd, testWithEtcd } from "../support/etcd.ts";
 import { type MemoryLog, memoryLog } from "../support/memory_log.ts";
+import { refusedPort } from "../support/ports.ts";
 
 /** As short as etcd lets a lease be. */
 const TTL_S = 2;

@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import type { HealthCheck } from "../../lib/health/check.ts";
 import { prepareProbe } from "../../lib/health/probe.ts";
-import { refusedPort, startBackend, startSilentBackend } from "../support/backend.ts";
+import { startBackend, startSilentBackend } from "../support/backend.ts";
 import { readAll } from "../support/bytes.ts";
 import {
   drippingBackend,
@@ -19,6 +19,7 @@ import {
   silentBackend,
   tcpCheck,
 } from "./checks.ts";
+import { refusedPort } from "../support/ports.ts";
 
 /** A check of each kind. */
 const CHECKS: readonly HealthCheck[] = [tcpCheck(), httpCheck(), expectCheck("PING\r\n", "PONG")];

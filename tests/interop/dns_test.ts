@@ -15,13 +15,13 @@ import {
   digMany,
   DNSMASQ,
   type DnsServer,
-  freeDnsPort,
   KNOT,
   startDnsmasq,
   startKnot,
   ZONE,
 } from "../support/dns_servers.ts";
 import { onEachEngineWith } from "../support/peers.ts";
+import { freePort } from "../support/ports.ts";
 
 const SERVERS = [
   { program: DNSMASQ, name: "dnsmasq", start: startDnsmasq },
@@ -54,8 +54,8 @@ for (const { program, name, start } of SERVERS) {
     [program, DIG],
     `dig gets every kind of answer of ${name}: small, large, and by TCP when it was cut off`,
     async (engine) => {
-      await using server = await start("one", freeDnsPort());
-      const port = freeDnsPort();
+      await using server = await start("one", freePort());
+      const port = freePort();
       await using balancer = await startTestBalancer(dnsOptions([server], port, { engine }));
       assert.equal(await dig(port, "www.example", "A"), ZONE.a);
       assert.equal(await dig(port, "www.example", "AAAA"), ZONE.aaaa);
@@ -77,9 +77,9 @@ onEachEngineWith(
   [DNSMASQ, KNOT, DIG],
   "four hundred queries are shared by two servers in turn, and each is a flow that its answer ends",
   async (engine) => {
-    await using one = await startDnsmasq("one", freeDnsPort());
-    await using two = await startKnot("two", freeDnsPort());
-    const port = freeDnsPort();
+    await using one = await startDnsmasq("one", freePort());
+    await using two = await startKnot("two", freePort());
+    const port = freePort();
     await using balancer = await startTestBalancer(dnsOptions([one, two], port, { engine }));
     const answers = await digMany(port, 400, "who.example", "TXT");
     assert.equal(answers.length, 400);
@@ -93,9 +93,9 @@ onEachEngineWith(
   [DNSMASQ, DIG],
   "when a server is killed, its checks take it out of the rotation, and answers go on without a query lost",
   async (engine) => {
-    const dying = await startDnsmasq("one", freeDnsPort());
-    await using two = await startDnsmasq("two", freeDnsPort());
-    const port = freeDnsPort();
+    const dying = await startDnsmasq("one", freePort());
+    await using two = await startDnsmasq("two", freePort());
+    const port = freePort();
     // A query for the address of the root: twelve bytes of header, and the question.
     const send = "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01";
     const pool = {
@@ -125,9 +125,9 @@ onEachEngineWith(
   [DNSMASQ, DIG],
   "a server that is killed and has no checks is ejected, by its refusals, or by its silence where those are not told",
   async (engine) => {
-    const dying = await startDnsmasq("one", freeDnsPort());
-    await using two = await startDnsmasq("two", freeDnsPort());
-    const port = freeDnsPort();
+    const dying = await startDnsmasq("one", freePort());
+    await using two = await startDnsmasq("two", freePort());
+    const port = freePort();
     const options = dnsOptions([dying, two], port, {
       engine,
       pool: { outlier_detection: { consecutive_failures: 2, ejection_time: "1m" } },
@@ -150,9 +150,9 @@ onEachEngineWith(
   [DNSMASQ, DIG],
   "reloads in the midst of queries lose none, though each replaces the workers",
   async (engine) => {
-    await using one = await startDnsmasq("one", freeDnsPort());
-    await using two = await startDnsmasq("two", freeDnsPort());
-    const port = freeDnsPort();
+    await using one = await startDnsmasq("one", freePort());
+    await using two = await startDnsmasq("two", freePort());
+    const port = freePort();
     const options = dnsOptions([one, two], port, { engine });
     await using balancer = await startTestBalancer(options);
     let isOver = false;

@@ -7,11 +7,11 @@ import { join } from "node:path";
 import type { HealthCheck } from "../../lib/health/check.ts";
 import { prepareProbe } from "../../lib/health/probe.ts";
 import { expectCheck, httpCheck, local, probeAt, tcpCheck } from "../health/checks.ts";
-import { refusedPort } from "../support/backend.ts";
 import { makeCertificate, noOpenssl } from "../support/certificates.ts";
 import { TlsClients } from "../../lib/health/tls_clients.ts";
 import { RunningCommand } from "../support/command.ts";
 import { findProgram } from "../support/packages.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const found = await findProgram("haproxy", "haproxy");
 const skipped = "missing" in found ? ` (skipped: ${found.missing})` : "";

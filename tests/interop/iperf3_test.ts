@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { startTestBalancer } from "../support/balancer.ts";
 import { runCommand, RunningCommand } from "../support/command.ts";
-import { freeDnsPort } from "../support/dns_servers.ts";
 import { findProgram, pathOf } from "../support/packages.ts";
 import { onEachEngineWith } from "../support/peers.ts";
+import { freePort } from "../support/ports.ts";
 
 const IPERF = await findProgram("iperf3", "iperf3");
 
@@ -23,7 +23,7 @@ for (const { direction, flags } of [{ direction: "up", flags: [] }, { direction:
     [IPERF],
     `iperf3 --udp sends ${direction} through a balancer, in two flows, without loss and in order`,
     async (engine) => {
-      const [behind, port] = [freeDnsPort(), freeDnsPort()];
+      const [behind, port] = [freePort(), freePort()];
       await using server = new RunningCommand([
         pathOf(IPERF),
         ...["-s", "-B", "127.0.0.1", "-p", String(behind), "--one-off", "--forceflush"],

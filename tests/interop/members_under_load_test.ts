@@ -3,14 +3,7 @@
 /** Ten members come and go in real sources, while clients come and stay. */
 
 import assert from "node:assert/strict";
-import {
-  enter,
-  type Guest,
-  type NamedBackend,
-  refusedPort,
-  startNamedBackend,
-  visit,
-} from "../support/backend.ts";
+import { enter, type Guest, type NamedBackend, startNamedBackend, visit } from "../support/backend.ts";
 import { startTestBalancer, type TestBalancer, until } from "../support/balancer.ts";
 import { readAll, text } from "../support/bytes.ts";
 import { RunningCommand } from "../support/command.ts";
@@ -18,6 +11,7 @@ import { DNSMASQ } from "../support/dns_servers.ts";
 import { ETCD, Etcd } from "../support/etcd.ts";
 import { pathOf } from "../support/packages.ts";
 import { onEachEngineWith, whenAccepting } from "../support/peers.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const ALL = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const WITHIN = ["127.0.0.0/8"];

@@ -7,7 +7,7 @@ import { writeAll } from "../../lib/core/connection.ts";
 import { Malformed } from "../../lib/wire/malformed.ts";
 import { TLV_TYPE } from "../../lib/wire/proxy_header.ts";
 import { readProxyHeader } from "../../lib/wire/read_proxy_header.ts";
-import { refusedPort, startMirror } from "../support/backend.ts";
+import { startMirror } from "../support/backend.ts";
 import { localPort, startTestBalancer, type TestBalancer } from "../support/balancer.ts";
 import { bytes, readAll, text } from "../support/bytes.ts";
 import { makeCertificate } from "../support/certificates.ts";
@@ -22,6 +22,7 @@ import {
   startHaproxy,
   startNginx,
 } from "../support/peers.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const CURL = await findProgram("curl", "curl");
 const OPENSSL = await findProgram("openssl", "openssl");

@@ -4,13 +4,13 @@
 
 import assert from "node:assert/strict";
 import type { EngineName } from "../../lib/config/engine_names.ts";
-import { refusedPort } from "../support/backend.ts";
 import { startTestBalancer, type TestBalancer } from "../support/balancer.ts";
 import { bytes } from "../support/bytes.ts";
 import { makeCertificate } from "../support/certificates.ts";
 import { type Finished, runCommand, RunningCommand } from "../support/command.ts";
 import { findProgram, pathOf } from "../support/packages.ts";
 import { onEachEngineWith, whenAccepting } from "../support/peers.ts";
+import { refusedPort } from "../support/ports.ts";
 import { type TestCertificate, testCertificates } from "../support/tls_certificates.ts";
 
 const OPENSSL = await findProgram("openssl", "openssl");

@@ -4,7 +4,6 @@
 
 import assert from "node:assert/strict";
 import type { EngineName } from "../../lib/config/engine_names.ts";
-import { refusedPort } from "../support/backend.ts";
 import { startTestBalancer, type TestBalancer } from "../support/balancer.ts";
 import { bytes } from "../support/bytes.ts";
 import { type CertificateFiles, makeCertificate } from "../support/certificates.ts";
@@ -18,6 +17,7 @@ import {
   startNginx,
   whenAccepting,
 } from "../support/peers.ts";
+import { refusedPort } from "../support/ports.ts";
 
 const CURL = await findProgram("curl", "curl");
 const OPENSSL = await findProgram("openssl", "openssl");

@@ -8,7 +8,7 @@ import { writeAll } from "../../lib/core/connection.ts";
 import { Malformed } from "../../lib/wire/malformed.ts";
 import { TLV_TYPE } from "../../lib/wire/proxy_header.ts";
 import { readProxyHeader } from "../../lib/wire/read_proxy_header.ts";
-import { refusedPort, startMirror } from "../support/backend.ts";
+import { startMirror } from "../support/backend.ts";
 import { localPort, startTestBalancer, type TestBalancer } from "../support/balancer.ts";
 import { ask, bytes, readAll, text } from "../support/bytes.ts";
 import { runCommand, RunningCommand } from "../support/command.ts";
@@ -23,6 +23,7 @@ import {
   startNginx,
   whenAccepting,
 } from "../support/peers.ts";
+import { refusedPort } from "../support/ports.ts";
 import { type TestCertificate, testCertificates } from "../support/tls_certificates.ts";
 import { startTls } from "../support/tls_client.ts";
 

@@ -6,12 +6,13 @@ import assert from "node:assert/strict";
 import { writeAll } from "../../lib/core/connection.ts";
 import { sleep } from "../../lib/core/sleep.ts";
 import type { LoadResult } from "../../lib/load/run_load.ts";
-import { refusedPort, startBackend, startResettingBackend, startSilentBackend } from "../support/backend.ts";
+import { startBackend, startResettingBackend, startSilentBackend } from "../support/backend.ts";
 import { startTestBalancer } from "../support/balancer.ts";
 import { readPair } from "../support/certificates.ts";
 import { startSockbal } from "../support/command.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { load, serve } from "../support/load.ts";
+import { refusedPort } from "../support/ports.ts";
 import { onEachEngineWithTls } from "../support/tls_certificates.ts";
 
 function assertAllAnswered({ figures }: LoadResult, requests: number): void {

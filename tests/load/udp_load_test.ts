@@ -6,7 +6,8 @@ import assert from "node:assert/strict";
 import type { LoadResult } from "../../lib/load/run_load.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { load } from "../support/load.ts";
-import { freeUdpPort, startUdpBackend } from "../support/udp.ts";
+import { freePort } from "../support/ports.ts";
+import { startUdpBackend } from "../support/udp.ts";
 
 const EXPECT = { kind: "datagrams", datagrams: 1 } as const;
 
@@ -36,7 +37,10 @@ onEachEngine(
     const result = await load(engine, `udp:${named.address}`, plan);
     assert.deepEqual(told(result), { requests: 50 });
     assert.deepEqual([...result.figures.shares], [["one", 50]]);
-    assert.equal(new Set(named.received.map(({ from }) => from)).size, 50);
+    assert.equal(result.figures.connects.count, 50);
+    // The system may give a port again that was closed before.
+    const ports = new Set(named.received.map(({ from }) => from)).size;
+    assert.ok(ports > 45, `${ports} ports`);
   },
 );
 
@@ -88,7 +92,7 @@ onEachEngine("datagrams without a reply are sent, and come", async (engine) => {
 
 onEachEngine("where nothing listens datagrams are refused, as far as the engine is told", async (engine) => {
   const plan = { requests: 5, timeoutMs: 100, expect: EXPECT };
-  const result = await load(engine, `udp:127.0.0.1:${freeUdpPort()}`, plan);
+  const result = await load(engine, `udp:127.0.0.1:${freePort()}`, plan);
   assert.deepEqual(told(result), { requests: 0, [engine === "epoll" ? "refused" : "timed_out"]: 5 });
 });
 
@@ -96,7 +100,7 @@ onEachEngine(
   "a datagram that the system does not take has failed, also where no reply is waited for",
   async (engine) => {
     const plan = { requests: 40, request: { bytes: 100 }, expect: { kind: "bytes", bytes: 0 } } as const;
-    const { figures } = await load(engine, `udp:127.0.0.1:${freeUdpPort()}`, plan);
+    const { figures } = await load(engine, `udp:127.0.0.1:${freePort()}`, plan);
     // That nothing listens there is told by the send after the one that was refused, which the system then does not take.
     const { refused } = figures.errors;
     assert.deepEqual([figures.requests + refused, refused > 0], [40, engine === "epoll"]);

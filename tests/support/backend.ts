@@ -89,23 +89,6 @@ function close(conn: Deno.Conn): void {
   }
 }
 
-/** Below the ports that systems take for outgoing connections, of which other tests have many. */
-const FIRST_PORT = 10_000;
-const PORTS = 20_000;
-
-/** A port on which nothing listens: a dial is refused. */
-export function refusedPort(): number {
-  for (;;) {
-    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
-    try {
-      Deno.listen({ hostname: "127.0.0.1", port }).close();
-      return port;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
-  }
-}
-
 /**
  * A listener that accepts nothing and whose queue is full: a dial to it gets no answer at all.
  *

@@ -1,7 +1,6 @@
 /** Real DNS servers, each with a small zone of the test, and what `dig` asks them. */
 
 import assert from "node:assert/strict";
-import { refusedPort } from "./backend.ts";
 import { type Finished, runCommand, RunningCommand } from "./command.ts";
 import { findProgram, pathOf } from "./packages.ts";
 import { whenAccepting } from "./peers.ts";
@@ -83,22 +82,6 @@ zone:
 
 function withAddress(running: AsyncDisposable, port: number): DnsServer {
   return { address: `127.0.0.1:${port}`, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
-}
-
-/**
- * A port that is free for both transports, and none that the system gives to clients: dig shares its own (SO_REUSEPORT), and at the port of
- * the balancer it would hear itself.
- */
-export function freeDnsPort(): number {
-  for (;;) {
-    const port = refusedPort();
-    try {
-      Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port }).close();
-      return port;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
-  }
 }
 
 /** Asks once, and says the answer alone. */

@@ -1,10 +1,10 @@
 /** A real etcd, alone in its cluster. */
 
 import { encode, EtcdClient, type EtcdOptions } from "../../lib/discovery/etcd_client.ts";
-import { refusedPort } from "./backend.ts";
 import { RunningCommand } from "./command.ts";
 import { findProgram, type Found, pathOf, skipWithout } from "./packages.ts";
 import { whenAccepting } from "./peers.ts";
+import { refusedPort } from "./ports.ts";
 
 export const ETCD: Found = await findProgram("etcd", "etcd-server");
 

@@ -10,7 +10,8 @@ import { NO_TLS_KEYS } from "../../lib/dataplane/messages.ts";
 import type { SessionRecord } from "../../lib/dataplane/record.ts";
 import { testConfig, until } from "./balancer.ts";
 import { type TestWorker, Workshop } from "./generation.ts";
-import { freeUdpPort, type UdpBackend } from "./udp.ts";
+import { freePort } from "./ports.ts";
+import type { UdpBackend } from "./udp.ts";
 
 export interface FlowSetting {
   readonly backend: UdpBackend;
@@ -76,7 +77,7 @@ export class FlowGenerations implements AsyncDisposable {
 
 /** So many ports for datagrams on which nothing listens. */
 export function freePorts(count: number): number[] {
-  return Array.from({ length: count }, () => freeUdpPort());
+  return Array.from({ length: count }, () => freePort());
 }
 
 /** What workers may do is a matter of the plan; here they may answer clients on the loopback. */

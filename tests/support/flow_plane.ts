@@ -19,8 +19,9 @@ import { SourceTable } from "../../lib/pool/source_table.ts";
 import { type SharedPool, sharePool } from "../pool/shared_pool.ts";
 import { until } from "./balancer.ts";
 import { makeRigged } from "./engine_rig.ts";
+import { freePort } from "./ports.ts";
 import { asRow } from "./rows.ts";
-import { freeUdpPort, udpAt } from "./udp.ts";
+import { udpAt } from "./udp.ts";
 
 const ROW = asRow<"listener">(50);
 const FILES = asRow<"open files">(52);
@@ -62,7 +63,7 @@ export async function startFlowPlane(name: EngineName, options: FlowPlaneOptions
   const { backends, flows, limits, greeting, rateLimit, consecutiveFailures = 0, maxSessions = 0, beside } =
     options;
   const rigged = makeRigged(name);
-  const address = beside?.address ?? udpAt(freeUdpPort());
+  const address = beside?.address ?? udpAt(freePort());
   const shared = beside?.shared ??
     sharePool(Object.fromEntries(backends.map((_, i) => ["abcdefgh"[i] ?? assert.fail(), {}])), {
       consecutiveFailures,

@@ -6,7 +6,7 @@ import type { AcceptOptions, ClientSocket, Engine, Listener } from "../../lib/en
 import type { Libc } from "../../lib/engine/epoll/libc.ts";
 import { until } from "./balancer.ts";
 import { makeRigged, RigSession } from "./engine_rig.ts";
-import { freeUdpPort } from "./udp.ts";
+import { freePort } from "./ports.ts";
 
 export interface FlowRigOptions extends Partial<AcceptOptions<ClientSocket>> {
   readonly libc?: Libc;
@@ -36,7 +36,7 @@ export async function startFlowRig(
 ): Promise<FlowRig> {
   const rigged = makeRigged(name, libc);
   const { engine } = rigged;
-  const port = freeUdpPort(host);
+  const port = freePort(host);
   const listener = await rigged.listen({ transport: "udp", host, port });
   const sessions: RigSession[] = [];
   const stop = new AbortController();

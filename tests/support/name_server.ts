@@ -1,9 +1,9 @@
 /** A real name server, dnsmasq, with the records of the test. */
 
-import { refusedPort } from "./backend.ts";
 import { RunningCommand } from "./command.ts";
 import { findProgram, type Found, pathOf } from "./packages.ts";
 import { whenAccepting } from "./peers.ts";
+import { refusedPort } from "./ports.ts";
 
 export const DNSMASQ: Found = await findProgram("dnsmasq", "dnsmasq-base");
 

@@ -17,14 +17,6 @@ function portOf(socket: Deno.DatagramConn): number {
   return (socket.addr as Deno.NetAddr).port;
 }
 
-/** A port on which nothing listens. */
-export function freeUdpPort(hostname = "127.0.0.1"): number {
-  const socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
-  const port = portOf(socket);
-  socket.close();
-  return port;
-}
-
 export interface Datagram {
   readonly bytes: Uint8Array;
   readonly from: Deno.NetAddr;

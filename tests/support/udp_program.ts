@@ -5,10 +5,10 @@
 import assert from "node:assert/strict";
 import type { EngineName } from "../../lib/config/engine_names.ts";
 import type { LiveSessionFacts } from "../../lib/dataplane/messages.ts";
-import { refusedPort } from "./backend.ts";
 import { type Finished, runCommand, RunningCommand, sockbalOn } from "./command.ts";
 import type { UdpAddress } from "../../lib/core/address.ts";
-import { freeUdpPort, udpAt, type UdpBackend } from "./udp.ts";
+import { freePort, refusedPort } from "./ports.ts";
+import { udpAt, type UdpBackend } from "./udp.ts";
 
 const PATIENCE_MS = 15_000;
 
@@ -42,7 +42,7 @@ export interface UdpConfig {
 export async function startUdpProgram(engine: EngineName, options: UdpConfig): Promise<UdpProgram> {
   const folder = await Deno.makeTempDir();
   const file = `${folder}/balancer.yaml`;
-  const [firstPort, admin] = [freeUdpPort(), `127.0.0.1:${refusedPort()}`];
+  const [firstPort, admin] = [freePort(), `127.0.0.1:${refusedPort()}`];
   const write = async (
     { backends, listener = "", port = firstPort, more = "" }: UdpConfig,
   ): Promise<void> => {

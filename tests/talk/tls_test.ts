@@ -6,10 +6,11 @@ import type { TlsFacts } from "../../lib/engine/tls_contract.ts";
 import { handlers } from "../../lib/respond/handlers.ts";
 import { type RunningServer, startServer } from "../../lib/respond/server.ts";
 import { type ConversationOptions, converse } from "../../lib/talk/conversation.ts";
-import { refusedPort, startBackend } from "../support/backend.ts";
+import { startBackend } from "../support/backend.ts";
 import { bytes, text } from "../support/bytes.ts";
 import { noOpenssl } from "../support/certificates.ts";
 import { memoryLog } from "../support/memory_log.ts";
+import { refusedPort } from "../support/ports.ts";
 import { testCertificates } from "../support/tls_certificates.ts";
 
 const { ignore, why } = noOpenssl;
