@@ -60,6 +60,8 @@ export class Acceptor {
     const endOffers = this.#tools.loads.begin(() => this.#takeOffer());
     const end = (): void => {
       endOffers();
+      // A connection that has woken this thread wakes no other one.
+      if (this.#isWatching) { for (const fd of this.#sockets) this.#acceptSome(fd); }
       this.#pause();
       this.#stopped.resolve();
     };
