@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import { type Address, formatAddress, hasName, type TcpAddress, type UnixAddress } from "../core/address.ts";
 import { bindAll, listenTcp } from "../core/all_addresses.ts";
 import { RunError } from "../core/errors.ts";
-import { isAnswered, removeFile, whyNotListening } from "../core/listening.ts";
+import { isAnswered, isInUse, removeFile, whyNotListening } from "../core/listening.ts";
 import { lookUpWithin, NameError } from "../core/lookup.ts";
 import { boundAt, setSocketFile, type SocketFile } from "../core/socket_file.ts";
 import { type Holder, overlappingHolder } from "../core/overlap.ts";
@@ -29,6 +29,9 @@ const SILENCE_TIMEOUT_MS = 60_000;
 
 /** How often the first two are looked at. */
 const LOOK_EVERY_MS = 1_000;
+
+/** The one who has the path is mostly a balancer with the same configuration. */
+const TAKE_OVER_HINT = "; --take-over takes the place of a balancer there";
 
 export interface HttpOptions {
   readonly answer: Answer;
@@ -61,7 +64,9 @@ export async function listenHttp(address: Address, options: HttpOptions): Promis
     } catch (error) {
       // deno-lint-ignore no-await-in-loop -- runs once: the loop ends with the throw
       await closeServers(servers);
-      throw cannotListen(address, whyNotListening(place, error, rivalOf(place, rivals)), error);
+      const reason = whyNotListening(place, error, rivalOf(place, rivals));
+      const hint = place.transport === "unix" && isInUse(error) ? TAKE_OVER_HINT : "";
+      throw cannotListen(address, reason + hint, error);
     }
     servers.push(server);
   }

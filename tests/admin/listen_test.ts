@@ -107,7 +107,7 @@ Deno.test("on a Unix socket everything works, and the file is gone after the sto
   await assert.rejects(startTestAdmin({ listen }), {
     name: "RunError",
     message:
-      `the admin page cannot listen on ${listen}: the path is in use: another program listens there, or it is no socket`,
+      `the admin page cannot listen on ${listen}: the path is in use: another program listens there, or it is no socket; --take-over takes the place of a balancer there`,
   });
   await admin.stop();
   assert.deepEqual(await Array.fromAsync(Deno.readDir(folder)), []);
@@ -124,14 +124,15 @@ Deno.test("the file of its Unix socket has the mode and the group that are writt
   assert.deepEqual([(mode ?? 0) & 0o777, gid], [0o660, group]);
   assert.equal((await admin.ask(HEALTH)).status, 200);
   await assert.rejects(startTestAdmin({ listen, file: { mode: 0o600, group: undefined } }), {
-    message: /the path is in use: another program listens there, or it is no socket$/,
+    message:
+      /the path is in use: another program listens there, or it is no socket; --take-over takes the place of a balancer there$/,
   });
   assert.equal(((await Deno.lstat(path)).mode ?? 0) & 0o777, 0o660);
   await admin.stop();
   assert.deepEqual(await Array.fromAsync(Deno.readDir(folder)), []);
   await Deno.mkdir(path);
   await assert.rejects(startTestAdmin({ listen, file: { mode: 0o600, group: undefined } }), {
-    message: /it is no socket$/,
+    message: /or it is no socket; /,
   });
   await Deno.remove(path);
   assert.deepEqual(await Array.fromAsync(Deno.readDir(folder)), []);
@@ -154,7 +155,7 @@ Deno.test("a socket that a crashed program left behind is taken over, any other 
   await Deno.writeTextFile(path, "precious");
   await assert.rejects(startTestAdmin({ listen: `unix:${path}` }), {
     name: "RunError",
-    message: /it is no socket$/,
+    message: /or it is no socket; /,
   });
   assert.equal(await Deno.readTextFile(path), "precious");
   await assert.rejects(startTestAdmin({ listen: `unix:${folder}/no/such.sock` }), {

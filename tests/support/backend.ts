@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { writeAll } from "../../lib/core/connection.ts";
 import { bytes, readAll, text } from "./bytes.ts";
+import { refusedPort } from "./ports.ts";
 
 export interface TestBackend {
   readonly port: number;
@@ -30,7 +31,8 @@ async function accept(listener: Deno.TcpListener): Promise<Deno.TcpConn | undefi
 /** Accepts connections and gives each to `serve`, which may close it; it is closed afterwards in any case. */
 export function startBackend(
   serve: (conn: Deno.TcpConn) => Promise<void> | void,
-  { hostname = "127.0.0.1", port = 0 }: { readonly hostname?: string; readonly port?: number } = {},
+  { hostname = "127.0.0.1", port = refusedPort() }: { readonly hostname?: string; readonly port?: number } =
+    {},
 ): TestBackend {
   const listener = Deno.listen({ hostname, port });
   const open = new Set<Deno.TcpConn>();

@@ -17,9 +17,9 @@ import { EpollEngine } from "../../lib/engine/epoll/engine.ts";
 import { EpollHost } from "../../lib/engine/epoll/host.ts";
 import type { Libc } from "../../lib/engine/epoll/libc.ts";
 import { RuntimeEngine } from "../../lib/engine/runtime/engine.ts";
-import { settleAddresses } from "../../lib/engine/runtime/settle.ts";
 import { until } from "./balancer.ts";
 import type { TestBackend } from "./backend.ts";
+import { refusedPort } from "./ports.ts";
 
 /** An engine, and what has to be given back after it. */
 export interface RiggedEngine {
@@ -177,7 +177,8 @@ export async function startRig(
 ): Promise<Rig> {
   const rigged = makeRigged(name, libc);
   const { engine } = rigged;
-  const [[at = assert.fail()] = []] = settleAddresses([{ transport: "tcp", host: "127.0.0.1", port: 0 }]);
+  const port = refusedPort();
+  const at: Address = { transport: "tcp", host: "127.0.0.1", port };
   const listener = await rigged.listen(at);
   const target: Address = "transport" in backend
     ? backend
@@ -196,7 +197,7 @@ export async function startRig(
   });
   return {
     engine,
-    port: at.transport === "tcp" ? at.port : assert.fail(),
+    port,
     sessions,
     heldBytes: rigged.heldBytes,
     session: async (index) => {

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
+import { refusedPort } from "./ports.ts";
 
 /** A backend of node:net, which can reset; each connection is given to `serve`. */
 export async function startNodeBackend(
@@ -11,7 +12,7 @@ export async function startNodeBackend(
     socket.on("error", () => {}).on("close", () => sockets.delete(socket));
     serve(socket);
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(refusedPort(), "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
   return {

@@ -1,12 +1,12 @@
 /**
- * Ports on which nothing listens, each given out once among the test files that run at the same time. A port that is chosen by chance is
- * now and then chosen twice before the first test listens on it.
+ * Ports on which nothing listens, each given out once among the test files that run at the same time. A port that is chosen by chance, or
+ * by the system, is now and then another program's as soon as a test has stopped listening on it.
  */
 
 /** Below the ports that systems take for outgoing connections, of which other tests have many. */
 const FIRST_PORT = 10_000;
-const BLOCKS = 200;
-const PORTS_OF_BLOCK = 100;
+const BLOCKS = 80;
+const PORTS_OF_BLOCK = 250;
 
 /** The port before those of this test file. It is listened on until the file is done, so no other file takes the same ones. */
 const block = claimBlock();
@@ -30,12 +30,13 @@ function tryListen(port: number): Deno.TcpListener | undefined {
 
 /** A port on which nothing listens: a dial is refused. */
 export function refusedPort(): number {
-  for (;;) {
+  for (let tries = 1; tries < PORTS_OF_BLOCK; tries++) {
     const port = block.addr.port + 1 + given++ % (PORTS_OF_BLOCK - 1);
     const listener = tryListen(port);
     listener?.close();
     if (listener !== undefined) return port;
   }
+  throw new Error("Cannot find a free port: this test file has taken all of its own");
 }
 
 /**

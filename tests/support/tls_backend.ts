@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import type { AddressInfo, Socket } from "node:net";
 import { createServer, type TlsOptions, type TLSSocket } from "node:tls";
+import { refusedPort } from "./ports.ts";
 
 /** What a backend knows of a connection on which TLS is open. */
 export interface ServedTls {
@@ -43,7 +44,7 @@ export async function startTlsBackend(
     socket.on("error", () => {}).on("close", () => open.delete(socket));
   });
   server.on("tlsClientError", (error) => failed.push(error.message));
-  server.listen(0, "127.0.0.1");
+  server.listen(refusedPort(), "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   return {

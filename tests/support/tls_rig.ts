@@ -5,10 +5,10 @@ import type { TlsClientOptions, TlsServerOptions } from "../../lib/core/tls_opti
 import type { Engine } from "../../lib/engine/contract.ts";
 import type { TlsClient, TlsFacts, TlsKeys, TlsServer } from "../../lib/engine/tls_contract.ts";
 import { RuntimeEngine } from "../../lib/engine/runtime/engine.ts";
-import { settleAddresses } from "../../lib/engine/runtime/settle.ts";
 import { ClientHelloReader, type HelloAnswer, MAX_CLIENT_HELLO_BYTES } from "../../lib/wire/client_hello.ts";
 import { until } from "./balancer.ts";
 import { RigSession } from "./engine_rig.ts";
+import { refusedPort } from "./ports.ts";
 
 export interface TlsRigOptions {
   /** Opens TLS for clients. */
@@ -52,8 +52,8 @@ export async function startTlsRig(options: TlsRigOptions): Promise<TlsRig> {
     { serverName: undefined, alpn: [], verify: true, ...outs },
     outs.keys ?? { pairs: [], authorities: undefined },
   );
-  const [[at = assert.fail()] = []] = settleAddresses([{ transport: "tcp", host: "127.0.0.1", port: 0 }]);
-  const listener = await engine.listen([at], 100);
+  const port = refusedPort();
+  const listener = await engine.listen([{ transport: "tcp", host: "127.0.0.1", port }], 100);
   const stop = new AbortController();
   const sessions: TlsSession[] = [];
   const fault = (session: TlsSession) => (fault: unknown): void => session.fault(fault);
@@ -126,7 +126,7 @@ export async function startTlsRig(options: TlsRigOptions): Promise<TlsRig> {
     onTrouble: () => {},
   });
   return {
-    port: at.transport === "tcp" ? at.port : assert.fail(),
+    port,
     sessions,
     server,
     client,

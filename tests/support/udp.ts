@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import type { UdpAddress } from "../../lib/core/address.ts";
 import { bytes, text } from "./bytes.ts";
+import { freePort } from "./ports.ts";
 
 /** A datagram that has not come by then does not come. */
 const PATIENCE_MS = 10_000;
@@ -171,7 +172,7 @@ export interface UdpBackend extends Disposable {
 /** @param answer What is sent back for a datagram, in order. */
 export function startUdpBackend(
   answer: (datagram: Uint8Array) => readonly (string | Uint8Array)[],
-  { hostname = "127.0.0.1", port = 0 }: { readonly hostname?: string; readonly port?: number } = {},
+  { hostname = "127.0.0.1", port = freePort() }: { readonly hostname?: string; readonly port?: number } = {},
 ): UdpBackend {
   const socket = Deno.listenDatagram({ transport: "udp", hostname, port });
   const received: UdpBackend["received"][number][] = [];
