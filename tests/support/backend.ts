@@ -286,7 +286,7 @@ async function connectOrCut(port: number): Promise<Deno.TcpConn | undefined> {
 }
 
 /** A connection that is cut says nothing more, as one that ends. */
-async function readOrCut(conn: Deno.TcpConn, buffer: Uint8Array): Promise<number | null> {
+export async function readOrCut(conn: Deno.TcpConn, buffer: Uint8Array): Promise<number | null> {
   try {
     return await conn.read(buffer);
   } catch (error) {
