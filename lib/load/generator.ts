@@ -49,6 +49,8 @@ export class Generator implements LoadOfSlots {
   readonly #retries: { readonly atMs: number; readonly slot: Slot }[] = [];
   #startMs = 0;
   #endMs = Infinity;
+  /** When replies are waited for no longer. */
+  #deadlineMs = Infinity;
   #seconds = 0;
   /** When it was last told what was counted. */
   #unsentBytes = 0;
@@ -73,6 +75,7 @@ export class Generator implements LoadOfSlots {
   start(startMs: number): void {
     this.#startMs = startMs;
     this.#endMs = startMs + this.plan.durationMs;
+    this.#deadlineMs = this.#endMs + this.plan.timeoutMs;
     this.#endTicking = this.driver.every(TIMEOUT_LOOK_MS, () => this.#lookForTimeouts());
     this.#onAlarm();
     if (this.#slotCount === 0) this.#finish();
@@ -103,6 +106,8 @@ export class Generator implements LoadOfSlots {
     if (this.plan.rate === 0) {
       if (this.isOver(nowMs)) return NONE;
       this.#begun++;
+      // Connections that no request waits for are then given up.
+      if (this.#begun === this.#requests) this.#arm(nowMs);
       return nowMs;
     }
     if (this.#state !== "running") return NONE;
@@ -140,10 +145,11 @@ export class Generator implements LoadOfSlots {
   }
 
   #onAlarm(): void {
-    if (this.#state === "done") return;
+    if (this.#state !== "running") return;
     this.#armedMs = Infinity;
     const nowMs = this.now();
     for (; this.#secondEnds <= nowMs; this.#seconds++) this.#options.onSecond(this.#seconds);
+    if (this.#begun === this.#requests) return this.#end();
     if (nowMs >= this.#endMs) {
       // The last of them: the alarm may have come late.
       this.#beginDue(nowMs);
@@ -221,7 +227,9 @@ export class Generator implements LoadOfSlots {
     if (this.#state === "ending") {
       for (; this.#secondEnds <= nowMs; this.#seconds++) this.#options.onSecond(this.#seconds);
     }
-    for (const slot of this.#slots) slot.lookForTimeout(nowMs);
+    // Something may always move: a reply that comes in crumbs is late as well.
+    const atMs = nowMs >= this.#deadlineMs ? Infinity : nowMs;
+    for (const slot of this.#slots) slot.lookForTimeout(atMs);
   }
 
   #finish(): void {

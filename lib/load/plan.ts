@@ -38,7 +38,7 @@ export interface LoadPlan {
   readonly expect: Expect;
   /** Whether each reply has to be what was sent. */
   readonly verify: boolean;
-  /** A connection, or a reply, that nothing moves on for so long has failed. */
+  /** A connection, or a reply, that nothing moves on for so long has failed; so has all that is under way so long after the duration. */
   readonly timeoutMs: number;
   readonly proxyProtocol: "v1" | "v2" | undefined;
   readonly tls: { readonly options: TlsClientOptions; readonly keys: TlsKeys } | undefined;

@@ -249,6 +249,33 @@ Deno.test("a reply that never comes ends the run with its timeout", () => {
   assert.deepEqual([rig.generator.figures.errors.timed_out, rig.doneMs], [1, 2_000]);
 });
 
+Deno.test("a reply of which a little comes again and again has timed out when the timeout has passed since the end", () => {
+  const rig = new FakeLoad({ durationMs: 1_000, timeoutMs: 500, request: { bytes: 1_000 } }, {
+    onSend: (link, rig) => {
+      const crumb = (): void => {
+        link.reply(".");
+        rig.later(100, crumb);
+      };
+      crumb();
+    },
+  });
+  rig.runUntil(60_000);
+  assert.deepEqual([rig.generator.figures.errors.timed_out, rig.doneMs], [1, 1_500]);
+});
+
+Deno.test("a load does not wait for connections once all of its requests are answered", () => {
+  let dials = 0;
+  const rig = new FakeLoad({ requests: 10, connections: 3, timeoutMs: 60_000 }, {
+    ...echoAfter(() => 7),
+    onDial: (dial, rig) => {
+      if (++dials === 1) rig.connect(dial);
+    },
+  });
+  rig.runUntil(100_000);
+  const { requests, errorCount } = rig.generator.figures;
+  assert.deepEqual([requests, errorCount, rig.doneMs], [10, 0, 70]);
+});
+
 Deno.test("a request of which the peer takes a little at a time has not timed out, and one that it takes no more of has", () => {
   const rig = new FakeLoad({ requests: 2, timeoutMs: 1_000, expect: { kind: "bytes", bytes: 0 } }, {
     onSend: (link, rig) => {

@@ -76,6 +76,18 @@ onEachEngine(
   },
 );
 
+onEachEngine("a server that answers a byte at a time does not keep a load from its end", async (engine) => {
+  await using server = await startMisbehaving("echo", { failRate: 1, failHow: "slow-write" });
+  const { figures, durationMs } = await load(engine, server.address, {
+    durationMs: 300,
+    timeoutMs: 500,
+    request: { bytes: 64 * 1024 },
+  });
+  assert.deepEqual([figures.requests, figures.errors], [0, { ...NONE, timed_out: 1 }]);
+  // Byte by byte it would be hours.
+  assert.ok(durationMs >= 800 && durationMs < 5_000, String(durationMs));
+});
+
 onEachEngine("a server that closes after each answer ends each reply", async (engine) => {
   await using server = await startMisbehaving("echo", { closeAfter: 1 });
   const { figures } = await load(engine, server.address, { requests: 20, expect: { kind: "eof" } });
