@@ -56,7 +56,7 @@ export const loadFlags = object("Load", {
     option("--workers", count(1, 256), { description: message`Threads that make the load (1).` }),
   ),
   maxErrors: optional(option("--max-errors", count(0, MAX_COUNT), {
-    description: message`With more failed requests the exit status is 1 (0).`,
+    description: message`With more requests that failed, or were never sent, the exit status is 1 (0).`,
   })),
   json: option("--json", { description: message`Report as JSON.` }),
   csv: option("--csv", { description: message`Instead of a report: a row of CSV a second.` }),

@@ -49,7 +49,7 @@ export class Generator implements LoadOfSlots {
   readonly #retries: { readonly atMs: number; readonly slot: Slot }[] = [];
   #startMs = 0;
   #endMs = Infinity;
-  /** When replies are waited for no longer. */
+  /** When nothing is waited for any longer. */
   #deadlineMs = Infinity;
   #seconds = 0;
   /** When it was last told what was counted. */
@@ -97,26 +97,30 @@ export class Generator implements LoadOfSlots {
     return { ...counted, sentBytes };
   }
 
-  /** Requests whose time had come and that no connection was free for. */
+  /** Requests whose time had come and that no connection was free for, up to the end of the run. */
   get unsent(): number {
     return this.plan.rate === 0 ? 0 : this.#due - this.#begun;
   }
 
   next(nowMs: number): number {
-    if (this.plan.rate === 0) {
-      if (this.isOver(nowMs)) return NONE;
-      this.#begun++;
-      // Connections that no request waits for are then given up.
-      if (this.#begun === this.#requests) this.#arm(nowMs);
-      return nowMs;
+    if (this.isOver(nowMs)) return NONE;
+    if (this.plan.rate > 0) {
+      this.#countDue(nowMs);
+      if (this.#begun >= this.#due) return NONE;
     }
-    if (this.#state !== "running") return NONE;
-    this.#countDue(nowMs);
-    return this.#begun < this.#due ? this.#beginsAt(this.#begun++) : NONE;
+    const beginsMs = this.plan.rate > 0 ? this.#beginsAt(this.#begun) : nowMs;
+    this.#begun++;
+    // Connections that no request waits for are then given up.
+    if (this.isOver(nowMs)) this.#arm(nowMs);
+    return beginsMs;
   }
 
   isOver(nowMs: number): boolean {
-    return this.#state !== "running" || nowMs >= this.#endMs || this.#begun >= this.#requests;
+    if (this.#begun >= this.#requests || nowMs >= this.#deadlineMs) return true;
+    if (nowMs < this.#endMs) return false;
+    // What was due before the end of an open loop is still sent: a stall at the end would not show otherwise.
+    this.#countDue(nowMs);
+    return this.#begun >= this.#due;
   }
 
   park(slot: Slot): void {
@@ -149,17 +153,12 @@ export class Generator implements LoadOfSlots {
     this.#armedMs = Infinity;
     const nowMs = this.now();
     for (; this.#secondEnds <= nowMs; this.#seconds++) this.#options.onSecond(this.#seconds);
-    if (this.#begun === this.#requests) return this.#end();
-    if (nowMs >= this.#endMs) {
-      // The last of them: the alarm may have come late.
-      this.#beginDue(nowMs);
-      return this.#end();
-    }
     this.#openSlots(nowMs);
     this.#retrySlots(nowMs);
     const nextBeginningMs = this.#beginDue(nowMs);
-    if (this.#state !== "running") return;
-    this.#arm(Math.min(nextBeginningMs, this.#endMs, this.#secondEnds, this.#retries[0]?.atMs ?? Infinity));
+    if (this.isOver(nowMs)) return this.#end();
+    this.#arm(Math.min(nextBeginningMs, this.#secondEnds, this.#retries[0]?.atMs ?? Infinity));
+    if (nowMs < this.#endMs) this.#arm(this.#endMs);
     if (this.#slots.length < this.#slotCount) this.#arm(this.#opensAt(this.#slots.length));
   }
 
@@ -184,7 +183,7 @@ export class Generator implements LoadOfSlots {
     }
   }
 
-  /** @return When the next request of an open loop is due. */
+  /** @return When the next request of an open loop is due; Infinity when no more are. */
   #beginDue(nowMs: number): number {
     if (this.plan.rate === 0) return Infinity;
     this.#countDue(nowMs);
@@ -193,9 +192,7 @@ export class Generator implements LoadOfSlots {
     while (used < free.length && this.#begun < this.#due) free[used++]?.resume();
     // Slots that are free again have come after these.
     this.#parked = this.#parked.slice(used);
-    if (this.#due < this.#requests) return this.#beginsAt(this.#due);
-    if (this.#begun === this.#requests) this.#end();
-    return Infinity;
+    return this.#due < this.#requests && nowMs < this.#endMs ? this.#beginsAt(this.#due) : Infinity;
   }
 
   #countDue(nowMs: number): void {
@@ -230,6 +227,7 @@ export class Generator implements LoadOfSlots {
     // Something may always move: a reply that comes in crumbs is late as well.
     const atMs = nowMs >= this.#deadlineMs ? Infinity : nowMs;
     for (const slot of this.#slots) slot.lookForTimeout(atMs);
+    if (atMs === Infinity) this.#end();
   }
 
   #finish(): void {

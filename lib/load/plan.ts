@@ -21,7 +21,7 @@ export interface LoadPlan {
   readonly connections: number;
   /** Infinity: as many as the duration allows. */
   readonly requests: number;
-  /** When the last request may begin; Infinity is never. */
+  /** When the last request may begin, or, in an open loop, be due; Infinity is never. */
   readonly durationMs: number;
   /** Whether each request has a connection of its own. */
   readonly newConnection: boolean;

@@ -26,6 +26,8 @@ export interface LoadResult {
   readonly durationMs: number;
   /** Requests that were due and that no connection was free for until the end. */
   readonly unsent: number;
+  /** Whether it was ended before its end. */
+  readonly isStopped: boolean;
 }
 
 /** From the message until all threads have begun. */
@@ -68,6 +70,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
       figures: seconds.total,
       durationMs: Math.max(0, ...ends.map(({ endMs }) => endMs - startMs)),
       unsent: ends.reduce((sum, { unsent }) => sum + unsent, 0),
+      isStopped: options.stop.aborted,
     };
   } finally {
     options.stop.removeEventListener("abort", stop);

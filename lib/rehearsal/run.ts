@@ -126,7 +126,8 @@ class Run {
       for (const line of summaryLines(figures, [...this.#addresses.keys()])) this.#timeline.say("load", line);
       const measured = {
         requests: figures.requests,
-        errors: figures.errorCount,
+        // One that was due and never sent has no answer either.
+        errors: figures.errorCount + unsent,
         times: figures.latencies.statistics(),
         answers: figures.backends,
         ...this.#timeline.reactions.measured(),

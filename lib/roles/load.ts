@@ -144,11 +144,19 @@ function textOf(
   );
 }
 
-function judge({ connect, load: { hold, maxErrors = 0 } }: ClientFlags, { figures }: LoadResult): void {
-  const { errorCount } = figures;
+function judge(
+  { connect, load: { hold, maxErrors = 0 } }: ClientFlags,
+  { figures, unsent, isStopped }: LoadResult,
+): void {
+  // Of a load that is stopped there is always something due that would have been sent in a moment.
+  const neverSent = isStopped ? 0 : unsent;
+  const errorCount = figures.errorCount + neverSent;
   if (errorCount <= maxErrors) return;
   const what = hold ? "connection" : "request";
   const failed = errorCount === 1 ? `1 ${what} has failed` : `${errorCount} ${what}s have failed`;
   const allowed = maxErrors === 0 ? "none may" : `${maxErrors} may (--max-errors)`;
-  throw new RunError(`${formatAddress(connect)}: ${failed}, and ${allowed}`);
+  const how = neverSent === 0
+    ? ""
+    : `; ${neverSent} of them ${neverSent === 1 ? "was" : "were"} due and never sent`;
+  throw new RunError(`${formatAddress(connect)}: ${failed}, and ${allowed}${how}`);
 }

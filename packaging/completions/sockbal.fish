@@ -42,7 +42,7 @@ complete -c sockbal -n '__sockbal_role client' -l expect -x -d 'What ends a repl
 complete -c sockbal -n '__sockbal_role client' -l verify -d 'Compare each reply with what was sent'
 complete -c sockbal -n '__sockbal_role client' -l engine -x -a 'auto runtime epoll' -d 'How sockets are driven: runtime, epoll'
 complete -c sockbal -n '__sockbal_role client' -l workers -x -d 'Threads that make the load'
-complete -c sockbal -n '__sockbal_role client' -l max-errors -x -d 'With more failed requests the exit status is 1'
+complete -c sockbal -n '__sockbal_role client' -l max-errors -x -d 'With more requests that failed, or were never sent, the exit status is 1'
 complete -c sockbal -n '__sockbal_role client' -l json -d 'Report as JSON'
 complete -c sockbal -n '__sockbal_role client' -l csv -d 'Instead of a report: a row of CSV a second'
 complete -c sockbal -n '__sockbal_role client' -l connect -x -d 'Whom to talk to'

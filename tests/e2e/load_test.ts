@@ -82,6 +82,26 @@ onEachEngine("more errors than are allowed end a load with 1, after its report",
   assert.equal(tooMany.stderr, `sockbal: ${address}: 5 requests have failed, and 4 may (--max-errors)\n`);
 });
 
+onEachEngine("a request that was due and never sent counts as one that has failed", async (engine) => {
+  await using server = await startServer("discard");
+  const args = [server.address, "--duration", "500ms", "--timeout", "300ms", "--rate", "100"];
+  const { status, stdout, stderr } = await start(engine, ...args, "--max-errors", "49").finished;
+  const [, unsent] = /^unsent {5}(\d+): due, and without a free connection by the end$/m.exec(stdout) ?? [];
+  assert.equal(status, 1);
+  assert.equal(
+    stderr,
+    `sockbal: ${server.address}: 50 requests have failed, and 49 may (--max-errors); ` +
+      `${unsent} of them were due and never sent\n`,
+  );
+  assert.equal((await start(engine, ...args, "--max-errors", "50").finished).status, 0);
+  // When it is stopped, requests that wait are no failures.
+  await using stopped = start(engine, server.address, "--duration", "10m", "--rate", "1000", "--csv");
+  await stopped.sees(/^1,0,/m, "stdout");
+  stopped.kill("SIGINT");
+  const end = await stopped.finished;
+  assert.deepEqual([end.status, end.stderr], [0, ""]);
+});
+
 onEachEngine("Ctrl-C ends a load with the report so far", async (engine) => {
   await using server = await startServer("echo");
   await using client = start(engine, server.address, "--duration", "10m", "--csv");

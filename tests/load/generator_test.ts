@@ -67,14 +67,52 @@ Deno.test("a closed loop does not show it: that is why there is an open one", ()
   near(rig.generator.figures.latencies.percentileMs(99.8), 10, 0.002);
 });
 
-Deno.test("requests that are due wait for a free connection, and those of no connection are told at the end", () => {
+Deno.test("requests that are due wait for a free connection, those of no connection until the timeout after the end", () => {
   // 1,000/s, and two connections that answer 100/s each.
-  const rig = new FakeLoad({ rate: 1_000, durationMs: 1_000, connections: 2 }, echoAfter(() => 10));
-  rig.runUntil(5_000);
+  const plan = { rate: 1_000, durationMs: 1_000, connections: 2 };
+  const patient = new FakeLoad(plan, echoAfter(() => 10));
+  patient.runUntil(20_000);
+  assert.deepEqual([patient.generator.figures.requests, patient.generator.unsent], [1_000, 0]);
+  near(patient.doneMs ?? 0, 5_000, 0.001);
+  near(patient.generator.figures.latencies.statistics().max, 4_000, 0.002);
+  const rig = new FakeLoad({ ...plan, timeoutMs: 500 }, echoAfter(() => 10));
+  rig.runUntil(20_000);
   const { figures, unsent } = rig.generator;
-  near(figures.requests, 200, 0.02);
-  assert.equal(figures.requests + unsent, 1_000);
-  near(figures.latencies.statistics().max, 810, 0.02);
+  near(figures.requests, 300, 0.01);
+  assert.equal(figures.requests + figures.errors.timed_out + unsent, 1_000);
+  assert.equal(rig.doneMs, 1_500);
+});
+
+Deno.test("a stall at the end of an open loop shows with all that it has delayed", () => {
+  // 100/s; at 1.6 s everything waits until 2.8 s.
+  const rig = new FakeLoad({ rate: 100, durationMs: 2_000 }, {
+    onSend: (link, rig) => {
+      const isStalled = rig.nowMs >= 1_600 && rig.nowMs < 2_800;
+      rig.later(isStalled ? 2_800 - rig.nowMs : 1, () => link.reply("hi\n"));
+    },
+  });
+  rig.runUntil(20_000);
+  const { figures, unsent } = rig.generator;
+  assert.deepEqual([figures.requests, figures.errorCount, unsent], [200, 0, 0]);
+  // A fifth of all was due in it.
+  near(figures.latencies.percentileMs(80), 1, 0.002);
+  assert.ok(figures.latencies.percentileMs(81) > 800);
+  near(figures.latencies.statistics().max, 1_200, 0.002);
+  assert.deepEqual(rig.seconds, [0, 1]);
+});
+
+Deno.test("what is due at the end of an open loop is sent over connections that are dialled again", () => {
+  const rig = new FakeLoad({ rate: 100, durationMs: 1_000, timeoutMs: 5_000, newConnection: true }, {
+    onDial: (dial, rig) => {
+      if (rig.nowMs >= 500 && rig.nowMs < 2_000) dial.failed(errorOf("ECONNREFUSED"));
+      else rig.connect(dial);
+    },
+    ...echoAfter(() => 20),
+  });
+  rig.runUntil(20_000);
+  const { figures, unsent } = rig.generator;
+  assert.equal(unsent, 0);
+  assert.deepEqual([figures.requests + figures.errors.refused, figures.errors.refused > 50], [100, true]);
 });
 
 Deno.test("an open loop that has a number of requests sends all of them, and no more", () => {

@@ -22,7 +22,7 @@ function figures(): Figures {
 }
 
 function resultOf(figures: Figures, unsent = 0): LoadResult {
-  return { figures, durationMs: 2_000, unsent };
+  return { figures, durationMs: 2_000, unsent, isStopped: false };
 }
 
 const RUN = {

@@ -207,6 +207,35 @@ onEachEngine("a stall of the server for a second shows in the tail of an open lo
   }
 });
 
+onEachEngine(
+  "a stall that outlasts the duration shows as well, and what it keeps from being sent is told",
+  async (engine) => {
+    let requests = 0;
+    await using stalling = await serve(async (connection) => {
+      const buffer = new Uint8Array(100);
+      for (let read = await connection.read(buffer); read !== null; read = await connection.read(buffer)) {
+        if (++requests === 40) await sleep(600);
+        await writeAll(connection, buffer.subarray(0, read));
+      }
+    });
+    const plan = { rate: 100, durationMs: 500 };
+    const result = await load(engine, stalling.address, plan);
+    assertAllAnswered(result, 50);
+    assert.equal(result.unsent, 0);
+    // The 40th was due at 390 ms, and the last, after 490 ms, waited for 500 ms of the stall.
+    assert.ok(
+      result.figures.latencies.percentileMs(80) >= 490,
+      String(result.figures.latencies.percentileMs(80)),
+    );
+    assert.ok(result.durationMs >= 990, String(result.durationMs));
+    await using silent = await serve("discard");
+    const { figures, unsent, durationMs } = await load(engine, silent.address, { ...plan, timeoutMs: 300 });
+    const { timed_out } = figures.errors;
+    assert.deepEqual([figures.requests, timed_out + unsent, timed_out > 1, unsent > 1], [0, 50, true, true]);
+    assert.ok(durationMs >= 800 && durationMs < 3_000, String(durationMs));
+  },
+);
+
 onEachEngine("what a backend takes is measured to a twentieth of that", async (engine) => {
   const [usualMs, slowMs, requests] = [10, 100, 200];
   let n = 0;

@@ -68,6 +68,19 @@ onEachEngine("a rehearsal leaves nothing behind, whatever has happened in it", a
   }
 });
 
+onEachEngine("a request that no connection was free for is an error of a rehearsal", async (engine) => {
+  const hanging = plan(engine)
+    .replace("servers: [one, ", "servers: [{ name: one, fail_rate: 1, fail_how: hang }, ")
+    .replace("[one, two]", "[one]").replace("errors: <50%, requests: 1", "errors: 0")
+    .replace("rate: 50", "rate: 50, connections: 1, timeout: 200ms");
+  const { text } = await rehearsed(hanging);
+  assert.match(
+    text,
+    /the load is over: 0 answers, \d errors? \(\d timed out\), \d+ due and without a free connection/,
+  );
+  assert.match(text, /^errors +0 +20 +FAILS$/m);
+});
+
 onEachEngine("a rehearsal that is stopped in its first run makes no second one", async (engine) => {
   const stop = new AbortController();
   const variants = "variants: { a: {}, b: { pools: { web: { algorithm: random } } } }\n";
