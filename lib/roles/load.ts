@@ -41,9 +41,13 @@ export async function runLoadRole(flags: ClientFlags, terminal: Terminal): Promi
   try {
     await checkWorkerModules();
     const plan = await planOf(flags);
-    const result = await run(flags, plan, engine, terminal);
-    if (!flags.load.csv) await terminal.print(textOf(flags, plan, engine, result));
-    judge(flags, result);
+    const { result, rows } = await run(flags, plan, engine, terminal);
+    try {
+      await (flags.load.csv ? rows : terminal.print(textOf(flags, plan, engine, result)));
+    } finally {
+      // A reader that has gone makes no success of a failure.
+      judge(flags, result);
+    }
   } finally {
     await running.close();
   }
@@ -96,12 +100,13 @@ async function tlsOf({ serverName, alpn, insecure, ...files }: ClientFlags): Pro
   return { options: { serverName, alpn, verify: !insecure }, keys };
 }
 
+/** @return With the printing of the rows, which may have failed. */
 async function run(
   { connect, load }: ClientFlags,
   plan: LoadPlan,
   engine: "runtime" | "epoll",
   terminal: Terminal,
-): Promise<LoadResult> {
+): Promise<{ readonly result: LoadResult; readonly rows: Promise<void> }> {
   const progress = new LoadProgress(plan, load.csv);
   const failed = new AbortController();
   let printing = load.csv ? terminal.print(`${CSV_HEADER}\n`) : Promise.resolve();
@@ -123,8 +128,7 @@ async function run(
         progress.show(second);
       },
     });
-    await printing;
-    return result;
+    return { result, rows: printing };
   } finally {
     await progress.close();
   }

@@ -51,7 +51,8 @@ export async function runRehearsal(flags: RehearsalFlags, terminal: Terminal): P
         return await runLoad({ plan: loadPlan, engine, workers: 1, ...threads, ...options });
       },
     });
-    await printing;
+    // A reader that has gone makes no success of a failure.
+    await (why === undefined ? printing : printing.catch(() => {}));
     if (why !== undefined) throw new RunError(`${plan.name}: ${why}`);
   } finally {
     await running.close();

@@ -184,3 +184,19 @@ Deno.test("a reader that has seen enough ends a load of rows", async () => {
   assert.deepEqual([status, stderr], [0, ""]);
   assert.match(stdout, /^second,/);
 });
+
+/** Runs a load into a command that reads its stdout, and gives what is said on stderr, with the status at the end. */
+async function piped(reader: string, ...args: string[]): Promise<string> {
+  const line = [...SOCKBAL, ...CLIENT, ...args].join(" ");
+  const { stderr } = await new RunningCommand(["sh", "-c", `{ ${line}; echo $? >&2; } | ${reader}`]).finished;
+  return stderr;
+}
+
+Deno.test("a load that has failed ends with 1, also when its reader has gone", async () => {
+  const address = `127.0.0.1:${refusedPort()}`;
+  const rows = await piped("head -2", address, "--duration", "1m", "--rate", "50", "--csv");
+  assert.match(rows, /: \d+ requests have failed, and none may\n1\n$/);
+  const report = await piped("true", address, "--requests", "5");
+  assert.equal(report, `sockbal: ${address}: 5 requests have failed, and none may\n1\n`);
+  assert.equal(await piped("true", address, "--requests", "5", "--max-errors", "5"), "0\n");
+});

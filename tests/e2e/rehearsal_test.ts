@@ -109,6 +109,17 @@ Deno.test("Ctrl-C ends a rehearsal with the report so far, and status 1", async 
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("a rehearsal whose reader has gone ends with 1 as well: it was cut short", async () => {
+  const folder = await Deno.makeTempDir();
+  const events = "events: [{ at: 1s, drain: one }, { at: 2s, enable: one }]\n";
+  await Deno.writeTextFile(`${folder}/plan.yaml`, PLAN.replace("500ms", "1m") + events);
+  const line = [...sockbalOn("runtime"), "--rehearse", `${folder}/plan.yaml`].join(" ");
+  const { stdout, stderr } = await runCommand(["sh", "-c", `{ ${line}; echo $? >&2; } | head -1`]);
+  assert.equal(stdout, `${folder}/plan.yaml\n`);
+  assert.match(stderr, /plan\.yaml: stopped after [\w.]+, before its end\n1\n$/);
+  await Deno.remove(folder, { recursive: true });
+});
+
 onEachEngine(
   "a configuration of its own file is rehearsed as it is, with servers at its addresses",
   async (engine) => {
