@@ -18,10 +18,12 @@ export interface Counted {
   readonly connects: CountedTimes;
   /** Replies by the name that they say. */
   readonly backends: ReadonlyMap<string, number>;
+  /** Replies with names beyond those that are kept. */
+  readonly otherBackends: number;
 }
 
-/** Replies that say more different things than this say no names. */
-const MAX_BACKENDS = 64;
+/** So many names are kept: there may be a different one in each reply. */
+const MAX_NAMES = 4_096;
 
 export class Figures {
   requests = 0;
@@ -34,14 +36,17 @@ export class Figures {
   /** From the dial until a request can be sent. */
   readonly connects = new Latencies();
   readonly backends = new Map<string, number>();
+  otherBackends = 0;
 
   failed(kind: ErrorKind, count: number, reason?: string): void {
     this.errors[kind] += count;
     if (kind === "other" && count > 0) this.reason ??= reason;
   }
 
-  named(name: string): void {
-    this.backends.set(name, (this.backends.get(name) ?? 0) + 1);
+  named(name: string, count = 1): void {
+    const before = this.backends.get(name);
+    if (before === undefined && this.backends.size >= MAX_NAMES) this.otherBackends += count;
+    else this.backends.set(name, (before ?? 0) + count);
   }
 
   add(counted: Counted): void {
@@ -52,22 +57,25 @@ export class Figures {
     this.reason ??= counted.reason;
     this.latencies.addAll(counted.latencies);
     this.connects.addAll(counted.connects);
-    for (const [name, count] of counted.backends) {
-      this.backends.set(name, (this.backends.get(name) ?? 0) + count);
-    }
+    for (const [name, count] of counted.backends) this.named(name, count);
+    this.otherBackends += counted.otherBackends;
   }
 
   /** Gives what was counted since the last time. */
   take(): Counted {
-    const { requests, sentBytes, receivedBytes, reason } = this;
+    const { requests, sentBytes, receivedBytes, reason, otherBackends } = this;
     const taken = {
-      ...{ requests, sentBytes, receivedBytes, reason },
+      ...{ requests, sentBytes, receivedBytes, reason, otherBackends },
       errors: { ...this.errors },
       latencies: this.latencies.take(),
       connects: this.connects.take(),
       backends: new Map(this.backends),
     };
-    this.requests = this.sentBytes = this.receivedBytes = 0;
+    this.requests =
+      this.sentBytes =
+      this.receivedBytes =
+      this.otherBackends =
+        0;
     Object.assign(this.errors, noErrors());
     this.backends.clear();
     return taken;
@@ -75,11 +83,6 @@ export class Figures {
 
   get errorCount(): number {
     return Object.values(this.errors).reduce((sum, it) => sum + it);
-  }
-
-  /** Those that can be names of backends; none when the replies say all kinds of things. */
-  get shares(): ReadonlyMap<string, number> {
-    return this.backends.size > MAX_BACKENDS ? new Map() : this.backends;
   }
 }
 

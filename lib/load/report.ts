@@ -183,8 +183,16 @@ function bound(ms: number): string {
   return ms < 1_000 ? `${ms} ms` : `${ms / 1_000} s`;
 }
 
+/** So many backends have a bar of their own. */
+const MAX_BARS = 64;
+
+/** The largest by name, and the others together. */
 function backendBars(figures: Figures, { width }: ReportStyle, paint: (text: string) => string): string[] {
-  const names = [...figures.shares].sort(([one], [other]) => one < other ? -1 : 1);
-  if (names.length === 0) return [];
-  return barLines(names.map(([label, value]) => ({ label, value })), width, FORMAT, paint);
+  const rows = [...figures.backends].map(([label, value]) => ({ label, value }))
+    .sort((one, other) => other.value - one.value || (one.label < other.label ? -1 : 1));
+  const others = rows.splice(MAX_BARS).reduce((sum, { value }) => sum + value, figures.otherBackends);
+  if (rows.length === 0) return [];
+  rows.sort((one, other) => one.label < other.label ? -1 : 1);
+  if (others > 0) rows.push({ label: "others", value: others });
+  return barLines(rows, width, FORMAT, paint);
 }

@@ -27,6 +27,7 @@ export interface JsonReport {
   readonly connect_ms: JsonTimes;
   readonly connections_opened: number;
   readonly backends: Readonly<Record<string, number>>;
+  readonly other_backends: number;
 }
 
 export function jsonReport({ figures, durationMs, unsent }: LoadResult): JsonReport {
@@ -41,7 +42,8 @@ export function jsonReport({ figures, durationMs, unsent }: LoadResult): JsonRep
     latency_ms: jsonTimes(figures.latencies.statistics()),
     connect_ms: jsonTimes(figures.connects.statistics()),
     connections_opened: figures.connects.count,
-    backends: Object.fromEntries([...figures.shares].sort(([one], [other]) => one < other ? -1 : 1)),
+    backends: Object.fromEntries([...figures.backends].sort(([one], [other]) => one < other ? -1 : 1)),
+    other_backends: figures.otherBackends,
   };
 }
 

@@ -179,7 +179,7 @@ Deno.test("a reply that ends with the connection is waited for after the sending
   });
   rig.runUntil(1_000);
   const { figures } = rig.generator;
-  assert.deepEqual([figures.requests, figures.errorCount, figures.shares.get("one")], [3, 0, 3]);
+  assert.deepEqual([figures.requests, figures.errorCount, figures.backends.get("one")], [3, 0, 3]);
   assert.ok(rig.links.every(({ hasEndedSending }) => hasEndedSending));
 });
 

@@ -156,11 +156,32 @@ Deno.test("a report of held connections speaks of them, and one without any figu
   assert.doesNotMatch(reportText(RUN, resultOf(new Figures()), PLAIN), /ms {3}|latency|backends/);
 });
 
-Deno.test("replies that all say different things name no backends", () => {
-  const various = figures();
-  for (let i = 0; i < 100; i++) various.named(`name ${i}`);
-  assert.doesNotMatch(reportText(RUN, resultOf(various), PLAIN), /backends/);
-  assert.deepEqual(jsonReport(resultOf(various)).backends, {});
+Deno.test("of many backends the largest have bars, and the others one together", () => {
+  const many = new Figures();
+  for (let i = 0; i < 100; i++) many.named(`name ${String(i).padStart(3, "0")}`, i < 36 ? 1 : 2);
+  const lines = reportText(RUN, resultOf(many), PLAIN).split("\n").filter((line) =>
+    /^ {2}(name|others)/.test(line)
+  );
+  assert.equal(lines.length, 65);
+  assert.match(lines[0] ?? "", /^ {2}name 036 .* 2 +1\.2 %$/);
+  assert.match(lines[63] ?? "", /^ {2}name 099 .* 2 +1\.2 %$/);
+  assert.match(lines[64] ?? "", /^ {2}others .* 36 +22\.0 %$/);
+  assert.equal(Object.keys(jsonReport(resultOf(many)).backends).length, 100);
+});
+
+Deno.test("where each reply says something else, only so many of them are kept, and the others counted", () => {
+  const thread = new Figures();
+  const total = new Figures();
+  for (let i = 0; i < 10_000; i++) {
+    thread.named(`name ${i}`);
+    if (i % 2_500 === 0) total.add(thread.take());
+  }
+  total.add(thread.take());
+  thread.named("name 5");
+  total.add(thread.take());
+  const { backends, other_backends } = jsonReport(resultOf(total));
+  assert.deepEqual([Object.keys(backends).length, other_backends, backends["name 5"]], [4_096, 5_904, 2]);
+  assert.match(reportText(RUN, resultOf(total), PLAIN), /^ {2}others .* 9,936 +99\.\d %$/m);
 });
 
 Deno.test("the same as JSON has a promised form", () => {
@@ -193,6 +214,7 @@ Deno.test("the same as JSON has a promised form", () => {
     },
     connections_opened: 50,
     backends: { one: 334, three: 333, two: 333 },
+    other_backends: 0,
   });
 });
 

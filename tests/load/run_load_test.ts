@@ -38,7 +38,7 @@ onEachEngine("each request of a load is answered once, by every handler that ans
   const request = { text: "GET / HTTP/1.1\r\nHost: a\r\n\r\n" };
   const answered = await load(engine, http.address, { ...common, request, expect: { kind: "http" } });
   assertAllAnswered(answered, 500);
-  assert.deepEqual([...answered.figures.shares], [["one", 500]]);
+  assert.deepEqual([...answered.figures.backends], [["one", 500]]);
   assert.equal(answered.figures.connects.count, 8);
 });
 
@@ -70,7 +70,7 @@ onEachEngine("a load through a balancer tells the share of each backend", async 
   const plan = { requests: 300, connections: 10, newConnection: true, expect: { kind: "eof" } } as const;
   const result = await load(engine, `127.0.0.1:${balancer.port}`, plan);
   assertAllAnswered(result, 300);
-  assert.deepEqual([...result.figures.shares].sort(), [["one", 100], ["three", 100], ["two", 100]]);
+  assert.deepEqual([...result.figures.backends].sort(), [["one", 100], ["three", 100], ["two", 100]]);
   assert.equal(result.figures.connects.count, 300);
 });
 
@@ -289,7 +289,7 @@ onEachEngineWithTls("a load speaks TLS, and says who it is before", async (engin
   } as const;
   const result = await load(engine, server.address, plan);
   assertAllAnswered(result, 20);
-  assert.deepEqual([...result.figures.shares], [["one", 20]]);
+  assert.deepEqual([...result.figures.backends], [["one", 20]]);
   const refused = await load(engine, server.address, {
     ...plan,
     requests: 2,

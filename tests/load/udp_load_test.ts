@@ -36,7 +36,7 @@ onEachEngine(
     const plan = { requests: 50, connections: 5, newConnection: true, expect: EXPECT };
     const result = await load(engine, `udp:${named.address}`, plan);
     assert.deepEqual(told(result), { requests: 50 });
-    assert.deepEqual([...result.figures.shares], [["one", 50]]);
+    assert.deepEqual([...result.figures.backends], [["one", 50]]);
     assert.equal(result.figures.connects.count, 50);
     // The system may give a port again that was closed before.
     const ports = new Set(named.received.map(({ from }) => from)).size;
