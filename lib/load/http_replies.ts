@@ -11,6 +11,9 @@ const MAX_SAME_BYTES = 1024;
 
 const [CR, LF] = [13, 10];
 
+/** Every response begins with it. */
+const START = new TextEncoder().encode("HTTP/1.");
+
 /** Where the body of a response ends (RFC 9112, 6.3). */
 type Body = { readonly until: "end" } | { readonly until: "chunks" } | {
   readonly until: "length";
@@ -99,6 +102,7 @@ export class HttpReplies implements Replies {
     const head = this.#head === undefined
       ? bytes.slice(from, to)
       : joined(this.#head, bytes.subarray(from, to));
+    if (!beginsWith(head, 0, head.length, START.subarray(0, head.length))) return CORRUPT;
     const end = endOfHead(head);
     if (end === -1) {
       this.#head = head;
@@ -149,16 +153,16 @@ function beginsWith(bytes: Bytes, from: number, to: number, start: Bytes | undef
   return true;
 }
 
-/** Behind the empty line; -1 when there is none yet. */
+/** Behind the empty line; -1 when there is none yet. A line may end with LF alone (RFC 9112, 2.2). */
 function endOfHead(bytes: Bytes): number {
   for (let at = bytes.indexOf(LF); at !== -1; at = bytes.indexOf(LF, at + 1)) {
-    if (at >= 3 && bytes[at - 1] === CR && bytes[at - 2] === LF && bytes[at - 3] === CR) return at + 1;
+    if (bytes[bytes[at - 1] === CR ? at - 2 : at - 1] === LF) return at + 1;
   }
   return -1;
 }
 
 function field(head: string, name: string): string | undefined {
-  return new RegExp(`\\r\\n${name}:[ \\t]*([^\\r]*?)[ \\t]*\\r\\n`, "i").exec(head)?.[1];
+  return new RegExp(`\\n${name}:[ \\t]*([^\\r\\n]*?)[ \\t]*\\r?\\n`, "i").exec(head)?.[1];
 }
 
 /** Finds the end of a body in chunks (RFC 9112, 7.1). */

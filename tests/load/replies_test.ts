@@ -167,6 +167,7 @@ Deno.test("responses of HTTP end by length, by chunks, without a body, or with t
     [`${HEAD}one\n`, false],
     ["HTTP/1.1 200 OK\r\ncontent-length:0\r\n\r\n", false],
     ["HTTP/1.1 204 No Content\r\n\r\n", false],
+    ["HTTP/1.1 200 OK\nConnection: close\nContent-Length: 2\n\nno", true],
     ["HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", false],
     [
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4;x=y\r\none\n\r\n1\r\n\n\r\n0\r\nA: b\r\n\r\n",
@@ -215,7 +216,15 @@ Deno.test("what is no response of HTTP is corrupt, and half of one is not whole 
     "x".repeat(70_000),
   ];
   for (const text of wrong) assert.equal(reading({ kind: "http" }).read(text), CORRUPT, text.slice(0, 60));
-  for (const half of ["HTTP/1.1 2", `${HEAD}on`]) {
+  // It is known as soon as the first bytes are others.
+  for (const text of ["one\n", "\n", "HTTP/2 200 OK\r\n", "HTTQ"]) {
+    for (let cut = 0; cut < text.length; cut++) {
+      const { read } = reading({ kind: "http" });
+      const [first, second] = [read(text.slice(0, cut)), read(text.slice(cut))];
+      assert.ok(first === CORRUPT || second === CORRUPT, `${JSON.stringify(text)} cut at ${cut}`);
+    }
+  }
+  for (const half of ["HTT", "HTTP/1.1 2", `${HEAD}on`]) {
     const { read, replies } = reading({ kind: "http" });
     assert.deepEqual([read(half), replies.end()], [0, false]);
   }

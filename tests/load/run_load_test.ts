@@ -95,7 +95,7 @@ onEachEngine("five thousand connections at once are opened, used and closed", as
 });
 
 onEachEngine(
-  "a peer that refuses, resets, ends early or never answers is told apart, request by request",
+  "a peer that refuses, resets, ends early, answers with something else or never is told apart, request by request",
   async (engine) => {
     const common = { requests: 5, connections: 1, timeoutMs: 300 };
     const errors = async (address: string): Promise<Record<string, number>> => {
@@ -120,6 +120,10 @@ onEachEngine(
     await using upper = await serve("upper");
     const { figures } = await load(engine, upper.address, { ...common, verify: true });
     assert.equal(figures.errors.corrupt, 5);
+    await using named = await serve("whoami");
+    const request = { text: "GET / HTTP/1.1\r\nHost: a\r\n\r\n" };
+    const http = await load(engine, named.address, { ...common, request, expect: { kind: "http" } });
+    assert.equal(http.figures.errors.corrupt, 5);
   },
 );
 
