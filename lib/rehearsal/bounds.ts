@@ -12,6 +12,11 @@ export type TimeName = typeof TIMES[number];
 export const MEASURES = ["requests", "errors", ...TIMES] as const;
 export type Measure = typeof MEASURES[number];
 
+/** Whether it is a time, and no count. */
+export function isTime(measure: Measure): measure is TimeName {
+  return measure !== "requests" && measure !== "errors";
+}
+
 /** Parts of 1. `near`: within the tolerance. */
 export interface ShareBound {
   readonly is: "near" | "below" | "above";
@@ -97,13 +102,20 @@ export function parseComparison(text: string): Comparison {
   if (is === "") {
     throw new InputError(`${JSON.stringify(text)} is not a comparison; write it as p99 of one < p99 of two`);
   }
-  return {
+  const comparison = {
     measure: parseMeasure(measure),
     of,
     is: is === "<" ? "<" : ">",
     otherMeasure: parseMeasure(otherMeasure),
     other,
-  };
+  } as const;
+  if (isTime(comparison.measure) === isTime(comparison.otherMeasure)) return comparison;
+  const [count, time] = isTime(comparison.measure) ? [otherMeasure, measure] : [measure, otherMeasure];
+  throw new InputError(
+    `${
+      JSON.stringify(text)
+    } compares a count (${count}) with a time (${time}); compare two counts or two times`,
+  );
 }
 
 function parseMeasure(text: string): Measure {

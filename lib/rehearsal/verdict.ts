@@ -6,6 +6,7 @@ import {
   type Bounds,
   formatPercent,
   formatTimeBound,
+  isTime,
   type Measure,
   type ShareBound,
   type TimeName,
@@ -124,10 +125,15 @@ export function compareRuns({ comparisons }: Bounds, runs: ReadonlyMap<string, M
       what,
       wanted,
       measured: `${shown(measure, value)}, ${shown(otherMeasure, otherValue)}`,
-      // Without an answer a time says nothing.
-      holds: one.requests > 0 && two.requests > 0 && (is === "<" ? value < otherValue : value > otherValue),
+      holds: isMeasured(measure, one) && isMeasured(otherMeasure, two) &&
+        (is === "<" ? value < otherValue : value > otherValue),
     };
   });
+}
+
+/** Without an answer there are no times; counts there are. */
+function isMeasured(measure: Measure, { requests }: Measured): boolean {
+  return !isTime(measure) || requests > 0;
 }
 
 function valueOf(measure: Measure, { requests, errors, times }: Measured): number {
@@ -137,5 +143,5 @@ function valueOf(measure: Measure, { requests, errors, times }: Measured): numbe
 }
 
 function shown(measure: Measure, value: number): string {
-  return measure === "requests" || measure === "errors" ? count(value) : time(value);
+  return isTime(measure) ? time(value) : count(value);
 }

@@ -47,6 +47,10 @@ Deno.test("what is no bound is refused with what to write", () => {
       '"one < two" is not a comparison; write it as p99 of one < p99 of two',
     ],
     [() => parseComparison("p98 of one < p99 of two"), '"p98" is not measured; did you mean p90?'],
+    [
+      () => parseComparison("p99 of one < errors of two"),
+      '"p99 of one < errors of two" compares a count (errors) with a time (p99); compare two counts or two times',
+    ],
   ];
   for (const [parse, message] of refused) assert.throws(parse, new InputError(message));
 });

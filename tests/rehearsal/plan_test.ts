@@ -200,6 +200,11 @@ Deno.test("what is wrong with a plan is said with its place and what to write", 
       'plan.yaml:6:21 expect.compare[0]: there is no variant "a"; write variants',
     ],
     [
+      changed("errors: 0", "compare: [requests of a < p99 of b]"),
+      'plan.yaml:6:21 expect.compare[0]: "requests of a < p99 of b" compares a count (requests) with a time (p99); ' +
+      "compare two counts or two times",
+    ],
+    [
       changed("errors: 0", "tolerance: 1%"),
       "plan.yaml:6:9 expect: nothing must hold; write what must, as errors: 0",
     ],

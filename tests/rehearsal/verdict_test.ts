@@ -95,5 +95,23 @@ Deno.test("runs are compared by what was measured; one that was not made is no b
   assert.equal(compare("p99 of fast > p99 of slow"), "p99 of fast > p99 of slow: 20.0 ms, 49.9 ms fails");
   assert.equal(compare("errors of fast < errors of slow"), "errors of fast < errors of slow: 10, 10 fails");
   assert.equal(compare("p99 of dead < p99 of slow"), "p99 of dead < p99 of slow: 20.0 ms, 49.9 ms fails");
+  assert.equal(compare("p99 of slow > p99 of dead"), "p99 of slow > p99 of dead: 49.9 ms, 20.0 ms fails");
   assert.equal(compare("p99 of fast < p99 of gone"), "p99 of fast < p99 of gone: no run fails");
+});
+
+Deno.test("a run that answered nothing is compared by its counts", () => {
+  const runs = new Map([["good", MEASURED], ["bad", { ...MEASURED, requests: 0, errors: 12 }]]);
+  const comparisons = [
+    "errors of good < errors of bad",
+    "requests of bad < requests of good",
+    "requests of good < errors of bad",
+  ];
+  assert.deepEqual(
+    compareRuns({ ...NO_BOUNDS, comparisons: comparisons.map(parseComparison) }, runs).map(said),
+    [
+      "errors of good < errors of bad: 10, 12 holds",
+      "requests of bad < requests of good: 0, 1,000 holds",
+      "requests of good < errors of bad: 1,000, 12 fails",
+    ],
+  );
 });
