@@ -25,7 +25,7 @@ export interface MisbehavingServerOptions extends ServerOptions {
 export interface MisbehavingServer extends RunningServer {
   /**
    * Changes what is wrong, from the next connection and the next answer on. A change with the key `flap` brings it up, and flapping
-   * begins anew, or ends where its value is undefined.
+   * begins anew, or ends where its value is undefined. One that does not flap has nothing to end, and stays down if it is.
    */
   set(change: Partial<Misbehaviour>): void;
   /**
@@ -110,10 +110,11 @@ export async function startMisbehavingServer(options: MisbehavingServerOptions):
   return {
     address,
     set: (change) => {
+      const wasFlapping = current.flap !== undefined;
       current = { ...current, ...change };
       if (!("flap" in change)) return;
       flap();
-      turn("up");
+      if (wasFlapping || current.flap !== undefined) turn("up");
     },
     down: async () => {
       stopFlapping();

@@ -144,6 +144,23 @@ Deno.test("a server that flaps is refused and reached in turn, until it is told 
   assert.equal(text(await ask(running.port, bytes("up"))), "up");
 });
 
+Deno.test("a server that was taken down stays down when it is told not to flap, until it is told to be up", async () => {
+  const flap = { upMs: 10_000, downMs: 5_000 };
+  for (const before of [undefined, flap]) {
+    await using running = await startMisbehaving("echo", { flap: before }, {
+      later: new ManualTimers().later,
+    });
+    await running.server.down();
+    running.server.set({ flap: undefined, failRate: 0 });
+    // Steps are taken in turn: one that brought it up would be over before this one.
+    await running.server.down();
+    assert.deepEqual(running.log.events.filter(({ event }) => event === "up"), []);
+    await assert.rejects(connect(running.port), Deno.errors.ConnectionRefused);
+    await running.server.up();
+    assert.equal(text(await ask(running.port, bytes("up"))), "up");
+  }
+});
+
 Deno.test("a change counts from the next connection and the next answer on, and takes nothing else back", async () => {
   await using running = await startMisbehaving("echo", {});
   using open = await connect(running.port);
