@@ -27,10 +27,3 @@ const SENTENCES: Readonly<Record<string, (fields: Fields) => string>> = {
 export function balancerLine({ event, fields }: BalancerEvent): string | undefined {
   return Object.hasOwn(SENTENCES, event) ? SENTENCES[event]?.(fields) : undefined;
 }
-
-/** Whether a backend is picked from now on; undefined for what says nothing of that. */
-export function isPickedAfter({ event }: BalancerEvent): boolean | undefined {
-  if (event === "backend_down" || event === "backend_ejected") return false;
-  if (event === "backend_up" || event === "backend_returned") return true;
-  return undefined;
-}

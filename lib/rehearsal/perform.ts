@@ -70,6 +70,24 @@ export function serverOf(
   })?.name;
 }
 
+/**
+ * Whether a server can be picked in the pool of a listener, as far as checks and failed sessions decide it; undefined where that pool
+ * does not have it.
+ *
+ * @param listen Where the listener accepts, as `host:port` or `unix:/path`.
+ */
+export function isPicked(
+  listen: string,
+  server: string,
+  { plan, scoreboard }: Balancer,
+): boolean | undefined {
+  const loaded = plan.listeners.find(({ address }) => formatAddress(address) === listen)?.pool;
+  const pool = plan.pools.find(({ row }) => row === loaded);
+  const backends = pool?.backends.filter(({ address }) => formatAddress(address) === server) ?? [];
+  if (backends.length === 0) return undefined;
+  return backends.map(({ row }) => scoreboard.facts(row)).some((it) => it.isUp && !it.isEjected);
+}
+
 function backendsAt(balancer: Balancer, server: string): { pool: string; backend: string }[] {
   return balancer.plan.pools.flatMap((pool) => {
     return pool.backends.filter(({ address }) => formatAddress(address) === server)

@@ -1,39 +1,36 @@
 /** How long the balancer takes to notice that a server has gone, and that it has come back. Pure. */
 
 interface Standing {
-  /** When the server went down, or came up, in ms; undefined once the balancer has done as much. */
+  /** When the server went down, or came up, in ms; undefined where the balancer has done as much. */
   readonly sinceMs: number | undefined;
   readonly isServerUp: boolean;
-  readonly isPicked: boolean;
+  /** Undefined where the pool under load does not have it: then there is nothing to wait for. */
+  readonly isPicked: boolean | undefined;
 }
 
 const UP: Standing = { sinceMs: undefined, isServerUp: true, isPicked: true };
 
-/** Told what becomes of servers, and of backends, at times that only go forward. */
+/** Told what becomes of servers, and which of them the pool under load picks, at times that only go forward. */
 export class Reactions {
   readonly #standings = new Map<string, Standing>();
   #noticedMs = 0;
   #recoveredMs = 0;
 
   /** A server goes down, or comes up. */
-  server(name: string, isUp: boolean, atMs: number): void {
-    const standing = this.#standings.get(name) ?? UP;
+  server(name: string, isServerUp: boolean, atMs: number): void {
+    const { sinceMs, isPicked, ...before } = this.#standings.get(name) ?? UP;
     // Before the balancer has done as much: it would have taken longer.
-    if (standing.sinceMs !== undefined) this.#took(standing.isServerUp, atMs - standing.sinceMs);
-    const isPending = standing.isPicked !== isUp;
-    this.#standings.set(name, {
-      isServerUp: isUp,
-      isPicked: standing.isPicked,
-      sinceMs: isPending ? atMs : undefined,
-    });
+    if (sinceMs !== undefined) this.#took(before.isServerUp, atMs - sinceMs);
+    const isAwaited = isPicked === !isServerUp;
+    this.#standings.set(name, { isServerUp, isPicked, sinceMs: isAwaited ? atMs : undefined });
   }
 
-  /** The balancer picks a backend no more, or again. */
-  backend(name: string, isPicked: boolean, atMs: number): void {
+  /** The balancer picks a server from now on, or does not. May be told again. */
+  balancer(name: string, isPicked: boolean | undefined, atMs: number): void {
     const { sinceMs, isServerUp } = this.#standings.get(name) ?? UP;
-    const isDone = isServerUp === isPicked;
-    if (isDone && sinceMs !== undefined) this.#took(isServerUp, atMs - sinceMs);
-    this.#standings.set(name, { isServerUp, isPicked, sinceMs: isDone ? undefined : sinceMs });
+    const isAwaited = isPicked === !isServerUp;
+    if (!isAwaited && sinceMs !== undefined) this.#took(isServerUp, atMs - sinceMs);
+    this.#standings.set(name, { isServerUp, isPicked, sinceMs: isAwaited ? sinceMs : undefined });
   }
 
   /** The longest of each in ms; what is still waited for took forever. */

@@ -13,7 +13,7 @@ import type { Second } from "../load/seconds.ts";
 import { endLine, errorsText, summaryLines } from "./load_lines.ts";
 import { type NamedServer, startNamedServer } from "./named_server.ts";
 import { loadPlanOf, targetOf } from "./load_target.ts";
-import { perform, serverOf, type Stage } from "./perform.ts";
+import { isPicked, perform, serverOf, type Stage } from "./perform.ts";
 import type { PlannedEvent, Variant } from "./plan.ts";
 import type { ReadPlan } from "./read_plan.ts";
 import { Timeline, type TimelineOptions } from "./timeline.ts";
@@ -65,6 +65,8 @@ class Run {
   readonly #deps: RunDeps;
   readonly #timeline: Timeline;
   readonly #failures: Finding[] = [];
+  /** Where the load goes to. */
+  #loaded = "";
 
   constructor(plan: ReadPlan, variant: Variant, servers: readonly NamedServer[], deps: RunDeps) {
     this.#plan = plan;
@@ -89,6 +91,7 @@ class Run {
     };
     const unsubscribe = balancer.journal.subscribe((event) => {
       this.#timeline.balancer(event, serverOf(event.fields, stage));
+      this.#look(balancer);
     });
     try {
       await balancer.start();
@@ -104,7 +107,8 @@ class Run {
     const { load: settings } = this.#plan;
     const { balancer } = stage;
     const number = targetOf(settings.listener, balancer.config.listeners);
-    const address = parseListenAddress(balancer.addresses[number] ?? "");
+    this.#loaded = balancer.addresses[number] ?? "";
+    const address = parseListenAddress(this.#loaded);
     const over = new AbortController();
     let happening: Promise<void> = Promise.resolve();
     const stop = AbortSignal.any([this.#deps.stop, over.signal]);
@@ -117,6 +121,7 @@ class Run {
           onStart: () => {
             this.#timeline.start();
             this.#timeline.say("plan", "the load begins");
+            this.#look(balancer);
             happening = this.#happen(stage, stop);
           },
           onSecond: (second) => this.#onSecond(second),
@@ -157,11 +162,19 @@ class Run {
   async #attempt(event: PlannedEvent, stage: Stage): Promise<void> {
     try {
       await perform(event, stage);
+      this.#look(stage.balancer);
     } catch (error) {
       const reason = reasonOf(error);
       const what = event.do === "reload" ? "reload" : `${event.do} ${event.server}`;
       this.#timeline.say("plan", `${what} has failed: ${reason}`);
       this.#failures.push({ what, wanted: "done", measured: reason, holds: false });
+    }
+  }
+
+  /** Which servers the load can come to may have changed. */
+  #look(balancer: Balancer): void {
+    for (const { name, address } of this.#servers) {
+      this.#timeline.picked(name, isPicked(this.#loaded, address, balancer));
     }
   }
 

@@ -1,6 +1,6 @@
 /** The timeline of one run: what happens, as it happens, and what is measured of it. */
 
-import { type BalancerEvent, balancerLine, isPickedAfter } from "./balancer_lines.ts";
+import { type BalancerEvent, balancerLine } from "./balancer_lines.ts";
 import { Reactions } from "./reactions.ts";
 import { type Teller, timelineLine } from "./report.ts";
 
@@ -41,12 +41,13 @@ export class Timeline {
     this.say("plan", isUp ? `${name} comes up` : `${name} goes down`);
   }
 
+  /** Whether the load can come to a server by now; undefined where its pool does not have it. */
+  picked(server: string, isPicked: boolean | undefined): void {
+    this.reactions.balancer(server, isPicked, this.elapsedMs);
+  }
+
   /** @param server The server that the backend is, if it is one of ours. */
   balancer(event: BalancerEvent, server: string | undefined): void {
-    const isPicked = isPickedAfter(event);
-    if (server !== undefined && isPicked !== undefined) {
-      this.reactions.backend(server, isPicked, this.elapsedMs);
-    }
     const { backend = server } = event.fields;
     const line = balancerLine({ ...event, fields: { ...event.fields, backend: server ?? backend } });
     if (line !== undefined) this.say("balancer", line);

@@ -4,9 +4,9 @@ import { Reactions } from "../../lib/rehearsal/reactions.ts";
 Deno.test("a server that dies and returns is noticed, and recovers, as fast as the balancer says so", () => {
   const reactions = new Reactions();
   reactions.server("two", false, 1_000);
-  reactions.backend("two", false, 1_200);
+  reactions.balancer("two", false, 1_200);
   reactions.server("two", true, 2_000);
-  reactions.backend("two", true, 2_300);
+  reactions.balancer("two", true, 2_300);
   assert.deepEqual(reactions.measured(), { noticedMs: 200, recoveredMs: 300 });
 });
 
@@ -15,8 +15,8 @@ Deno.test("of several servers the slowest counts, and where nothing happens ther
   assert.deepEqual(reactions.measured(), { noticedMs: 0, recoveredMs: 0 });
   reactions.server("one", false, 0);
   reactions.server("two", false, 100);
-  reactions.backend("one", false, 150);
-  reactions.backend("two", false, 150);
+  reactions.balancer("one", false, 150);
+  reactions.balancer("two", false, 150);
   assert.deepEqual(reactions.measured(), { noticedMs: 150, recoveredMs: 0 });
 });
 
@@ -24,7 +24,7 @@ Deno.test("what is not noticed by the end was never noticed", () => {
   const reactions = new Reactions();
   reactions.server("one", false, 0);
   assert.equal(reactions.measured().noticedMs, Infinity);
-  reactions.backend("one", false, 100);
+  reactions.balancer("one", false, 100);
   reactions.server("one", true, 200);
   assert.deepEqual(reactions.measured(), { noticedMs: 100, recoveredMs: Infinity });
 });
@@ -38,7 +38,32 @@ Deno.test("a server that is back before it was missed was away for so long, and 
 
 Deno.test("a backend that goes down by itself is no reaction to a server", () => {
   const reactions = new Reactions();
-  reactions.backend("one", false, 100);
-  reactions.backend("one", true, 400);
+  reactions.balancer("one", false, 100);
+  reactions.balancer("one", true, 400);
   assert.deepEqual(reactions.measured(), { noticedMs: 0, recoveredMs: 0 });
+});
+
+Deno.test("what is told again changes nothing", () => {
+  const reactions = new Reactions();
+  reactions.balancer("one", true, 0);
+  reactions.server("one", false, 100);
+  reactions.balancer("one", true, 150);
+  reactions.balancer("one", false, 200);
+  reactions.balancer("one", false, 900);
+  assert.deepEqual(reactions.measured(), { noticedMs: 100, recoveredMs: 0 });
+});
+
+Deno.test("a server that the pool under load does not have is not waited for", () => {
+  const reactions = new Reactions();
+  reactions.balancer("one", undefined, 0);
+  reactions.server("one", false, 100);
+  reactions.server("one", true, 200);
+  assert.deepEqual(reactions.measured(), { noticedMs: 0, recoveredMs: 0 });
+});
+
+Deno.test("a server that leaves the pool under load is picked no more", () => {
+  const reactions = new Reactions();
+  reactions.server("one", false, 100);
+  reactions.balancer("one", undefined, 400);
+  assert.deepEqual(reactions.measured(), { noticedMs: 300, recoveredMs: 0 });
 });

@@ -26,6 +26,7 @@ Deno.test("a timeline counts from the beginning of the load, and is silent befor
   at(1_234);
   const fields = { pool: "web", backend: "127.0.0.1:4002", reason: "connection refused" };
   told.balancer({ event: "backend_down", fields }, "two");
+  told.picked("two", false);
   told.balancer({ event: "keys_renewed", fields: {} }, undefined);
   told.balancer({ event: "backend_down", fields }, undefined);
   at(61_000);

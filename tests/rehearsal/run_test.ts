@@ -47,7 +47,7 @@ balancer:
   listeners: [{ listen: 127.0.0.1:0, pool: web }]
   pools: { web: { backends: [one, two], health_check: { type: tcp, interval: 100ms, timeout: 1s, fall: 1, rise: 1 } } }
 load: { duration: 400ms, rate: 50 }
-expect: { errors: <50%, requests: 1 }
+expect: { requests: 1 }
 ${more}`;
 }
 
@@ -96,6 +96,47 @@ onEachEngine("a rehearsal that is stopped in its first run makes no second one",
   assert.match(text, /^a\n[^]*^a: requests +at least 1 +0 +FAILS$/m);
   assert.doesNotMatch(text, /^b/m);
 });
+
+onEachEngine(
+  "a server is noticed to be gone by the pool under load, whatever another pool finds",
+  async (engine) => {
+    const noticed = async (loaded: string): Promise<string> => {
+      const { text } = await rehearsed(`servers: [one, two]
+balancer:
+  engine: ${engine}
+  workers: 1
+  listeners: [{ name: slow, listen: 127.0.0.1:0, pool: slow }, { name: fast, listen: 127.0.0.1:0, pool: fast }]
+  pools:
+    slow: { backends: [one, two], health_check: { type: tcp, interval: 1m, timeout: 1s } }
+    fast: { backends: [two], health_check: { type: tcp, interval: 100ms, timeout: 1s, fall: 1 } }
+load: { listener: ${loaded}, duration: 1s, connections: 2, rate: 20 }
+events: [{ at: 100ms, down: two }]
+expect: { noticed: <1m }
+`);
+      assert.match(text, /balancer: two is down: /);
+      return /^noticed +<1m +(.+)$/m.exec(text)?.[1] ?? text;
+    };
+    assert.match(await noticed("fast"), /ms +holds$/);
+    assert.match(await noticed("slow"), /^never +FAILS$/);
+  },
+);
+
+onEachEngine(
+  "a server that a reload takes out of the pool under load is waited for no longer",
+  async (engine) => {
+    const { why, text } = await rehearsed(
+      plan(
+        engine,
+        `events:
+  - { at: 50ms, down: one }
+  - { at: 100ms, reload: { pools: { web: { backends: [two] } } } }
+`,
+      ).replace("interval: 100ms", "interval: 1m").replace("requests: 1", "noticed: <1m"),
+    );
+    assert.equal(why, undefined, text);
+    assert.doesNotMatch(text, /one is down/);
+  },
+);
 
 Deno.test("a rehearsal that cannot be started says why, and leaves nothing behind", async () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
