@@ -8,8 +8,8 @@ import type { LoadPlan } from "../load/plan.ts";
 import { httpRequest } from "../load/request.ts";
 import type { LoadSettings } from "./plan_schema.ts";
 
-/** Why a load cannot go to its listener; none when it can. */
-export function listenerFaults({ listener: wanted }: LoadSettings, { listeners }: Config): PathFault[] {
+/** Why a load cannot go to its listener; none when it can. @param wanted Its name; undefined is the first. */
+export function listenerFaults(wanted: string | undefined, { listeners }: Config): PathFault[] {
   const path = ["load", ...(wanted === undefined ? [] : ["listener"])];
   const names = listeners.map(({ name }) => name);
   const listener = listeners[targetOf(wanted, listeners)];

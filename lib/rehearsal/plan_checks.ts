@@ -1,81 +1,126 @@
-/** What no part of a plan can see of it alone: names that there are not, times at which no load is left. Pure. */
+/**
+ * What no part of a plan can see of it alone: names that there are not, times at which no load is left. Looks at plans of any form, since
+ * the schema reports what has not its own. Pure.
+ */
 
+import { duration } from "../config/fields.ts";
 import type { PathFault } from "../config/findings.ts";
-import type { Path } from "../config/place.ts";
+import { asList, asMap, isMap } from "../config/loose.ts";
+import { formatPath, type Path } from "../config/place.ts";
 import { formatDuration } from "../core/duration.ts";
 import { meantBy } from "../core/other_names.ts";
 import { noServer } from "./layers.ts";
-import type { CheckedPlan } from "./plan_schema.ts";
+import { misbehaviourKeys } from "./misbehaviour_schema.ts";
+import { comparison } from "./plan_schema.ts";
 
 /** What an event can do. */
 export const ACTIONS = ["down", "up", "drain", "enable", "set", "reload"] as const;
 
-export function planFaults(plan: CheckedPlan): PathFault[] {
+type Loose = Readonly<Record<string, unknown>>;
+
+/** Whether all that stands at a path, and in it, has its form. */
+type HasForm = (path: Path) => boolean;
+
+/** @param ofForm What the schema reports; nothing more is said about the same value. */
+export function planFaults(document: unknown, ofForm: readonly PathFault[]): PathFault[] {
+  const plan = asMap(document);
+  const hasForm: HasForm = (path) => !ofForm.some((it) => path.every((step, i) => it.path[i] === step));
+  const known = new Set(ofForm.map(({ path }) => formatPath(path)));
   return [
     ...serverFaults(plan),
-    ...eventFaults(plan),
+    ...eventFaults(plan, hasForm),
     ...emptyFaults(plan),
-    ...reactionFaults(plan),
+    ...reactionFaults(plan, hasForm),
     ...shareFaults(plan),
     ...comparisonFaults(plan),
-  ];
+  ].filter(({ path }) => !known.has(formatPath(path)));
 }
 
-function serverFaults({ servers }: CheckedPlan): PathFault[] {
-  const names = servers.map(({ name }) => name);
+/** The names of its servers; undefined in the place of each that has none. */
+export function serverNames(document: unknown): (string | undefined)[] {
+  return asList(asMap(document).servers).map((server) => {
+    const name = isMap(server) ? server.name : server;
+    return typeof name === "string" ? name : undefined;
+  });
+}
+
+/** When an event happens, or how long a load goes on, in ms; undefined for what is no duration. */
+export function durationMs(text: unknown): number | undefined {
+  return duration("").safeParse(text).data;
+}
+
+function serverFaults(plan: Loose): PathFault[] {
+  const names = serverNames(plan);
   return names.flatMap((name, i) =>
-    names.indexOf(name) < i
+    name !== undefined && names.indexOf(name) < i
       ? [{ path: ["servers", i], message: `there is a server ${JSON.stringify(name)} already` }]
       : []
   );
 }
 
-function eventFaults({ servers, events, load }: CheckedPlan): PathFault[] {
-  const names = servers.map(({ name }) => name);
-  return events.flatMap((event, i): PathFault[] => {
+/** Why a name is that of no server; none where it is, or where no server has a name. */
+function unknownServer(name: unknown, plan: Loose, at: Omit<PathFault, "message">): PathFault[] {
+  const names = serverNames(plan).filter((it) => it !== undefined);
+  if (typeof name !== "string" || names.length === 0 || names.includes(name)) return [];
+  return [{ ...at, message: noServer(name, names) }];
+}
+
+function eventFaults(plan: Loose, hasForm: HasForm): PathFault[] {
+  const endMs = durationMs(asMap(plan.load).duration) ?? Infinity;
+  return asList(plan.events).flatMap((written, i): PathFault[] => {
+    const event = asMap(written);
     const path: Path = ["events", i];
     const actions = ACTIONS.filter((action) => event[action] !== undefined);
-    const late = event.atMs < load.durationMs ? [] : [{
+    const late = (durationMs(event.at) ?? 0) < endMs ? [] : [{
       path: [...path, "at"],
-      message: `the load is over after ${formatDuration(load.durationMs)}; write an earlier time`,
+      message: `the load is over after ${formatDuration(endMs)}; write an earlier time`,
     }];
-    if (actions.length === 0) {
-      return [...late, { path, message: `nothing happens; write one of ${ACTIONS.join(", ")}` }];
-    }
     const more = actions.slice(1).map((action) => ({
       path: [...path, action],
       message: `an event does one thing; write another event for ${action}`,
       atKey: true,
     }));
     const unknown = actions.flatMap((action) => {
-      if (action === "reload") return [];
-      const name = event[action] ?? "";
-      return names.includes(name) ? [] : [{ path: [...path, action], message: noServer(name, names) }];
+      return action === "reload" ? [] : unknownServer(event[action], plan, { path: [...path, action] });
     });
-    return [...late, ...more, ...unknown, ...changeFaults(event, path)];
+    // What is missing may be there, misspelt.
+    const missing = hasForm(path) ? missingFaults(event, actions, path) : [];
+    return [...late, ...more, ...unknown, ...missing, ...strayFaults(event, actions, path)];
   });
 }
 
-function changeFaults({ set, change }: CheckedPlan["events"][number], path: Path): PathFault[] {
-  const isEmpty = Object.keys(change).length === 0;
-  if ((set === undefined) === isEmpty) return [];
-  const message = isEmpty
-    ? "nothing is set; write what is wrong from then on, as delay: 50ms"
-    : "what is wrong with a server is changed by set; write set with its name";
-  return [{ path: set === undefined ? path : [...path, "set"], message }];
+/** An event that does nothing, or sets nothing. */
+function missingFaults(event: Loose, actions: readonly string[], path: Path): PathFault[] {
+  if (actions.length === 0) return [{ path, message: `nothing happens; write one of ${ACTIONS.join(", ")}` }];
+  if (event.set === undefined || isChange(event)) return [];
+  const message = "nothing is set; write what is wrong from then on, as delay: 50ms";
+  return [{ path: [...path, "set"], message }];
+}
+
+/** What is wrong with a server, in an event that sets nothing. */
+function strayFaults(event: Loose, actions: readonly string[], path: Path): PathFault[] {
+  if (actions.length === 0 || event.set !== undefined || !isChange(event)) return [];
+  return [{ path, message: "what is wrong with a server is changed by set; write set with its name" }];
+}
+
+function isChange(event: Loose): boolean {
+  return Object.keys(misbehaviourKeys).some((key) => event[key] !== undefined);
 }
 
 /** A rehearsal in which nothing can fail shows nothing. */
-function emptyFaults({ expect: { tolerance: _, compare, ...bounds } }: CheckedPlan): PathFault[] {
-  if (compare.length > 0 || Object.values(bounds).some((it) => it !== undefined)) return [];
+function emptyFaults({ expect }: Loose): PathFault[] {
+  if (!isMap(expect)) return [];
+  const { tolerance: _, compare, ...bounds } = expect;
+  if (asList(compare).length > 0 || Object.keys(bounds).length > 0) return [];
   return [{ path: ["expect"], message: "nothing must hold; write what must, as errors: 0" }];
 }
 
 /** Without anything to notice, or to recover from, a bound would hold whatever the balancer does. */
-function reactionFaults({ events, expect }: CheckedPlan): PathFault[] {
+function reactionFaults({ events, expect }: Loose, hasForm: HasForm): PathFault[] {
+  if (!hasForm(["events"])) return [];
   const bounds = [["noticed", "down"], ["recovered", "up"]] as const;
   return bounds.filter(([key, action]) => {
-    return expect[key] !== undefined && events.every((event) => event[action] === undefined);
+    return asMap(expect)[key] !== undefined && asList(events).every((it) => asMap(it)[action] === undefined);
   }).map(([key, action]) => ({
     path: ["expect", key],
     message: `no event has ${action}, so that there is nothing to measure; leave it out`,
@@ -83,22 +128,19 @@ function reactionFaults({ events, expect }: CheckedPlan): PathFault[] {
   }));
 }
 
-function shareFaults({ servers, expect: { share } }: CheckedPlan): PathFault[] {
-  if (share === undefined || share === "even") return [];
-  const names = servers.map(({ name }) => name);
-  return Object.keys(share).filter((name) => !names.includes(name)).map((name) => ({
-    path: ["expect", "share", name],
-    message: noServer(name, names),
-    atKey: true,
-  }));
+function shareFaults(plan: Loose): PathFault[] {
+  return Object.keys(asMap(asMap(plan.expect).share)).flatMap((name) => {
+    return unknownServer(name, plan, { path: ["expect", "share", name], atKey: true });
+  });
 }
 
-function comparisonFaults({ variants = {}, expect: { compare } }: CheckedPlan): PathFault[] {
-  const names = Object.keys(variants);
-  return compare.flatMap(({ of, other }, i) => {
+function comparisonFaults(plan: Loose): PathFault[] {
+  const names = Object.keys(asMap(plan.variants));
+  return asList(asMap(plan.expect).compare).flatMap((written, i) => {
     const path = ["expect", "compare", i];
-    const unknown = [...new Set([of, other])].filter((name) => !names.includes(name));
-    return unknown.map((name) => {
+    const { of, other } = comparison.safeParse(written).data ?? {};
+    const unknown = [...new Set([of, other])].filter((name) => name !== undefined && !names.includes(name));
+    return unknown.map((name = "") => {
       const near = meantBy(name, names);
       const hint = near !== undefined
         ? `did you mean ${near}?`

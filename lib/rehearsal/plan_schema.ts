@@ -93,6 +93,11 @@ const share = z.union([
   z.record(serverName, parsed(parseShareBound, refuse("a share", 'write 50%, <30% or ">5%"'))),
 ], refuse("a share", "write even, or the share of servers, as { one: 50%, two: 50% }"));
 
+export const comparison = parsed(
+  parseComparison,
+  refuse("a comparison", "write it as p99 of one < p99 of two"),
+);
+
 const expect = section("what must hold", {
   errors: z.union([
     count(0, MAX_COUNT, "The most requests that may fail.").transform((count) => ({ count })),
@@ -108,7 +113,7 @@ const expect = section("what must hold", {
   noticed: timeBound.optional(),
   recovered: timeBound.optional(),
   compare: z.array(
-    parsed(parseComparison, refuse("a comparison", "write it as p99 of one < p99 of two")),
+    comparison,
     refuse("a list", "list comparisons, as [p99 of one < p99 of two]"),
   ).prefault([]),
 });

@@ -13,13 +13,13 @@ import { environment } from "../config/read.ts";
 import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
 import { InputError } from "../core/errors.ts";
-import { asList, asMap, isMap } from "../config/loose.ts";
-import { type BalancerSource, changedBy, type PlanText, readSource } from "./balancer_source.ts";
+import { asMap } from "../config/loose.ts";
+import { type BalancerSource, type PlanText, readSource } from "./balancer_source.ts";
 import { listenerFaults } from "./load_target.ts";
-import type { Plan, Variant } from "./plan.ts";
-import { planFaults } from "./plan_checks.ts";
+import type { Plan } from "./plan.ts";
+import { planFaults, serverNames } from "./plan_checks.ts";
 import { boundsOf, planSchema, type ServerSettings } from "./plan_schema.ts";
-import { variantsOf } from "./variants.ts";
+import { type RunSources, sourcesOf, variantOf } from "./variants.ts";
 
 /** A plan, and how its configurations are read once the servers listen. */
 export interface ReadPlan extends Plan {
@@ -41,7 +41,9 @@ export async function readPlan(path: string, engineOf: EngineOf): Promise<ReadPl
   const text = await readConfigText(path);
   const name = readsStdin(path) ? STDIN : path;
   const fail = (faults: readonly LocatedFault[]): never => {
-    throw new ConfigError([...faults].sort((a, b) => a.line - b.line || a.column - b.column));
+    // What is wrong with a part is wrong in every run that has it.
+    const each = new Map(faults.map((it) => [`${it.file}:${it.line}:${it.column} ${it.message}`, it]));
+    throw new ConfigError([...each.values()].sort((a, b) => a.line - b.line || a.column - b.column));
   };
   if (text.trim() === "") {
     const message = "the file is empty; a plan has servers, balancer, load and expect";
@@ -51,23 +53,30 @@ export async function readPlan(path: string, engineOf: EngineOf): Promise<ReadPl
   const locate = ({ path, message, atKey }: PathFault): LocatedFault => {
     return { file: name, path, message, ...(atKey ? document.placeOfKey(path) : document.placeOf(path)) };
   };
-  if (document.faults.length > 0) fail(document.faults.map((fault) => ({ ...fault, file: name })));
+  const ofText = document.faults.map((fault) => ({ ...fault, file: name }));
+  if (document.value === undefined) return fail(ofText);
   const { data, error } = planSchema.safeParse(document.value, { reportInput: true });
   const folder = dirname(path);
   const planText: PlanText = { name, folder, document };
-  if (data === undefined) {
-    const faults = error.issues.flatMap((it) => pathFaults(it, [])).map(locate);
-    return fail([...faults, ...await faultsInBalancer(planText, engineOf)]);
-  }
-  const { variants, faults } = variantsOf(data);
-  const made = madeUpAddresses(data.servers);
-  const read = await readAll(variants, planText, made, engineOf);
-  const unlocated = [...planFaults(data), ...faults];
-  if (read.faults.length === 0) {
-    unlocated.push(...read.starts.flatMap((config) => listenerFaults(data.load, config)).slice(0, 1));
-  }
-  const all = [...unlocated.map(locate), ...read.faults];
-  if (all.length > 0) fail(all);
+  const { runs, faults: ofRuns } = sourcesOf(document.value);
+  const made = madeUpAddresses(data?.servers ?? namedServers(document.value));
+  // Without servers every name of one would be a fault.
+  const read = await readAll(made.size === 0 ? [] : runs, planText, made, engineOf);
+  const ofForm = error?.issues.flatMap((it) => pathFaults(it, [])) ?? [];
+  const unlocated = [
+    ...ofForm,
+    ...planFaults(document.value, ofForm),
+    ...ofRuns,
+    ...read.starts.flatMap((config) => listenerFaults(listenerOf(document.value), config)),
+  ];
+  // What could not be read has no content to complain about.
+  const ofContent = [...unlocated.map(locate), ...read.faults].filter((it) => {
+    return !ofText.some(({ file, line, column }) => {
+      return it.file === file && it.line === line && it.column === column;
+    });
+  });
+  const all = [...ofText, ...ofContent];
+  if (data === undefined || all.length > 0) return fail(all);
   return {
     name,
     servers: data.servers.map(({ listen, ...server }) => ({
@@ -75,7 +84,7 @@ export async function readPlan(path: string, engineOf: EngineOf): Promise<ReadPl
       listen: addressFrom(folder, listen),
     })),
     load: data.load,
-    variants,
+    variants: runs.map((run) => variantOf(data, run)),
     bounds: boundsOf(data),
     configs: read.configs,
     read: (source, addresses) => readSource(source, planText, addresses, engineOf),
@@ -90,40 +99,38 @@ interface AllRead {
 }
 
 async function readAll(
-  variants: readonly Pick<Variant, "balancer" | "events">[],
+  runs: readonly RunSources[],
   planText: PlanText,
   addresses: ReadonlyMap<string, string>,
   engineOf: EngineOf,
 ): Promise<AllRead> {
   const configs: Config[] = [];
   const starts: Config[] = [];
-  // What is wrong with a part is wrong wherever it is in force.
-  const faults = new Map<string, LocatedFault>();
-  for (const { balancer, events } of variants) {
-    for (const source of [balancer, ...events.flatMap((it) => it.do === "reload" ? [it.source] : [])]) {
+  const faults: LocatedFault[] = [];
+  for (const { balancer, reloads } of runs) {
+    for (const source of [balancer, ...reloads.values()]) {
       try {
         const config = await readSource(source, planText, addresses, engineOf);
         configs.push(config);
         if (source === balancer) starts.push(config);
       } catch (error) {
         if (!(error instanceof ConfigError)) throw error;
-        for (const fault of error.faults) {
-          faults.set(`${fault.file}:${fault.line}:${fault.column} ${fault.message}`, fault);
-        }
+        faults.push(...error.faults);
       }
     }
   }
-  return { configs, starts, faults: [...faults.values()].map((it) => withServerNames(it, addresses)) };
+  return { configs, starts, faults: faults.map((it) => withServerNames(it, addresses)) };
 }
 
-/** What is wrong with the balancer's configuration of a plan that has not the form of one. */
-async function faultsInBalancer(planText: PlanText, engineOf: EngineOf): Promise<readonly LocatedFault[]> {
-  const { servers, balancer: value } = asMap(planText.document.value);
-  const names = asList(servers).map((it) => isMap(it) ? it.name : it).filter((it) => typeof it === "string");
-  const balancer = changedBy(undefined, { path: ["balancer"], value });
-  if (balancer === undefined || names.length === 0) return [];
-  const made = madeUpAddresses(names.map((name) => ({ name, listen: UNKNOWN })));
-  return (await readAll([{ balancer, events: [] }], planText, made, engineOf)).faults;
+/** The listener that a plan of any form names. */
+function listenerOf(document: unknown): string | undefined {
+  const { listener } = asMap(asMap(document).load);
+  return typeof listener === "string" ? listener : undefined;
+}
+
+/** The servers of a plan that has not the form of one, as far as they have names. */
+function namedServers(document: unknown): Pick<ServerSettings, "name" | "listen">[] {
+  return serverNames(document).flatMap((name) => name === undefined ? [] : [{ name, listen: UNKNOWN }]);
 }
 
 const UNKNOWN = { transport: "tcp", host: "127.0.0.1", port: 0 } as const;

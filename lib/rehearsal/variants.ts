@@ -1,60 +1,88 @@
 /** The runs of a plan: each with the configuration that its balancer begins with, and those that reloads bring. Pure. */
 
 import type { PathFault } from "../config/findings.ts";
+import { asList, asMap, isMap } from "../config/loose.ts";
+import type { Path } from "../config/place.ts";
 import { type BalancerSource, changedBy } from "./balancer_source.ts";
 import type { PlannedEvent, Variant } from "./plan.ts";
+import { durationMs } from "./plan_checks.ts";
 import type { CheckedPlan } from "./plan_schema.ts";
 
 const IN_A_FILE = "the balancer's configuration is in a file, of which a plan can change no part";
 
-/** All variants, and what keeps some of them from being one. */
-export function variantsOf(plan: CheckedPlan): { variants: Variant[]; faults: PathFault[] } {
+/** Where the configurations of one run stand. */
+export interface RunSources {
+  /** Undefined where a plan has only one. */
+  readonly name: string | undefined;
+  /** The one that the balancer begins with. */
+  readonly balancer: BalancerSource;
+  /** By the numbers of the events that bring them. */
+  readonly reloads: ReadonlyMap<number, BalancerSource>;
+}
+
+/** All runs of a plan of any form, and what keeps some of them from being one. What has not its form is passed over. */
+export function sourcesOf(document: unknown): { runs: RunSources[]; faults: PathFault[] } {
+  const { balancer: value, variants, events } = asMap(document);
+  const base = changedBy(undefined, { path: ["balancer"], value });
+  if (base === undefined) return { runs: [], faults: [] };
   const faults: PathFault[] = [];
-  const base = changedBy(undefined, { path: ["balancer"], value: plan.balancer });
-  const changes: [name: string | undefined, change: unknown][] = Object.entries(plan.variants ?? {});
-  if (changes.length === 0) changes.push([undefined, {}]);
-  const variants = changes.flatMap(([name, value]) => {
-    const path = name === undefined ? ["balancer"] : ["variants", name];
-    const balancer = name === undefined ? base : changedBy(base, { path, value });
-    if (balancer === undefined) {
-      faults.push({ path, message: `${IN_A_FILE}; write it in balancer` });
-      return [];
-    }
-    const { events, faults: more } = eventsOf(plan, balancer);
-    // They are the same in every variant.
-    if (name === undefined || name === changes[0]?.[0]) faults.push(...more);
-    return [{ name, balancer, events }];
+  const run = (name: string | undefined, balancer: BalancerSource): RunSources => {
+    const { reloads, faults: more } = reloadsOf(asList(events), balancer);
+    faults.push(...more);
+    return { name, balancer, reloads };
+  };
+  const changes = Object.entries(asMap(variants)).filter(([, change]) => isMap(change));
+  if (changes.length === 0) return { runs: [run(undefined, base)], faults };
+  const runs = changes.flatMap(([name, change]) => {
+    const path = ["variants", name];
+    const balancer = changedBy(base, { path, value: change });
+    if (balancer !== undefined) return [run(name, balancer)];
+    faults.push({ path, message: `${IN_A_FILE}; write it in balancer` });
+    return [];
   });
-  return { variants, faults };
+  return { runs, faults };
 }
 
 /** A reload changes what the one before has left. */
-function eventsOf(
-  plan: CheckedPlan,
+function reloadsOf(
+  events: readonly unknown[],
   start: BalancerSource,
-): { events: PlannedEvent[]; faults: PathFault[] } {
+): { reloads: Map<number, BalancerSource>; faults: PathFault[] } {
   const faults: PathFault[] = [];
-  const inOrder = plan.events.map((event, i) => ({ ...event, i })).sort((one, other) =>
-    one.atMs - other.atMs
-  );
+  const reloads = new Map<number, BalancerSource>();
+  const inOrder = events.map((event, i) => ({ event: asMap(event), i }))
+    .map(({ event: { at, reload }, i }) => ({ atMs: durationMs(at) ?? 0, reload, i }))
+    .filter(({ reload }) => typeof reload === "string" || isMap(reload))
+    .sort((one, other) => one.atMs - other.atMs);
   let source = start;
-  const events = inOrder.flatMap(({ atMs, i, reload, change, ...event }): PlannedEvent[] => {
-    if (reload !== undefined) {
-      const path = ["events", i, "reload"];
-      const next = changedBy(source, { path, value: reload });
-      if (next === undefined) {
-        faults.push({ path, message: `${IN_A_FILE}; name another file` });
-        return [];
-      }
+  for (const { i, reload } of inOrder) {
+    const path: Path = ["events", i, "reload"];
+    const next = changedBy(source, { path, value: reload });
+    if (next === undefined) {
+      faults.push({ path, message: `${IN_A_FILE}; name another file` });
+    } else {
       source = next;
-      return [{ atMs, do: "reload", source }];
+      reloads.set(i, next);
     }
-    if (event.set !== undefined) return [{ atMs, do: "set", server: event.set, change }];
-    for (const action of ["down", "up", "drain", "enable"] as const) {
-      const server = event[action];
-      if (server !== undefined) return [{ atMs, do: action, server }];
-    }
-    return [];
-  });
-  return { events, faults };
+  }
+  return { reloads, faults };
+}
+
+/** The run of a plan that is right. */
+export function variantOf(plan: CheckedPlan, { name, balancer, reloads }: RunSources): Variant {
+  const events = plan.events.flatMap((event, i) => plannedEvent(event, reloads.get(i)));
+  return { name, balancer, events: events.sort((one, other) => one.atMs - other.atMs) };
+}
+
+function plannedEvent(
+  { atMs, set, change, ...event }: CheckedPlan["events"][number],
+  source: BalancerSource | undefined,
+): PlannedEvent[] {
+  if (source !== undefined) return [{ atMs, do: "reload", source }];
+  if (set !== undefined) return [{ atMs, do: "set", server: set, change }];
+  for (const action of ["down", "up", "drain", "enable"] as const) {
+    const server = event[action];
+    if (server !== undefined) return [{ atMs, do: action, server }];
+  }
+  return [];
 }

@@ -241,11 +241,67 @@ Deno.test("all that is wrong with the configuration and with the names of a plan
   ]);
 });
 
-Deno.test("the configuration is looked at also in a plan that has not the form of one", async () => {
-  const text = changed("errors: 0", "p99: 50ms").replace("backends: [one,", "backends: [onee,");
-  assert.deepEqual(await faults(text), [
-    'plan.yaml:4:30 balancer.pools.web.backends[0]: there is no server "onee"; did you mean one?',
-    'plan.yaml:6:16 expect.p99: "50ms" is not a bound; write <50ms',
+Deno.test("what has not its form hides nothing that is wrong with the rest of a plan", async () => {
+  const text = changed(
+    "errors: 0",
+    "p99: 50ms, share: { four: 5% }, noticed: <1s, compare: [p99 of c < p99 of a]",
+  )
+    .replace("backends: [one,", "backends: [onee,")
+    .replace("duration: 2s", "duration: 2s, duration: 3s, listener: wbe, rate: many");
+  const found = await faults(`${text}events:
+  - { at: 300ms, down: twoo }
+  - { at: 3s, up: one, down: two }
+  - { at: 1s, down: one, delay: soon }
+  - { at: 1s, reload: other.yaml }
+variants:
+  a: { pools: { web: { algorithm: rand } } }
+  b: { pools: { web: { backends: [one] } } }
+`);
+  assert.deepEqual(found.map((it) => it.replace(/^plan.yaml:/, "").replace(/;.*/, "")), [
+    '4:30 balancer.pools.web.backends[0]: there is no server "onee"',
+    '5:23 load.duration: the key "duration" stands here a second time',
+    '5:47 load.listener: there is no listener "wbe"',
+    '5:58 load.rate: "many" is not a whole number',
+    '6:16 expect.p99: "50ms" is not a bound',
+    '6:31 expect.share.four: there is no server "four"',
+    '6:67 expect.compare[0]: there is no variant "c"',
+    '8:24 events[0].down: there is no server "twoo"',
+    "9:11 events[1].at: the load is over after 2s",
+    "9:15 events[1].up: an event does one thing",
+    "10:5 events[2]: what is wrong with a server is changed by set",
+    '10:33 events[2].delay: "soon" is not a duration',
+    "11:23 events[3].reload: other.yaml: no such file",
+    '13:35 variants.a.pools.web.algorithm: unknown algorithm "rand"',
+  ]);
+});
+
+Deno.test("what is misspelt is not said to be missing, too", async () => {
+  const text = changed("errors: 0", "noticed: <1s").replace("[one, two]", "[a/b, two]");
+  const found = await faults(`${text}events:
+  - { at: 1s, dwon: two }
+  - { at: 1s, set: two, dealy: 1s }
+  - { at: 1s, down: a/b }
+`);
+  assert.deepEqual(found.map((it) => it.replace(/^plan.yaml:/, "").replace(/;.*/, "")), [
+    '1:11 servers[0]: "a/b" is not the name of a server',
+    '4:30 balancer.pools.web.backends[0]: there is no server "one"',
+    '8:15 events[0].dwon: unknown key "dwon"',
+    '9:25 events[1].dealy: unknown key "dealy"',
+    '10:21 events[2].down: "a/b" is not the name of a server',
+  ]);
+});
+
+Deno.test("a plan of which nothing has its form is refused", async () => {
+  assert.deepEqual(await faults("servers: 5\nbalancer: 5\nload: 5\nevents: 5\nexpect: 5\nvariants: 5\n"), [
+    "plan.yaml:1:10 servers: 5 is not a list; list the servers, as [one, two]",
+    "plan.yaml:2:11 balancer: 5 is not a configuration; write it as in balancer.yaml, or the path of its file",
+    "plan.yaml:3:7 load: 5 is not a map; the load is a map of listener, duration, connections, …",
+    "plan.yaml:4:9 events: 5 is not a list; list the events, as - { at: 1s, down: one }",
+    "plan.yaml:5:9 expect: 5 is not a map; what must hold is a map of errors, requests, mean, …",
+    "plan.yaml:6:11 variants: 5 is not a map; write variants by name",
+  ]);
+  assert.deepEqual(await faults("nothing\n"), [
+    'plan.yaml:1:1 "nothing" is not a map; a plan is a map of servers, balancer, variants, …',
   ]);
 });
 
