@@ -15,8 +15,10 @@ import {
 } from "../core/misbehaviour.ts";
 import { formatSize } from "../core/size.ts";
 
-/** `off` undoes what has no other word for that. */
-const off = z.literal("off");
+/** `off` undoes what has no other word for that. It comes last in a union, so that it is not taken for what was meant. */
+function off(thing: string, wanted: string): z.ZodLiteral<"off"> {
+  return z.literal("off", refuse(thing, wanted));
+}
 
 const flap = section("flap", {
   up: duration("How long it can be reached.", 1),
@@ -41,10 +43,13 @@ export const misbehaviourKeys = {
     refuse("a rate", "write how much a second, as 64KiB"),
   ).optional(),
   close_after: z.union([
-    off.transform(() => 0),
     count(1, MAX_CLOSE_AFTER, "Answers after which a connection is closed."),
+    off("a number of answers", "write 1 or more, or off").transform(() => 0),
   ]).optional(),
-  flap: z.union([off.transform(() => undefined), flap]).optional(),
+  flap: z.union([
+    flap,
+    off("how a server flaps", "write { up: 1s, down: 500ms }, or off").transform(() => undefined),
+  ]).optional(),
   seed: count(0, MAX_SEED, "What chance begins with.").optional(),
 };
 

@@ -89,9 +89,9 @@ const event = section("an event", {
 const timeBound = parsed(parseTimeBound, refuse("a bound", "write <50ms"));
 
 const share = z.union([
-  z.literal("even"),
   z.record(serverName, parsed(parseShareBound, refuse("a share", 'write 50%, <30% or ">5%"'))),
-], refuse("a share", "write even, or the share of servers, as { one: 50%, two: 50% }"));
+  z.literal("even", refuse("a share", "write even, or the share of servers, as { one: 50%, two: 50% }")),
+]);
 
 export const comparison = parsed(
   parseComparison,

@@ -137,6 +137,30 @@ Deno.test("what is wrong with a plan is said with its place and what to write", 
       changed("duration: 2s", "duration: 2"),
       "plan.yaml:5:19 load.duration: 2 is not a duration; add the unit, as 2s or 2ms",
     ],
+    [
+      changed("[one, two]", "[one, { name: two, flap: { up: 1s } }]"),
+      "plan.yaml:1:35 servers[1].flap.down: missing; write it as 250ms, 30s, 1m30s or 2h",
+    ],
+    [
+      changed("[one, two]", "[one, { name: two, flap: up=1s }]"),
+      'plan.yaml:1:35 servers[1].flap: "up=1s" is not how a server flaps; write { up: 1s, down: 500ms }, or off',
+    ],
+    [
+      changed("[one, two]", "[one, { name: two, close_after: 0 }]"),
+      "plan.yaml:1:42 servers[1].close_after: 0 is too small; write 1 to 999999999",
+    ],
+    [
+      changed("[one, two]", "[one, { name: two, close_after: one }]"),
+      'plan.yaml:1:42 servers[1].close_after: "one" is not a number of answers; write 1 or more, or off',
+    ],
+    [
+      changed("errors: 0", "share: { one: half }"),
+      'plan.yaml:6:25 expect.share.one: "half" is not a share; write 50%, <30% or ">5%"',
+    ],
+    [
+      changed("errors: 0", "share: evn"),
+      'plan.yaml:6:18 expect.share: "evn" is not a share; write even, or the share of servers, as { one: 50%, two: 50% }',
+    ],
     [changed("errors: 0", "p99: 50ms"), 'plan.yaml:6:16 expect.p99: "50ms" is not a bound; write <50ms'],
     [changed("[one, two]", "[one, two, one]"), 'plan.yaml:1:21 servers[2]: there is a server "one" already'],
     [
