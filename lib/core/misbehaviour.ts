@@ -90,7 +90,9 @@ export function parseShare(text: string): number {
 export function parseFlap(text: string): Flap {
   const [, up, down] = /^up=([^,]*),down=([^,]*)$/.exec(text) ?? [];
   if (up === undefined || down === undefined) {
-    throw new InputError(`${JSON.stringify(text)} is not known; write up=10s,down=5s`);
+    const [, one] = /^(up|down)=[^,=]+$/.exec(text) ?? [];
+    const why = one === undefined ? "is not known" : `has no ${one === "up" ? "down" : "up"}`;
+    throw new InputError(`${JSON.stringify(text)} ${why}; write up=10s,down=5s`);
   }
   const [upMs, downMs] = [parseDurationMs(up), parseDurationMs(down)];
   if (upMs > 0 && downMs > 0) return { upMs, downMs };
