@@ -44,6 +44,12 @@ export function checkMisbehaviour(
   throw new InputError("a server misbehaves with the engine runtime alone; leave --engine out");
 }
 
+/** What these flags may say but probably do not mean. */
+export function misbehaviourNotes({ failHow, failRate }: MisbehaviourFlags): string[] {
+  if (failHow === undefined || failRate !== undefined) return [];
+  return [`--fail-how ${failHow} without --fail-rate: nothing fails until a line on stdin says fail-rate`];
+}
+
 /** What these flags ask for; undefined where none is given. */
 export function misbehaviourOf(flags: MisbehaviourFlags, isUdp: boolean): Misbehaviour | undefined {
   const given = Object.entries(flags).filter(([, value]) => value !== undefined);

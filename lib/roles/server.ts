@@ -1,7 +1,7 @@
 /** The server role: a server from flags, for connections or datagrams, until the user stops it. */
 
 import type { ServerFlags } from "../cli/flags.ts";
-import { misbehaviourOf } from "../cli/misbehaviour_flags.ts";
+import { misbehaviourNotes, misbehaviourOf } from "../cli/misbehaviour_flags.ts";
 import type { EngineName } from "../config/engine_names.ts";
 import { engineFor, whyNoEngine } from "../control/engine_host.ts";
 import type { UdpAddress } from "../core/address.ts";
@@ -30,7 +30,8 @@ export async function runServerRole(flags: ServerFlags, terminal: Terminal): Pro
   const files = cert === undefined ? undefined : await readTlsFiles("--tls-", { cert, key });
   const running = startStderrLog(flags.logLevel, flags.logFormat);
   try {
-    for (const note of files?.notes ?? []) log.warn("config_note", { note });
+    const notes = [...files?.notes ?? [], ...misbehaviourNotes(flags.misbehaviour)];
+    for (const note of notes) log.warn("config_note", { note });
     const misbehaviour = misbehaviourOf(flags.misbehaviour, flags.listen.transport === "udp");
     const { stop, misbehaving } = await start(flags, engine, files?.keys, misbehaviour);
     log.info("ready", { handler: flags.handler, engine });

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
-import { type MisbehaviourFlags, misbehaviourOf } from "../../lib/cli/misbehaviour_flags.ts";
+import {
+  type MisbehaviourFlags,
+  misbehaviourNotes,
+  misbehaviourOf,
+} from "../../lib/cli/misbehaviour_flags.ts";
 import { GOOD, type Misbehaviour } from "../../lib/core/misbehaviour.ts";
 import { flags, refusal } from "./arguments.ts";
 
@@ -44,6 +48,18 @@ Deno.test("a value that is wrong is refused with the flag and what to write", ()
   ];
   for (const [line, sentence] of wrong) assert.equal(refusal(`${SERVER} ${line}`), sentence);
   assert.equal(refusal("--role client --connect :1 --delay 1s").split("\n").length, 1);
+});
+
+Deno.test("how connections fail is noted where none does, unless that was said", () => {
+  const notes = (line: string): string[] => {
+    return misbehaviourNotes(flags(`${SERVER} ${line}`).misbehaviour as MisbehaviourFlags);
+  };
+  assert.deepEqual(notes("--fail-how hang"), [
+    "--fail-how hang without --fail-rate: nothing fails until a line on stdin says fail-rate",
+  ]);
+  for (const line of ["--fail-how hang --fail-rate 0", "--fail-rate 0.1", "--delay 1s"]) {
+    assert.deepEqual(notes(line), [], line);
+  }
 });
 
 Deno.test("with UDP an answer may be late, lost or garbage, and what is for connections is refused", () => {

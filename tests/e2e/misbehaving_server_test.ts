@@ -79,6 +79,17 @@ Deno.test("a server says what is wrong, follows lines, survives wrong ones and t
   assert.equal((await other.finished).status, 0);
 });
 
+Deno.test("a server notes that nothing fails as it was told to, and a line changes that", async () => {
+  await using server = await start("--fail-how", "close-early");
+  await server.sees(
+    / warn {2}config_note note="--fail-how close-early without --fail-rate: nothing fails [^"]+"\n/,
+  );
+  assert.equal(text(await ask(server.port, bytes("hello\n"))), "hello\n");
+  await server.type("fail-rate 1\n");
+  await server.sees(/ info {2}changed line="fail-rate 1"\n/);
+  assert.equal(text(await ask(server.port, bytes("hello\n"))), "hel");
+});
+
 Deno.test("a server that does not misbehave leaves stdin alone", async () => {
   await using server = await start("--handler", "whoami", "--name", "one");
   await server.sees(/ ready /);
