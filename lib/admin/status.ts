@@ -130,12 +130,21 @@ export interface ListenerStatus {
   readonly datagrams_dropped: { readonly rate_limit: number; readonly no_room: number };
 }
 
-/** A source whose clients were not let in during the last ten minutes. */
+/** A source whose clients were turned away during the last ten minutes. */
 export interface HeldBackStatus {
   /** As `192.0.2.1`, `2001:db8::/64`, or `unix`. */
   readonly source: string;
   readonly listener: string;
-  readonly reason: "denied" | "source_limit" | "connection_rate";
+  readonly reason:
+    | "denied"
+    | "source_limit"
+    | "connection_rate"
+    | "proxy_refused"
+    | "proxy_invalid"
+    | "hello_invalid"
+    | "tls_failed"
+    | "no_route"
+    | "handshake_timeout";
   /** Connections that it has now; 0 where the listener does not limit them. */
   readonly active: number;
   /** How often it was refused, since it began. */

@@ -4,6 +4,7 @@ import type { LifeState } from "../admin/status.ts";
 import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
 import { sleep } from "../core/sleep.ts";
+import { isDenial } from "../dataplane/record.ts";
 import { HealthMonitor } from "../health/monitor.ts";
 import { SourceTable } from "../pool/source_table.ts";
 import { Scoreboard } from "../pool/scoreboard.ts";
@@ -148,9 +149,12 @@ export class Balancer {
         events: {
           onFailing: (backend) => this.health.failing(backend),
           onDenials: (denials) => {
-            this.#denials.add(denials.map(({ listener, reason, count, sources }) => {
-              return { listener, reason, count, client: sources.keys().next().value };
-            }));
+            // The others have records.
+            this.#denials.add(
+              denials.filter(({ reason }) => isDenial(reason)).map(({ listener, reason, count, sources }) => {
+                return { listener, reason, count, client: sources.keys().next().value };
+              }),
+            );
             this.heldBack.add(denials, Date.now());
           },
           onForgotten: (flows) => this.#forgotten.add(flows),

@@ -43,7 +43,7 @@ export interface WorkerNews {
   readonly onFailing: (backend: BackendRow) => void;
   /** What sessions of the worker have added up to since the last time. */
   readonly onTally: (entries: readonly TallyEntry[]) => void;
-  /** Clients were not let in. */
+  /** Clients were turned away. */
   readonly onDenials: (denials: readonly Denials[]) => void;
   /** Flows made room for others, and left no record. */
   readonly onForgotten: (flows: readonly Forgotten[]) => void;

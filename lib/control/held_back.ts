@@ -2,13 +2,13 @@
 
 import { readIP } from "../core/ip_words.ts";
 import type { Denials } from "../dataplane/denials.ts";
-import type { DenialReason } from "../dataplane/record.ts";
+import type { TurnedAwayReason } from "../dataplane/record.ts";
 import type { ListenerRow } from "../pool/row.ts";
 import type { SourceTable } from "../pool/source_table.ts";
 
 export interface HeldBackSource {
   readonly listener: string;
-  readonly reason: DenialReason;
+  readonly reason: TurnedAwayReason;
   /** As `192.0.2.1`, `2001:db8::/64` or `unix`. */
   readonly source: string;
   /** How often, since it is known. */

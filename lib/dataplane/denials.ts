@@ -1,13 +1,13 @@
-/** Clients that were not let in: counted, since there may be thousands a second, and a record of each would be the attack's success. */
+/** Clients that were turned away, by source: counted, since there may be thousands a second. */
 
 import type { Endpoint } from "../core/endpoint.ts";
 import { sourceText } from "../core/source.ts";
-import type { DenialReason } from "./record.ts";
+import type { TurnedAwayReason } from "./record.ts";
 
 /** Those of a listener and for one reason, since the last time. */
 export interface Denials {
   readonly listener: string;
-  readonly reason: DenialReason;
+  readonly reason: TurnedAwayReason;
   readonly count: number;
   /** Where they came from, and how often; some of the sources when there are many. */
   readonly sources: ReadonlyMap<string, number>;
@@ -19,11 +19,11 @@ const MAX_SOURCES = 64;
 export class DenialCounts {
   #counts = new Map<
     string,
-    { listener: string; reason: DenialReason; count: number; sources: Map<string, number> }
+    { listener: string; reason: TurnedAwayReason; count: number; sources: Map<string, number> }
   >();
 
   /** @param source The client: the one that a PROXY header names, or the one that has connected. */
-  add(listener: string, reason: DenialReason, source: Endpoint): void {
+  add(listener: string, reason: TurnedAwayReason, source: Endpoint): void {
     const key = `${listener} ${reason}`;
     let counted = this.#counts.get(key);
     if (counted === undefined) {

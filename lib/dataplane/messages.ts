@@ -200,7 +200,7 @@ export type FromWorker =
   /** The worker is of no more use; it has ended, or could not begin. */
   | { readonly type: "died"; readonly reason: string }
   | { readonly type: "sessions"; readonly records: readonly SessionRecord[] }
-  /** Clients that were not let in since the last such message. */
+  /** Clients that were turned away since the last such message. */
   | { readonly type: "denials"; readonly denials: readonly Denials[] }
   | { readonly type: "forgotten"; readonly flows: readonly Forgotten[] }
   /** Sums since the last such message, and the largest event-loop lag since then, in ms. */

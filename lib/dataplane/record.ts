@@ -67,17 +67,21 @@ export function isDenial(reason: EndReason): reason is DenialReason {
 }
 
 /** Ends of sessions whose client was turned away before it was routed, by its own fault or that of what is in front of it. */
-export const TURNED_AWAY: ReadonlySet<EndReason> = new Set(
-  [
-    ...DENIAL_REASONS,
-    "proxy_refused",
-    "proxy_invalid",
-    "hello_invalid",
-    "tls_failed",
-    "no_route",
-    "handshake_timeout",
-  ] as const,
-);
+const TURNED_AWAY_REASONS = [
+  ...DENIAL_REASONS,
+  "proxy_refused",
+  "proxy_invalid",
+  "hello_invalid",
+  "tls_failed",
+  "no_route",
+  "handshake_timeout",
+] as const;
+export type TurnedAwayReason = typeof TURNED_AWAY_REASONS[number];
+export const TURNED_AWAY: ReadonlySet<EndReason> = new Set(TURNED_AWAY_REASONS);
+
+export function isTurnedAway(reason: EndReason): reason is TurnedAwayReason {
+  return TURNED_AWAY.has(reason);
+}
 
 /** Which sessions leave a record: all, none, or not those in which no byte moved and nothing went wrong. */
 export type RecordedSessions = boolean | "served";

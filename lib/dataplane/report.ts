@@ -8,7 +8,7 @@ import { Accounts } from "./accounts.ts";
 import type { FromWorker } from "./messages.ts";
 import { DenialCounts } from "./denials.ts";
 import { ForgottenFlows } from "./forgotten.ts";
-import { isDenial, isRecorded, type RecordedSessions, type SessionRecord } from "./record.ts";
+import { isDenial, isRecorded, isTurnedAway, type RecordedSessions, type SessionRecord } from "./record.ts";
 import type { Session } from "./session.ts";
 import { recordOf } from "./session_facts.ts";
 
@@ -56,7 +56,9 @@ export class Report {
   over(session: Session): void {
     this.#accounts?.countSession(session);
     const { endReason } = session;
-    if (isDenial(endReason)) return this.#denials.add(session.listener.name, endReason, session.source);
+    if (isTurnedAway(endReason)) this.#denials.add(session.listener.name, endReason, session.source);
+    // A record of each would be the attack's success.
+    if (isDenial(endReason)) return;
     const { recordSessions } = this.#options;
     if (endReason === "forgotten" && (recordSessions === false || !this.#forgotten.takeRecord())) {
       return this.#forgotten.add(session.listener.name, session.source);

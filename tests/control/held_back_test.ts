@@ -5,6 +5,8 @@ import { HeldBackBook } from "../../lib/control/held_back.ts";
 import type { Denials } from "../../lib/dataplane/denials.ts";
 import { enter, startNamedBackend, visit } from "../support/backend.ts";
 import { startTestBalancer, until } from "../support/balancer.ts";
+import { askUntilGone } from "../support/bytes.ts";
+import { onEachEngine } from "../support/engines.ts";
 import { operationsOf } from "../support/operations.ts";
 
 function denials(sources: Record<string, number>): Denials[] {
@@ -58,3 +60,26 @@ Deno.test("the status says who is held back, how many connections it has, and th
   assert.deepEqual(operations.status().sources, []);
   operations.stop();
 });
+
+onEachEngine(
+  "a source that is too slow to open its sessions is held back, and its sessions leave records",
+  async (engine) => {
+    await using backend = startNamedBackend("hi");
+    await using balancer = await startTestBalancer({
+      backends: [backend.member],
+      listener: { proxy_protocol: { from: ["127.0.0.1"] }, handshake_timeout: "100ms" },
+      tallySessions: true,
+      engine,
+    });
+    const operations = operationsOf(balancer.balancer);
+    await askUntilGone(balancer.port, new Uint8Array());
+    await askUntilGone(balancer.port, new Uint8Array());
+    await until(() => operations.status().held_back[0]?.refused === 2, "both are known");
+    const [{ source, listener, reason } = assert.fail(), ...others] = operations.status().held_back;
+    assert.deepEqual([source, listener, reason, others], ["127.0.0.1", "web", "handshake_timeout", []]);
+    operations.stop();
+    await balancer.stop();
+    assert.deepEqual(balancer.records().map(({ end }) => end), ["handshake_timeout", "handshake_timeout"]);
+    assert.ok(balancer.log.events.every(({ event }) => event !== "sessions_denied"), "none is told twice");
+  },
+);

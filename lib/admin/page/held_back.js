@@ -14,6 +14,12 @@ const HELD_BACK_WORDS = {
   denied: "not allowed",
   source_limit: "too many at once",
   connection_rate: "too fast",
+  proxy_refused: "no proxy of ours",
+  proxy_invalid: "no PROXY header",
+  hello_invalid: "no ClientHello",
+  tls_failed: "TLS failed",
+  no_route: "no route",
+  handshake_timeout: "too slow to open",
 };
 
 export function createHeldBack() {
