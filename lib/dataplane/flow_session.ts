@@ -33,15 +33,15 @@ export class FlowSession extends Session implements Flow {
   }
 
   override moved(direction: Direction, bytes: number): void {
-    const { backend } = this;
     this.#flows.moved(this);
     this.activity.moved(direction, bytes);
-    if (direction === "in") {
-      this.#asked++;
-      return;
-    }
-    if (this.#answered++ === 0 && backend !== undefined) this.pool?.answered(backend);
-    if (this.#flows.responses > 0 && !this.#isAnswerDue) this.end("done");
+    if (direction === "in") this.#asked++;
+    else this.#hasAnswered();
+  }
+
+  /** The backend has done its part. */
+  override answerLost(): void {
+    this.#hasAnswered();
   }
 
   /** Nothing listens there. What the client sends next begins another flow. */
@@ -69,6 +69,12 @@ export class FlowSession extends Session implements Flow {
 
   override end(reason: EndReason): void {
     super.end(reason === "idle_timeout" ? this.#silenceEnds() : reason);
+  }
+
+  #hasAnswered(): void {
+    const { backend } = this;
+    if (this.#answered++ === 0 && backend !== undefined) this.pool?.answered(backend);
+    if (this.#flows.responses > 0 && !this.#isAnswerDue) this.end("done");
   }
 
   #silenceEnds(): EndReason {

@@ -163,6 +163,9 @@ export class Session implements Greeted, Seeker, RelayEvents {
     activity.moved(direction, bytes);
   }
 
+  /** A connection loses nothing. */
+  answerLost(): void {}
+
   directionEnded(direction: Direction): void {
     this.activity.directionEnded(direction, this.#tools.clock.exactMs());
   }

@@ -3,8 +3,10 @@
 /** Flows over real sockets: how they begin, what they relay, and how they end. */
 
 import assert from "node:assert/strict";
+import { formatAddress } from "../../lib/core/address.ts";
+import { DROPPED_NO_ROOM } from "../../lib/pool/tally.ts";
 import { until } from "../support/balancer.ts";
-import { pattern, text } from "../support/bytes.ts";
+import { bytes, pattern, text } from "../support/bytes.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { startFlowPlane } from "../support/flow_plane.ts";
 import { freePort } from "../support/ports.ts";
@@ -94,6 +96,30 @@ onEachEngine(
     assert.deepEqual([rig.of("failing").length, patient.of("failing").length], [1, 0]);
   },
 );
+
+onEachEngine("an answer that cannot be sent to its client is none that the backend owes", async (engine) => {
+  using a = startNamedUdpBackend("a");
+  const options = { backends: [a], limits: { idleTimeoutMs: 200 }, consecutiveFailures: 1 };
+  await using rig = await startFlowPlane(engine, { ...options, flows: { responses: 1 } });
+  // No way leads there from a socket on the loopback.
+  const client = udpAt(9, "192.0.2.1");
+  rig.plane.handover.deliver([{ listener: formatAddress(rig.address), client, bytes: bytes("hello?") }]);
+  const [record] = await rig.waitForRecords(1);
+  assert.deepEqual([record?.end, record?.bytes_in, record?.bytes_out], ["done", 6, 0]);
+  await until(() => rig.tallied(DROPPED_NO_ROOM) === 1, "it is counted as dropped");
+  assert.deepEqual([a.received.length, rig.of("failing").length], [1, 0]);
+});
+
+onEachEngine("a datagram from port 0, which no answer can reach, begins no flow", async (engine) => {
+  using a = startNamedUdpBackend("a");
+  await using rig = await startFlowPlane(engine, { backends: [a] });
+  const [listener, client] = [formatAddress(rig.address), udpAt(0)];
+  rig.plane.handover.deliver([{ listener, client, bytes: bytes("hello?") }]);
+  assert.equal(rig.flows(), 0);
+  using other = new UdpClient(rig.address);
+  assert.equal(await other.ask("1"), "a:1");
+  assert.deepEqual([rig.flows(), a.received.length], [1, 1]);
+});
 
 onEachEngine(
   "the flow that is idle for longest makes room for another one, and one that is not idle stays",

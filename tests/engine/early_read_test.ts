@@ -81,6 +81,7 @@ Deno.test("a preface switches Nagle's algorithm off, so that the first bytes of 
     ...NO_EVENTS,
     writesPending: () => {},
     moved: () => {},
+    answerLost: () => {},
     directionEnded: () => {},
     backendGone: () => {},
     clientTold: () => {},

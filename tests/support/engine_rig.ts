@@ -119,6 +119,10 @@ export class RigSession implements RelayEvents {
     this.counted[direction] += bytes;
   }
 
+  answerLost(): void {
+    this.told.push("answer lost");
+  }
+
   directionEnded(direction: Direction): void {
     this.told.push(`${direction} ended`);
   }

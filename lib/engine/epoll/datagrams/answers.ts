@@ -23,14 +23,17 @@ export interface Answered {
     readonly name: Int32Array;
     readonly nameBytes: number;
     readonly localWords: Int32Array | undefined;
-    /** How many of them were not sent. */
-    dropped: number;
   };
   /** Undefined without a limit. */
   readonly paceOut: Pace | undefined;
   /** One of them was sent. */
   answered(bytes: number): void;
+  /** One of them was not. */
+  lost(): void;
 }
+
+/** In place of a length: it was not sent. */
+const LOST = -1;
 
 export class Answers {
   readonly #libc: Libc;
@@ -38,7 +41,7 @@ export class Answers {
   /** Over the same buffers. */
   readonly #received: Messages;
   readonly #sent: Messages;
-  /** Whose they are, and how long; undefined where one was not sent. */
+  /** Whose they are, and how long. */
   readonly #relays: (Answered | undefined)[] = new Array(BATCH).fill(undefined);
   readonly #lengths = new Int32Array(BATCH);
   #count = 0;
@@ -98,12 +101,14 @@ export class Answers {
       const isFull = this.#libc.errno() === EAGAIN;
       // Any other error is of this one alone.
       const next = isFull ? count : at + 1;
-      for (; at < next; at++) this.#drop(at);
+      for (; at < next; at++) this.#lengths[at] = LOST;
     }
     for (let i = 0; i < count; i++) {
       const relay = this.#relays[i];
+      const length = this.#lengths[i] as number;
       this.#relays[i] = undefined;
-      relay?.answered(this.#lengths[i] as number);
+      if (length === LOST) relay?.lost();
+      else relay?.answered(length);
     }
   }
 
@@ -111,12 +116,6 @@ export class Answers {
     this.#isDue = false;
     this.flush();
   };
-
-  #drop(i: number): void {
-    const relay = this.#relays[i];
-    this.#relays[i] = undefined;
-    if (relay !== undefined) relay.flow.dropped++;
-  }
 
   #move(from: number, to: number, length: number): void {
     const { buffers } = this.#received;

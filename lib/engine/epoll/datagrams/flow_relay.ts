@@ -86,6 +86,16 @@ class FlowRelay implements FlowSink, UdpSocketOwner, Answered {
     }
   }
 
+  lost(): void {
+    this.flow.dropped++;
+    if (this.#isOver) return;
+    try {
+      this.#on.answerLost();
+    } catch (fault) {
+      this.#on.fault(fault);
+    }
+  }
+
   /** One of the two was closed. */
   onClosed(): void {
     if (this.flow.isClosed && this.#backend.isClosed) this.#finish();

@@ -8,7 +8,7 @@ import type { EventHandler } from "../loop.ts";
 import type { EngineTools } from "../tools.ts";
 import type { Arrivals } from "./arrivals.ts";
 import { endpointOfName, Flow, type FlowSource } from "./flow.ts";
-import { FlowTable } from "./flow_table.ts";
+import { FlowTable, portOf } from "./flow_table.ts";
 import { BATCH, NAME_WORDS } from "./messages.ts";
 import { udpEndpoint } from "./udp_socket.ts";
 
@@ -139,9 +139,11 @@ export class FlowSocket implements EventHandler, FlowSource {
 
   #beginFlow(arrivals: Arrivals, i: number): void {
     const options = this.#options;
-    if (options === undefined) return;
     const { received } = arrivals;
-    const name = received.names.slice(i * NAME_WORDS, (i + 1) * NAME_WORDS);
+    const at = i * NAME_WORDS;
+    // There is no way to answer port 0.
+    if (options === undefined || portOf(received.names, at) === 0) return;
+    const name = received.names.slice(at, at + NAME_WORDS);
     if (options.passOn !== undefined) {
       const bytes = received.buffers[i] as Uint8Array;
       if (options.passOn(endpointOfName(name), bytes.subarray(0, received.received(i)))) return;

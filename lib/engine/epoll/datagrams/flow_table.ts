@@ -20,6 +20,11 @@ export function familyOf(names: Int32Array, at: number): number {
   return (names[at] as number) & 0xffff;
 }
 
+/** That port, in the order of the network. */
+export function portOf(names: Int32Array, at: number): number {
+  return (names[at] as number) >>> 16;
+}
+
 /** Whether the address at a place of `names` is this one. Flow label and zone make no other client. */
 export function isNamed(name: Int32Array, names: Int32Array, at: number): boolean {
   if (name[0] !== names[at]) return false;

@@ -103,6 +103,8 @@ export class FlowListener implements Listener {
     const key = formatHostPort(client.host, client.port);
     const flow = this.#flows.get(key);
     if (flow !== undefined) return flow.take(datagram);
+    // There is no way to answer port 0.
+    if (client.port === 0) return;
     if (passOn?.(client, datagram) === true) return;
     if (!this.#beginsFlows || !limiter.enter()) return;
     const begun = new RuntimeFlow({ socket, client, onClosed: () => this.#left(key) });

@@ -79,7 +79,8 @@ class DatagramRelay {
       } catch (error) {
         // Any other is lost as it could be on its way.
         this.#flow.dropped++;
-        if (error instanceof Deno.errors.NotCapable) this.#tell(() => this.#on.fault(error));
+        const isForbidden = error instanceof Deno.errors.NotCapable;
+        this.#tell(() => isForbidden ? this.#on.fault(error) : this.#on.answerLost());
       }
       // deno-lint-ignore no-await-in-loop -- others are to have their turn
       if (share.spend()) await nextTurn();
