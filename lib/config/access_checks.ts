@@ -4,7 +4,9 @@
  * Works on the plain document, as cross_checks.ts does.
  */
 
-import { parseListenAddress } from "../core/address.ts";
+import { type Address, parseListenAddress } from "../core/address.ts";
+import { isIPv4, isIPv6 } from "../core/is_ip.ts";
+import { canonicalHost } from "../core/overlap.ts";
 import type { Path } from "./place.ts";
 import type { PathFault } from "./findings.ts";
 import { asList, asMap, parsedAddress } from "./loose.ts";
@@ -21,10 +23,14 @@ const BY_ADDRESS: readonly (readonly [key: string, isSet: (value: unknown) => bo
 /** @param path Where the listener stands. */
 export function accessFaults(listener: Record<string, unknown>, path: Path): PathFault[] {
   const { allow, deny, listen, proxy_protocol, connection_rate } = listener;
-  const isNameless = parsedAddress(listen, parseListenAddress)?.transport === "unix" &&
-    proxy_protocol === undefined;
-  if (isNameless) return namelessFaults(listener, path);
+  const address = parsedAddress(listen, parseListenAddress);
+  if (address?.transport === "unix" && proxy_protocol === undefined) return namelessFaults(listener, path);
+  // Where a header names the clients, they may be of either family.
+  const [peers, at] = proxy_protocol === undefined
+    ? [allow, ["allow"]]
+    : [asMap(proxy_protocol).from, ["proxy_protocol", "from"]];
   return [
+    ...familyFaults(address, asList(peers), [...path, ...at]),
     ...socketFileFaults(listener, path),
     ...repeatedFaults(allow, [...path, "allow"]),
     ...repeatedFaults(deny, [...path, "deny"]),
@@ -53,6 +59,27 @@ function namelessFaults(listener: Record<string, unknown>, path: Path): PathFaul
       "(mode and group say who may connect), or take the address from a PROXY header with proxy_protocol";
     return { path: [...path, key], message, atKey: true };
   });
+}
+
+/** No peer of an IPv4 address has an IPv6 address, and the other way round: such ranges alone let no one in. */
+function familyFaults(address: Address | undefined, ranges: readonly unknown[], path: Path): PathFault[] {
+  if (address === undefined || address.transport === "unix") return [];
+  // All addresses: of both families, unless the system says otherwise.
+  const family = canonicalHost(address.host) === "::" ? undefined : familyOf(address.host);
+  const isOther = (range: unknown): boolean => {
+    const other = typeof range === "string" ? familyOf(range.replace(/\/.*/, "")) : undefined;
+    return other !== undefined && other !== family;
+  };
+  if (family === undefined || ranges.length === 0 || !ranges.every(isOther)) return [];
+  const message =
+    `only ${family} arrives at this address, and no range here is of ${family}; add one that is`;
+  return [{ path, message }];
+}
+
+/** Undefined for a name, whose addresses are not known here. */
+function familyOf(host: string): "IPv4" | "IPv6" | undefined {
+  const canonical = canonicalHost(host);
+  return isIPv4(canonical) ? "IPv4" : isIPv6(canonical) ? "IPv6" : undefined;
 }
 
 /** What is denied as well is never allowed. */

@@ -41,6 +41,31 @@ Deno.test("who means every address is told the ranges that have them all", () =>
   assertFaults(withListener('allow: [10.0.0.0/8], deny: [0.0.0.0/0, "::/0"]'));
 });
 
+Deno.test("ranges of the other family alone, which would let no one in, are a fault", () => {
+  const fault = (family: string): string =>
+    `only ${family} arrives at this address, and no range here is of ${family}; add one that is`;
+  const [v4, v6] = ["allow: [10.0.0.0/8, 192.0.2.1]", 'allow: ["2001:db8::/32"]'];
+  assertFaults(withListener(v4, "[::1]:1"), ["1:52 listeners[0].allow", fault("IPv6")]);
+  assertFaults(withListener(v6, "127.0.0.1:1"), ["1:56 listeners[0].allow", fault("IPv4")]);
+  assertFaults(withListener(v6, "0.0.0.0:1"), ["1:54 listeners[0].allow", fault("IPv4")]);
+  assertFaults(withListener(v6, "[::ffff:127.0.0.1]:1"), ["1:65 listeners[0].allow", fault("IPv4")]);
+  assertFaults(withListener(v6, "udp:127.0.0.1:1"), ["1:60 listeners[0].allow", fault("IPv4")]);
+  assertFaults(withListener('proxy_protocol: { from: ["2001:db8::/32"] }', "127.0.0.1:1"), [
+    "1:73 listeners[0].proxy_protocol.from",
+    fault("IPv4"),
+  ]);
+});
+
+Deno.test("ranges of the other family beside others, or where clients may be of either, are none", () => {
+  assertFaults(withListener('allow: [10.0.0.0/8, "2001:db8::/32"], deny: ["::/0"]', "127.0.0.1:1"));
+  for (const listen of [":1", "[::]:1", "localhost:1"]) {
+    assertFaults(withListener("allow: [10.0.0.0/8]", listen));
+  }
+  assertFaults(
+    withListener('allow: ["2001:db8::/32"], proxy_protocol: { from: [10.0.0.0/8] }', "127.0.0.1:1"),
+  );
+});
+
 Deno.test("a range that stands twice, or in both lists, is a fault", () => {
   assertFaults(withListener("allow: [10.0.0.0/8, 10.0.0.0/8]"), [
     "1:60 listeners[0].allow[1]",

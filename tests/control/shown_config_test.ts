@@ -47,7 +47,7 @@ listeners:
   - { listen: "unix:run/with space.sock", pool: web, mode: "0660", group: root }
   - { listen: "unix:run/number.sock", pool: web, mode: "600", group: 7 }
   - { listen: "udp::53", pool: dns }
-  - { name: vpn, listen: "udp:[::1]:500", pool: dns, allow: [10.0.0.0/8], idle_timeout: 5m, max_flows: 10, responses: 3 }
+  - { name: vpn, listen: "udp:[::1]:500", pool: dns, allow: ["fd00::/8"], idle_timeout: 5m, max_flows: 10, responses: 3 }
 pools:
   web:
     algorithm: maglev
