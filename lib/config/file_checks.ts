@@ -17,6 +17,7 @@ import {
 import { RunError } from "../core/errors.ts";
 import { groupNumber } from "../core/groups.ts";
 import { whyNoLogFile, whyNoNewFile } from "../core/log_file.ts";
+import { whyNoSocketAt } from "../core/socket_file.ts";
 import { standardStreamOf } from "../core/standard_stream.ts";
 import type { Findings, PathFault } from "./findings.ts";
 import type { Path } from "./place.ts";
@@ -52,8 +53,8 @@ export async function fileFindings(
       asList(asMap(pool).backends).map((backend, i) => {
         const path = ["pools", name, "backends", i];
         const isShort = typeof backend === "string";
-        const why = whyTooLong(isShort ? backend : asMap(backend).address, folder);
-        return checked(isShort ? path : [...path, "address"], Promise.resolve(why));
+        const why = whyNotDialable(isShort ? backend : asMap(backend).address, folder);
+        return checked(isShort ? path : [...path, "address"], why);
       })
     ),
   ];
@@ -159,10 +160,11 @@ async function whyNoSocket(listen: unknown, folder: string): Promise<string | un
   return why === undefined ? undefined : `${dirname(path)}: ${why}`;
 }
 
-function whyTooLong(dialled: unknown, folder: string): string | undefined {
+/** Why a Unix socket cannot be dialled, whoever comes to listen; undefined also for other addresses. */
+async function whyNotDialable(dialled: unknown, folder: string): Promise<string | undefined> {
   const address = parsedAddress(dialled, parseDialAddress);
   if (address?.transport !== "unix") return undefined;
   const path = resolve(folder, address.path);
-  const why = whyPathTooLong(path, TO_DIAL);
+  const why = whyPathTooLong(path, TO_DIAL) ?? await whyNoSocketAt(path);
   return why === undefined ? undefined : `${path}: ${why}`;
 }

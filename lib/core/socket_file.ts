@@ -42,6 +42,18 @@ export function setSocketFile(path: string, { mode, group }: SocketFile): void {
   }
 }
 
+/** Why what is at a path cannot be dialled; undefined for a socket, and where there is nothing, or it cannot be seen. */
+export async function whyNoSocketAt(path: string): Promise<string | undefined> {
+  try {
+    // Not lstat: a link to a socket can be dialled.
+    const { isSocket, isDirectory } = await Deno.stat(path);
+    if (isDirectory) return "is a directory; name the socket in it";
+    return isSocket ? undefined : "is no socket";
+  } catch {
+    return undefined;
+  }
+}
+
 /** What tells the file at a path from one that takes its place; undefined when there is none. */
 export async function fileAt(path: string): Promise<string | undefined> {
   try {

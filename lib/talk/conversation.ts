@@ -8,6 +8,7 @@ import { formatDuration } from "../core/duration.ts";
 import { dialByName } from "../engine/runtime/dial.ts";
 import type { RuntimeSocket } from "../engine/runtime/socket.ts";
 import { OutputClosed, writeOut } from "../core/output.ts";
+import { whyNoSocketAt } from "../core/socket_file.ts";
 import { writeClientHeader } from "../wire/write_proxy_header.ts";
 import { describeFault } from "./fault.ts";
 import { readInput } from "./input.ts";
@@ -77,10 +78,16 @@ export async function converse(options: ConversationOptions): Promise<void> {
         : `nothing came for ${formatDuration(timeoutMs)}`;
       throw new RunError(`${peer}: ${why}`);
     }
-    throw new RunError(`${peer}: ${describeFault(options.connect, error, tls === "open")}`, { cause: error });
+    const why = await whyNoSocket(options.connect) ?? describeFault(options.connect, error, tls === "open");
+    throw new RunError(`${peer}: ${why}`, { cause: error });
   } finally {
     silence.end();
   }
+}
+
+/** The system says of any other file at the path that it refuses connections. */
+async function whyNoSocket(peer: StreamAddress): Promise<string | undefined> {
+  return peer.transport === "unix" ? await whyNoSocketAt(peer.path) : undefined;
 }
 
 /** By a header of the PROXY protocol, where that is wished for. */

@@ -201,6 +201,21 @@ Deno.test("the path of a backend that becomes too long behind its folder is a fa
   });
 });
 
+Deno.test("a backend at a path that is no socket is a fault, and one that is missing, or a link to a socket, is none", async () => {
+  await withFolder(async ({ path, faults }) => {
+    await Deno.mkdir(join(path, "folder"));
+    await Deno.writeTextFile(join(path, "file"), "");
+    using _socket = Deno.listen({ transport: "unix", path: join(path, "a.sock") });
+    await Deno.symlink("a.sock", join(path, "link"));
+    const config = 'listeners: [{ listen: ":1", pool: p }]\npools: { p: { backends: ' +
+      '["unix:folder", { address: "unix:file" }, "unix:a.sock", "unix:link", "unix:gone/b.sock"] } }\n';
+    assert.deepEqual(await faults(config), [
+      `2:26 pools.p.backends[0]: ${path}/folder: is a directory; name the socket in it`,
+      `2:52 pools.p.backends[1].address: ${path}/file: is no socket`,
+    ]);
+  });
+});
+
 Deno.test("faults of files stand among all others, and are left out where the configuration is not to be run", async () => {
   await withFolder(async ({ path, faults }) => {
     const file = join(path, "balancer.yaml");

@@ -101,6 +101,20 @@ Deno.test("a connection that is reset is one plain sentence", async () => {
   await once(server, "close");
 });
 
+Deno.test("a path that is a directory, or a file that is no socket, is said to be so", async () => {
+  const folder = await Deno.makeTempDir();
+  const file = `${folder}/file`;
+  await Deno.writeTextFile(file, "");
+  const failureAt = async (path: string): Promise<string | undefined> =>
+    (await talk(`unix:${path}`, new Uint8Array(), { messages: ["hi"] })).failure;
+  assert.equal(
+    await failureAt(folder),
+    `RunError: unix:${folder}: is a directory; name the socket in it`,
+  );
+  assert.equal(await failureAt(file), `RunError: unix:${file}: is no socket`);
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("an output that is closed ends the conversation, and is no failure", async () => {
   const backend = startBackend(async (conn) => {
     for (;;) {
