@@ -33,7 +33,8 @@ const MAX_BYTES = MAX_ANSWER_BYTES;
 
 /**
  * Tells of the keys and of every change of them until `stop`: once what is known is whole, and then after each answer. Why they
- * cannot be known is told each time that it is tried, with growing pauses; that they can be again, by telling of them. Never rejects.
+ * cannot be known is told each time that all endpoints were tried, with growing pauses; that they can be again, by telling of them.
+ * Never rejects.
  */
 export async function followKeys(
   options: EtcdKeysOptions,
@@ -43,7 +44,7 @@ export async function followKeys(
 ): Promise<void> {
   const { endpoints, pause = sleep } = options;
   const keys = new Keys(options);
-  let [turn, pauseMs] = [0, FIRST_PAUSE_MS];
+  let [turn, failed, pauseMs] = [0, 0, FIRST_PAUSE_MS];
   while (!stop.aborted) {
     const startedMs = performance.now();
     try {
@@ -51,15 +52,17 @@ export async function followKeys(
       await keys.follow(client, () => {
         if (!stop.aborted) onValues(keys.values);
       }, stop);
-      pauseMs = FIRST_PAUSE_MS;
+      [failed, pauseMs] = [0, FIRST_PAUSE_MS];
     } catch (error) {
       if (stop.aborted) return;
-      if (performance.now() - startedMs >= STEADY_MS) pauseMs = FIRST_PAUSE_MS;
+      if (performance.now() - startedMs >= STEADY_MS) [failed, pauseMs] = [0, FIRST_PAUSE_MS];
       if (error instanceof Compacted) {
         keys.forget();
       } else {
-        onTrouble(reasonOf(error));
         turn++;
+        // The others are asked at once: only when each has failed it is trouble.
+        if (++failed % endpoints.length !== 0) continue;
+        onTrouble(reasonOf(error));
       }
       await pause(pauseMs, stop);
       pauseMs = nextPauseMs(pauseMs);

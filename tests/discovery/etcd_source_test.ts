@@ -92,12 +92,25 @@ testWithEtcd("an etcd that has lost everything is read anew", async (etcd) => {
   await followed.sees("10.0.0.3:80");
 });
 
-testWithEtcd("another endpoint is asked when one cannot be", async (etcd) => {
+testWithEtcd("another endpoint is asked at once when one cannot be, and that is no trouble", async (etcd) => {
   await etcd.put("/web/a", "10.0.0.1:80");
   const dead = `http://127.0.0.1:${refusedPort()}`;
-  await using followed = follow(etcd, { endpoints: [dead, etcd.endpoint] });
+  const clock = new FastClock();
+  await using followed = follow(etcd, { endpoints: [dead, etcd.endpoint], pause: clock.pause });
   await followed.sees("10.0.0.1:80");
-  assert.deepEqual(followed.troubles, [`cannot ask ${dead}: connection refused`]);
+  assert.deepEqual([followed.troubles, clock.pauses], [[], []]);
+});
+
+Deno.test("that no endpoint can be asked is trouble, after each round of all", async () => {
+  const dead = [refusedPort(), refusedPort()].map((port) => `http://127.0.0.1:${port}`);
+  const clock = new FastClock();
+  await using followed = new Followed(
+    etcdSource({ endpoints: dead, prefix: "/web/", parse: parseMember, pause: clock.pause }),
+  );
+  await until(() => clock.pauses.length >= 2, "all were asked twice");
+  assert.deepEqual(clock.pauses.slice(0, 2), [1_000, 2_000]);
+  const why = `cannot ask ${dead[1]}: connection refused`;
+  assert.deepEqual(followed.troubles.slice(0, 2), [why, why]);
 });
 
 testWithEtcd("a watch that is silent is opened anew, and misses nothing", async (etcd) => {
@@ -251,6 +264,28 @@ Deno.test("a watch that is lost again and again is opened after growing pauses",
   );
   await until(() => clock.pauses.length >= 4, "it was opened often enough");
   assert.deepEqual(clock.pauses.slice(0, 4), [1_000, 2_000, 4_000, 8_000]);
+  assert.ok(followed.found.length > 0);
+});
+
+Deno.test("a watch that breaks goes on at the next endpoint at once, and that is no trouble", async () => {
+  const held = Promise.withResolvers<string>();
+  const watched = Promise.withResolvers<void>();
+  await using broken = startFake({ watch: () => line() });
+  await using good = startFake({
+    watch: () => {
+      watched.resolve();
+      return held.promise;
+    },
+  });
+  using stack = new DisposableStack();
+  stack.defer(() => held.resolve(""));
+  const endpoints = [broken.endpoint, good.endpoint];
+  const clock = new FastClock();
+  await using followed = new Followed(
+    etcdSource({ endpoints, prefix: "/web/", parse: parseMember, pause: clock.pause }),
+  );
+  await watched.promise;
+  assert.deepEqual([followed.troubles, clock.pauses], [[], []]);
   assert.ok(followed.found.length > 0);
 });
 
