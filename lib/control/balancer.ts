@@ -22,7 +22,8 @@ import { Generations } from "./generations.ts";
 import { HeldBackBook } from "./held_back.ts";
 import { Journal } from "./journal.ts";
 import { Keys } from "./keys.ts";
-import { type MemberChange, Membership } from "./membership.ts";
+import { type MemberChange, MemberChanges } from "./member_changes.ts";
+import { Membership } from "./membership.ts";
 import { OpenFiles } from "./open_files.ts";
 import { listeningRecords, NO_PLAN, type Plan } from "./plan.ts";
 import { PlansInUse } from "./plans_in_use.ts";
@@ -58,6 +59,7 @@ export class Balancer {
   readonly #ports: PortHold;
   readonly #preparation: Preparation;
   readonly #changes: ConfigChanges;
+  readonly #memberChanges: MemberChanges;
   readonly #denials: SummaryLog;
   readonly #forgotten: SummaryLog;
   readonly #engine: EngineHost;
@@ -194,6 +196,14 @@ export class Balancer {
       isOver: () => this.#stop.signal.aborted || this.#isReplaced,
       whenListening: options.whenListening,
     });
+    this.#memberChanges = new MemberChanges({
+      inTurn: (work) => this.#inTurn(work),
+      apply: (beforeReplacing) => {
+        return this.#changes.lookUpAndApply(this.membership.written, this.keys.inUse, beforeReplacing);
+      },
+      pause: options.discovery?.pause,
+      stop: this.#stop.signal,
+    });
   }
 
   /**
@@ -263,14 +273,9 @@ export class Balancer {
     return this.#inTurn(() => this.membership.during(config, () => this.#changes.lookUpAndApply(config)));
   }
 
-  /** Puts the members of now into force, after they were changed if need be; as {@linkcode Balancer.reload}. */
+  /** As {@linkcode MemberChanges.apply}. */
   applyMembers(change?: MemberChange): Promise<"kept" | "replaced"> {
-    return this.#inTurn(() =>
-      this.membership.changing(
-        change,
-        () => this.#changes.lookUpAndApply(this.membership.written, this.keys.inUse),
-      )
-    );
+    return this.#memberChanges.apply(change);
   }
 
   /**

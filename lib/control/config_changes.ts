@@ -66,22 +66,31 @@ export class ConfigChanges {
   }
 
   /** As {@linkcode ConfigChanges.apply}, with the names of its backends looked up before. */
-  async lookUpAndApply(written: Config, known?: ReadKeys): Promise<"kept" | "replaced"> {
+  async lookUpAndApply(
+    written: Config,
+    known?: ReadKeys,
+    beforeReplacing?: () => void,
+  ): Promise<"kept" | "replaced"> {
     const { membership, names } = this.#options;
     const { config } = membership.join(written);
     // With its keys known, only members have changed.
     await (known === undefined ? names.lookUp(config) : names.lookUpNew(config));
-    return await this.apply(written, known);
+    return await this.apply(written, known, beforeReplacing);
   }
 
   /**
    * Puts another one into force.
    *
    * @param known Its keys, when they need not be read: whatever has become of the files, a name that moves is followed.
+   * @param beforeReplacing Called when new workers are needed, before they are started; what it throws ends this.
    * @return What became of the workers.
    * @throws {RunError} when it cannot be done; then nothing has changed.
    */
-  async apply(written: Config, known?: ReadKeys): Promise<"kept" | "replaced"> {
+  async apply(
+    written: Config,
+    known?: ReadKeys,
+    beforeReplacing?: () => void,
+  ): Promise<"kept" | "replaced"> {
     const { scoreboard, engine, preparation, names, keys, membership, generations } = this.#options;
     const { plansInUse, openFiles, poolStates, health, isOver } = this.#options;
     const [before, current] = [membership.config, generations.current];
@@ -95,7 +104,7 @@ export class ConfigChanges {
     const { plan } = next;
     const isKept = canFollow(partsOf(planBefore, before), partsOf(plan, config), current.permitted);
     if (isKept) await this.#adjust(current, next);
-    else await this.#replace(current, next);
+    else await this.#replace(current, next, beforeReplacing);
     membership.follow(written, joined, planBefore, plan);
     keys.follow(config, next.keys);
     plansInUse.begin(plan);
@@ -119,19 +128,20 @@ export class ConfigChanges {
   }
 
   /** New workers go by another plan, and the old ones let their sessions finish. */
-  async #replace(generation: Generation, next: Next): Promise<void> {
+  async #replace(generation: Generation, next: Next, beforeReplacing?: () => void): Promise<void> {
     const { health, generations } = this.#options;
     const { plan, config } = next;
-    await this.#startGeneration(next);
+    await this.#startGeneration(next, beforeReplacing);
     // New backends get sessions from now on.
     health.watch(watchedPools(plan, config), next.keys.keys.pools);
     await generations.retire(generation, plan, drainTimeoutOf(config));
   }
 
   /** Starts the next generation. Its plan's rows are dropped when it has ended, or cannot begin. */
-  async #startGeneration({ plan, config, keys }: Next): Promise<void> {
+  async #startGeneration({ plan, config, keys }: Next, beforeStart?: () => void): Promise<void> {
     const { scoreboard, membership, generations, rows, whenListening } = this.#options;
     try {
+      beforeStart?.();
       // Until then the workers in force go on with the facts that they have.
       const introduce = async (): Promise<void> => {
         if (generations.current === undefined) await whenListening?.();

@@ -13,8 +13,8 @@ import { makeSource } from "./make_source.ts";
 
 export interface DiscoveriesOptions {
   readonly log: Recorder;
-  /** Puts the members of now into force; says what became of the workers. */
-  readonly apply: () => Promise<"kept" | "replaced">;
+  /** Puts the members of now into force. */
+  readonly apply: () => Promise<unknown>;
   /** A test may have another one. */
   readonly source?: ((discover: DiscoverConfig) => Source) | undefined;
   /** Waits between changes; a test may have another clock. */
@@ -27,8 +27,8 @@ const FIRST_ANSWER_MS = 2_000;
 /** What comes within it is applied together. */
 const SETTLE_MS = 100;
 
-/** New workers cost memory and processor time, and the old ones stay for as long as their sessions. */
-const GENERATION_PAUSE_MS = 5_000;
+/** What could not be put into force is tried again. */
+const RETRY_MS = 5_000;
 
 /** After each change, the control plane has so many times its duration for everything else, up to a limit. */
 const REST = 4;
@@ -138,17 +138,16 @@ export class Discoveries {
       if (!this.takeChanges() && failure === "") continue;
       const startedMs = performance.now();
       try {
-        const workers = await apply();
+        await apply();
         failure = "";
-        const restMs = Math.min(REST * (performance.now() - startedMs), MAX_REST_MS);
-        await pause(workers === "kept" ? restMs : GENERATION_PAUSE_MS, signal);
+        await pause(Math.min(REST * (performance.now() - startedMs), MAX_REST_MS), signal);
       } catch (error) {
         if (signal.aborted) return;
         const reason = reasonOf(error);
         if (reason !== failure) log.error("members_not_applied", { reason });
         failure = reason;
         this.#isDirty = true;
-        await pause(GENERATION_PAUSE_MS, signal);
+        await pause(RETRY_MS, signal);
       }
     }
   }

@@ -6,6 +6,7 @@ import type { BackendConfig } from "../config/pool_schema.ts";
 import { formatAddress } from "../core/address.ts";
 import { InputError, reasonOf } from "../core/errors.ts";
 import type { Balancer } from "./balancer.ts";
+import type { Joined } from "./members.ts";
 
 export class MemberOrders {
   readonly #balancer: Balancer;
@@ -16,10 +17,10 @@ export class MemberOrders {
 
   /** @param value As a backend in the file, without its name. */
   async set(pool: string, name: string, value: unknown): Promise<MemberChanged> {
-    const { membership, journal } = this.#balancer;
+    const { journal } = this.#balancer;
     let isNew = false;
-    const read = (): BackendConfig => {
-      isNew = membership.backend(pool, name) === undefined;
+    const read = (joined: Joined): BackendConfig => {
+      isNew = !joined.members.get(pool)?.has(name);
       return readMember(name, value);
     };
     return await this.#change(pool, name, read, ({ address: written, weight }) => {
@@ -30,24 +31,23 @@ export class MemberOrders {
   }
 
   async remove(pool: string, name: string): Promise<MemberChanged> {
-    const { membership, journal } = this.#balancer;
-    return await this.#change(pool, name, () => this.#checkRemoval(pool, name), () => {
-      const isBack = membership.backend(pool, name) !== undefined;
+    const { journal } = this.#balancer;
+    return await this.#change(pool, name, (joined) => this.#checkRemoval(pool, name, joined), (_, after) => {
+      const isBack = after.members.get(pool)?.has(name) ?? false;
       journal.info("backend_removed", { pool, backend: name });
       return isBack ? `${name}: as it was before it was changed here` : `${name}: removed`;
     });
   }
 
-  #checkRemoval(pool: string, name: string): undefined {
-    const { membership } = this.#balancer;
-    if (membership.backend(pool, name) === undefined) {
+  #checkRemoval(pool: string, name: string, { members, origins }: Joined): undefined {
+    if (this.#balancer.membership.added.get(pool, name) !== undefined) return undefined;
+    if (!members.get(pool)?.has(name)) {
       throw new Refusal(
         "missing",
         `There is no backend ${JSON.stringify(name)} in the pool ${JSON.stringify(pool)}.`,
       );
     }
-    if (membership.added.get(pool, name) !== undefined) return undefined;
-    const where = membership.originOf(pool, name) === "file" ? "the configuration" : "its source";
+    const where = origins.get(pool)?.get(name) === undefined ? "the configuration" : "its source";
     throw new Refusal("conflict", `${name} was not added here: take it out of ${where}, or disable it.`);
   }
 
@@ -55,40 +55,42 @@ export class MemberOrders {
    * Looks, changes and puts into force when its turn comes, so that of two orders, or an order and a reload, the later one finds what
    * the earlier one has left. When it cannot be done, nothing has changed.
    *
-   * @param read Gives the member, or undefined to remove it; throws a refusal.
-   * @param done Called when it is in force; gives the message.
+   * @param read Gives the member, or undefined to remove it, from what there is before; throws a refusal.
+   * @param done Called when it is in force, with what there was right after the change; gives the message.
    */
   async #change<M extends BackendConfig | undefined>(
     pool: string,
     name: string,
-    read: () => M,
-    done: (member: M) => string,
+    read: (before: Joined) => M,
+    done: (member: M, after: Joined) => string,
   ): Promise<MemberChanged> {
     const { membership } = this.#balancer;
     const put = (it: BackendConfig | undefined): void => {
       if (it === undefined) membership.added.remove(pool, name);
       else membership.added.put(pool, it);
     };
-    const refused = (): readonly string[] => membership.join(membership.written).refused.get(pool) ?? [];
+    const join = (): Joined => membership.join(membership.written);
     try {
-      let member: M | undefined;
+      let [member, after]: [M?, Joined?] = [];
       await this.#balancer.applyMembers(() => {
         if (!Object.hasOwn(membership.written.pools, pool)) {
           throw new Refusal("missing", `There is no pool ${JSON.stringify(pool)}.`);
         }
-        const before = membership.added.get(pool, name);
-        const known = refused();
-        member = read();
+        const [before, joined] = [membership.added.get(pool, name), join()];
+        const known = joined.refused.get(pool) ?? [];
+        member = read(joined);
         put(member);
+        after = join();
         // Neither may it be left out, nor another one for it.
-        const why = member && refused().find((it) => it.startsWith(`${name}: `) || !known.includes(it));
+        const why = member &&
+          after.refused.get(pool)?.find((it) => it.startsWith(`${name}: `) || !known.includes(it));
         if (why !== undefined) {
           put(before);
           throw new Refusal("conflict", `${why}.`);
         }
         return () => put(before);
       });
-      return { message: done(member as M) };
+      return { message: done(member as M, after as unknown as Joined) };
     } catch (error) {
       if (error instanceof Refusal) return { refused: error.kind, message: error.message };
       return { refused: "conflict", message: `${reasonOf(error)}; nothing has changed.` };

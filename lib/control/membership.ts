@@ -16,9 +16,6 @@ import { Wishes } from "./wishes.ts";
 /** Where backends are discovered, and how long is waited between changes; a test may have others. */
 export type DiscoveryOptions = Pick<DiscoveriesOptions, "source" | "pause">;
 
-/** Changes what the operator has added, and gives what takes that back. Throws when it may not be. */
-export type MemberChange = () => () => void;
-
 export interface MembershipOptions extends LeaversOptions, Pick<DiscoveriesOptions, "apply"> {
   readonly written: Config;
   readonly log: Recorder;
@@ -99,17 +96,6 @@ export class Membership {
       return await putIntoForce();
     } finally {
       this.discoveries.follow(this.#written);
-    }
-  }
-
-  /** Changes members and does what puts that into force; takes the change back when that cannot be done. */
-  async changing<T>(change: MemberChange | undefined, putIntoForce: () => Promise<T>): Promise<T> {
-    const takeBack = change?.();
-    try {
-      return await putIntoForce();
-    } catch (error) {
-      takeBack?.();
-      throw error;
     }
   }
 

@@ -9,6 +9,7 @@ import { startNamedBackend, visit } from "../support/backend.ts";
 import { startTestBalancer, testConfig, until } from "../support/balancer.ts";
 import { type Address, formatAddress } from "../../lib/core/address.ts";
 import { Balancer } from "../../lib/control/balancer.ts";
+import type { Pause } from "../../lib/discovery/source.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { memoryLog } from "../support/memory_log.ts";
 import { operationsOf } from "../support/operations.ts";
@@ -132,6 +133,47 @@ onEachEngine("orders that are given at once are carried out one after the other"
   ]);
   const left = Array.from({ length: 20 }, (_, i) => `n${i}`).filter((it) => !["n2", "n3"].includes(it));
   assert.deepEqual(members(operations).map((it) => it.split(" ")[0]), ["a", ...left]);
+  await operations.stop();
+});
+
+onEachEngine("orders that need new workers within five seconds have them together", async (engine) => {
+  await using a = startNamedBackend("a");
+  await using b = startNamedBackend("b");
+  await using c = startNamedBackend("c");
+  const pauses: number[] = [];
+  const over = Promise.withResolvers<void>();
+  const pause: Pause = (ms) => {
+    pauses.push(ms);
+    return over.promise;
+  };
+  await using balancer = await startTestBalancer({ engine, backends: [a.member], discovery: { pause } });
+  const { generations } = balancer.balancer;
+  const operations = operationsOf(balancer.balancer);
+  const put = (name: string, address: string): Promise<{ readonly message: string }> =>
+    operations.setBackend("web", name, { address });
+  await put("b", b.member.address);
+  assert.equal(generations.started, 2, "the first has new workers at once");
+  const orders = [
+    put("c", c.member.address),
+    put("d", "127.0.0.1:1"),
+    put("d", "127.0.0.1:2"),
+    operations.removeBackend("web", "d"),
+    put("e", b.member.address),
+  ];
+  // Comes after them, and knows nothing of what waits.
+  await balancer.balancer.reload(balancer.balancer.membership.written);
+  assert.deepEqual(members(operations), ["a file up 1", "b operator up 1"]);
+  assert.equal(await answers(balancer.port), "a,b");
+  over.resolve();
+  assert.deepEqual((await Promise.all(orders)).map(({ message }) => message), [
+    `c: added; it is ${c.member.address}, of weight 1`,
+    "d: added; it is 127.0.0.1:1, of weight 1",
+    "d: changed; it is 127.0.0.1:2, of weight 1",
+    "d: removed",
+    `e: ${b.member.address} is another one's address.`,
+  ]);
+  assert.deepEqual([generations.started, pauses], [3, [5_000, 5_000]]);
+  assert.equal(await answers(balancer.port), "a,b,c");
   await operations.stop();
 });
 
