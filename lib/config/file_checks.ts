@@ -1,6 +1,6 @@
 /**
- * What only the files of this machine can tell about a configuration, looked at without starting anything: the token, the file
- * of session records, certificates and keys, the folders and paths of Unix sockets.
+ * What only the files of this machine can tell about a configuration, looked at without starting anything: the token, the files
+ * that are written, certificates and keys, the folders and paths of Unix sockets.
  *
  * Works on the plain document, as cross_checks.ts does, so that these faults are reported together with all others. What
  * cannot be tried because the program has not the permission is passed over.
@@ -16,14 +16,14 @@ import {
 } from "../core/address.ts";
 import { RunError } from "../core/errors.ts";
 import { groupNumber } from "../core/groups.ts";
-import { whyNoLogFile, whyNoNewFile } from "../core/log_file.ts";
+import { whyNoNewFile } from "../core/log_file.ts";
 import { whyNoSocketAt } from "../core/socket_file.ts";
-import { standardStreamOf } from "../core/standard_stream.ts";
 import type { Findings, PathFault } from "./findings.ts";
 import type { Path } from "./place.ts";
 import { type KeyFiles, listenerKeyFiles, poolKeyFiles, readKeyFiles } from "./key_files.ts";
-import { asList, asMap, parsedAddress } from "./loose.ts";
+import { asList, asMap, isPath, parsedAddress } from "./loose.ts";
 import { readToken } from "./token_file.ts";
+import { writtenFileFaults } from "./written_files.ts";
 
 /**
  * The faults and notes of a document.
@@ -36,11 +36,11 @@ export async function fileFindings(
   folder: string,
   files: readonly string[],
 ): Promise<Findings> {
-  const { admin, log, listeners, pools } = asMap(document);
+  const { admin, listeners, pools } = asMap(document);
   const { token_file: tokenFile, listen: adminListen, group } = asMap(admin);
   const checks: Promise<PathFault[]>[] = [
     checked(["admin", "token_file"], whyNoToken(tokenFile, folder)),
-    checked(["log", "file"], whyNoLog(asMap(log).file, folder, files, tokenFile)),
+    writtenFileFaults(document, folder, files),
     checked(["admin", "listen"], whyNoSocket(adminListen, folder)),
     checked(["admin", "group"], whyNoGroup(group)),
     ...asList(listeners).map((listener, i) => {
@@ -94,10 +94,6 @@ async function checked(path: Path, why: Promise<string | undefined>): Promise<Pa
   return message === undefined ? [] : [{ path, message }];
 }
 
-function isPath(value: unknown): value is string {
-  return typeof value === "string" && value !== "" && !value.includes("\0");
-}
-
 async function whyNoGroup(group: unknown): Promise<string | undefined> {
   if (typeof group !== "string" || group === "") return undefined;
   try {
@@ -118,26 +114,6 @@ async function whyNoToken(file: unknown, folder: string): Promise<string | undef
     if (error instanceof RunError) return error.message;
     throw error;
   }
-}
-
-async function whyNoLog(
-  file: unknown,
-  folder: string,
-  configuration: readonly string[],
-  token: unknown,
-): Promise<string | undefined> {
-  if (!isPath(file)) return undefined;
-  const stream = standardStreamOf(file);
-  if (stream === "stdin") return "nothing can be written to stdin; write /dev/stdout, or the path of a file";
-  if (stream !== undefined) return undefined;
-  if (file === "-") return 'for stdout write /dev/stdout (for a file of that name "./-")';
-  const path = resolve(folder, file);
-  const isToken = isPath(token) && path === resolve(folder, token);
-  if (isToken || configuration.some((it) => path === resolve(it))) {
-    return `${path}: is the file of the ${isToken ? "token" : "configuration"}; write to another one`;
-  }
-  const why = await whyNoLogFile(path);
-  return why === undefined ? undefined : `${path}: ${why}`;
 }
 
 /** Why a Unix socket cannot be made; undefined also for other addresses. */

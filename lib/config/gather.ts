@@ -6,6 +6,7 @@ import { dirname, isAbsolute, join } from "node:path";
 import { InputError } from "../core/errors.ts";
 import { readConfigText, readPartText, readsStdin, STDIN } from "./config_file.ts";
 import { readDocument, unreadable, type YamlDocument } from "./document.ts";
+import { fileId } from "./file_id.ts";
 import type { PathFault } from "./findings.ts";
 import { filesOf, folderOfGlob, isGlob } from "./glob.ts";
 import { asList, asMap } from "./loose.ts";
@@ -149,7 +150,7 @@ class Gathering implements Gathered {
   }
 
   async #isSeen(path: string): Promise<boolean> {
-    const id = await Deno.stat(path).then(({ dev, ino }) => `${dev}:${ino ?? path}`, () => path);
+    const id = await fileId(path);
     const { size } = this.#seen;
     return this.#seen.add(id).size === size;
   }

@@ -14,6 +14,11 @@ export function asList(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
+/** Whether it could be the path of a file. */
+export function isPath(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && !value.includes("\0");
+}
+
 /** Undefined for what is no address. */
 export function parsedAddress(text: unknown, parse: (text: string) => Address): Address | undefined {
   if (typeof text !== "string") return undefined;

@@ -138,10 +138,8 @@ export async function whyNoLogFile(path: string): Promise<string | undefined> {
       return why === undefined ? undefined : `${why} (${dirname(path)})`;
     }
     if (!(error instanceof Deno.errors.NotCapable)) return whyNotWritable(error);
-    const { state } = await Deno.permissions.query({ name: "write", path });
-    return state === "granted"
-      ? "the runtime lets no program write there; write /dev/stdout or the path of a file"
-      : undefined;
+    const why = await whyNotGranted(path);
+    return why === undefined ? undefined : `${why}; write /dev/stdout or the path of a file`;
   }
 }
 
@@ -151,10 +149,18 @@ export async function whyNoNewFile(folder: string): Promise<string | undefined> 
     await Deno.remove(await Deno.makeTempFile({ dir: folder, prefix: ".sockbal-check-" }));
     return undefined;
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return await whyNoFolder(folder);
+    if (error instanceof Deno.errors.NotCapable) {
+      return await whyNotGranted(folder) ?? await whyNoFolder(folder);
+    }
     if (error instanceof Deno.errors.PermissionDenied) return "this user may make no file in the folder";
     return whyNotWritable(error);
   }
+}
+
+/** What no permission allows; undefined for what was not permitted, which may not be tried. */
+async function whyNotGranted(path: string): Promise<string | undefined> {
+  const { state } = await Deno.permissions.query({ name: "write", path });
+  return state === "granted" ? "the runtime lets no program write there" : undefined;
 }
 
 async function whyNoFolder(path: string): Promise<string | undefined> {

@@ -107,7 +107,7 @@ Deno.test("a file of sessions that cannot be written is a fault at its key", asy
     );
     assert.equal(
       await why("token", "admin: { listen: ':7002', token_file: token }\n"),
-      `${path}/token: is the file of the token; write to another one`,
+      `${path}/token: is the file of admin.token_file; write to another one`,
     );
     assert.equal(
       await why("/dev/stdin"),
@@ -122,6 +122,63 @@ Deno.test("a file of sessions that cannot be written is a fault at its key", asy
       for await (const { name } of Deno.readDir(folder)) left.push(name);
     }
     assert.deepEqual(left.sort(), ["balancer.yaml", "folder", "token"], "nothing is left behind");
+  });
+});
+
+Deno.test("a state_file that cannot be written is a fault at its key", async () => {
+  await withFolder(async ({ path, faults }) => {
+    await Deno.mkdir(join(path, "folder"));
+    await Deno.writeTextFile(join(path, "file"), "");
+    for (
+      const [file, why] of [
+        ["gone/s.json", `${path}/gone/s.json: there is no such folder (${path}/gone)`],
+        ["folder", `${path}/folder: is a directory; name a file in it`],
+        ["file/s.json", `${path}/file/s.json: what its path calls a folder is none (${path}/file)`],
+        ["/dev/null", "/dev/null: is no regular file"],
+      ] as const
+    ) {
+      assert.deepEqual(await faults(`${HEAD}state_file: ${file}\n`), [`3:13 state_file: ${why}`]);
+    }
+    for (const file of ["s.json", "folder/s.json", "file"]) {
+      assert.deepEqual(await faults(`${HEAD}state_file: ${file}\n`), [], file);
+    }
+    const left = (await Array.fromAsync(Deno.readDir(path))).map(({ name }) => name);
+    assert.deepEqual(left.sort(), ["balancer.yaml", "file", "folder"], "nothing is left behind");
+  });
+});
+
+Deno.test("a file that is written is no other file of the configuration, by a link neither", async () => {
+  await withFolder(async ({ path, faults }) => {
+    await Deno.writeTextFile(join(path, "token"), "1234567890123456\n");
+    await Deno.writeTextFile(join(path, "part.yaml"), "");
+    await Deno.symlink("balancer.yaml", join(path, "link"));
+    const config = `listeners: [{ listen: ":7001", pool: p }]
+pools:
+  p: { discover: { file: members.yaml } }
+  q: { discover: { etcd: { endpoints: ["http://127.0.0.1:2379"], prefix: /p/, user: u, password_file: p } } }
+admin: { listen: ":7002", token_file: token }
+include: [part.yaml]
+fleet: { etcd: { endpoints: ["https://127.0.0.1:2379"], prefix: /f/, ca: ca.pem }, name: a, advertise: 10.0.0.1:9 }
+`;
+    for (
+      const [file, what] of [
+        ["balancer.yaml", "the configuration"],
+        ["./balancer.yaml", "the configuration"],
+        ["link", "the configuration"],
+        ["part.yaml", "the configuration"],
+        ["members.yaml", "pools.p.discover.file"],
+        ["p", "pools.q.discover.etcd.password_file"],
+        ["token", "admin.token_file"],
+        ["ca.pem", "fleet.etcd.ca"],
+      ] as const
+    ) {
+      const why = `${join(path, file)}: is the file of ${what}; write to another one`;
+      assert.deepEqual(await faults(`${config}state_file: ${file}\n`), [`8:13 state_file: ${why}`]);
+      assert.deepEqual(await faults(`${config}log: { file: ${file} }\n`), [`8:14 log.file: ${why}`]);
+    }
+    assert.deepEqual(await faults(`${config}log: { file: s }\nstate_file: s\n`), [
+      `9:13 state_file: ${path}/s: is the file of log.file; write to another one`,
+    ]);
   });
 });
 
@@ -140,6 +197,9 @@ Deno.test("a file or a folder that this user may not write is a fault", async ()
       Deno.open = open;
       assert.deepEqual(await faults(`${HEAD}log: { file: t.log }\n`), [
         `3:14 log.file: ${path}/t.log: this user may make no file in the folder (${path})`,
+      ]);
+      assert.deepEqual(await faults(`${HEAD}state_file: s.json\n`), [
+        `3:13 state_file: ${path}/s.json: this user may make no file in the folder (${path})`,
       ]);
       assert.deepEqual(await faults(`${HEAD}admin: { listen: "unix:a.sock" }\n`), [
         `3:18 admin.listen: ${path}: this user may make no file in the folder`,

@@ -48,6 +48,8 @@ const REFUSED: readonly (readonly [config: string, place: string])[] = [
     `listeners: [{ listen: ":0", pool: p }]\n${POOLS}admin: { listen: "127.0.0.1:0", token_file: gone }\n`,
     "3:45 admin.token_file",
   ],
+  [`listeners: [{ listen: ":0", pool: p }]\n${POOLS}state_file: balancer.yaml\n`, "3:13 state_file"],
+  [`listeners: [{ listen: ":0", pool: p }]\n${POOLS}state_file: gone/s.json\n`, "3:13 state_file"],
   [`listeners: [{ listen: "unix:gone/a.sock", pool: p }]\n${POOLS}`, "1:23 listeners[0].listen"],
 ];
 
