@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { load, loadAll } from "js-yaml";
 import { parseConfig } from "../../lib/config/parse.ts";
+import { PERMISSIONS, UNSTABLE, V8_FLAGS } from "../../tools/permissions.ts";
 import { runCommand } from "../support/command.ts";
 import { findProgram, pathOf, skipWithout } from "../support/packages.ts";
 
@@ -204,4 +205,11 @@ Deno.test("the Dockerfile copies what there is, pins Deno as the README does, an
   assert.equal(/deno@([\d.]+)/.exec(text)?.[1], /deno@([\d.]+)/.exec(readme)?.[1]);
   assert.match(text, /^USER [1-9]/m);
   assert.match(text, /^HEALTHCHECK/m);
+});
+
+Deno.test("the command of the container has the permissions of every other packed form", async () => {
+  const text = await Deno.readTextFile(`${packaging}docker/sockbal`);
+  const flags = text.match(/(?<=\s)--\S+/g) ?? [];
+  const ofTheContainer = ["--quiet", "--no-config", "--cached-only"];
+  assert.deepEqual(flags.sort(), [...ofTheContainer, ...PERMISSIONS, ...UNSTABLE, V8_FLAGS].sort());
 });
