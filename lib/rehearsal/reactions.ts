@@ -13,8 +13,8 @@ const UP: Standing = { sinceMs: undefined, isServerUp: true, isPicked: true };
 /** Told what becomes of servers, and which of them the pool under load picks, at times that only go forward. */
 export class Reactions {
   readonly #standings = new Map<string, Standing>();
-  #noticedMs = 0;
-  #recoveredMs = 0;
+  #noticedMs: number | undefined;
+  #recoveredMs: number | undefined;
 
   /** A server goes down, or comes up. */
   server(name: string, isServerUp: boolean, atMs: number): void {
@@ -22,6 +22,7 @@ export class Reactions {
     // Before the balancer has done as much: it would have taken longer.
     if (sinceMs !== undefined) this.#took(before.isServerUp, atMs - sinceMs);
     const isAwaited = isPicked === !isServerUp;
+    if (isPicked === isServerUp) this.#took(isServerUp, 0);
     this.#standings.set(name, { isServerUp, isPicked, sinceMs: isAwaited ? atMs : undefined });
   }
 
@@ -33,8 +34,8 @@ export class Reactions {
     this.#standings.set(name, { isServerUp, isPicked, sinceMs: isAwaited ? sinceMs : undefined });
   }
 
-  /** The longest of each in ms; what is still waited for took forever. */
-  measured(): { readonly noticedMs: number; readonly recoveredMs: number } {
+  /** The longest of each in ms; what is still waited for took forever. Undefined where no server of the pool went down, or came up. */
+  measured(): { readonly noticedMs: number | undefined; readonly recoveredMs: number | undefined } {
     const isWaiting = (isUp: boolean): boolean =>
       this.#standings.values().some((it) => it.sinceMs !== undefined && it.isServerUp === isUp);
     return {
@@ -44,7 +45,7 @@ export class Reactions {
   }
 
   #took(isUp: boolean, ms: number): void {
-    if (isUp) this.#recoveredMs = Math.max(this.#recoveredMs, ms);
-    else this.#noticedMs = Math.max(this.#noticedMs, ms);
+    if (isUp) this.#recoveredMs = Math.max(this.#recoveredMs ?? 0, ms);
+    else this.#noticedMs = Math.max(this.#noticedMs ?? 0, ms);
   }
 }

@@ -21,9 +21,12 @@ export interface Measured {
   readonly times: TimeStatistics;
   /** Requests that each server has answered, by its name. */
   readonly answers: ReadonlyMap<string, number>;
-  /** The longest of all times that a server was down or up before the balancer did as much; Infinity: it never did. */
-  readonly noticedMs: number;
-  readonly recoveredMs: number;
+  /**
+   * The longest of all times that a server was down or up before the pool under load did as much; Infinity: it never did. Undefined
+   * where no server of that pool went down, or came up.
+   */
+  readonly noticedMs: number | undefined;
+  readonly recoveredMs: number | undefined;
 }
 
 /** One thing that must hold, and what was measured. */
@@ -101,14 +104,11 @@ function judgeShare(
   return { what, wanted, measured: percent(share), holds };
 }
 
-function judgeReaction(what: string, boundMs: number | undefined, ms: number): Finding[] {
+function judgeReaction(what: string, boundMs: number | undefined, ms: number | undefined): Finding[] {
   if (boundMs === undefined) return [];
-  return [{
-    what,
-    wanted: formatTimeBound(boundMs),
-    measured: ms === Infinity ? "never" : time(ms),
-    holds: ms < boundMs,
-  }];
+  const common = { what, wanted: formatTimeBound(boundMs) };
+  if (ms === undefined) return [{ ...common, measured: "nothing to measure", holds: false }];
+  return [{ ...common, measured: ms === Infinity ? "never" : time(ms), holds: ms < boundMs }];
 }
 
 const NO_ANSWER = "no answer";

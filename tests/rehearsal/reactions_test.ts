@@ -12,12 +12,12 @@ Deno.test("a server that dies and returns is noticed, and recovers, as fast as t
 
 Deno.test("of several servers the slowest counts, and where nothing happens there is nothing to notice", () => {
   const reactions = new Reactions();
-  assert.deepEqual(reactions.measured(), { noticedMs: 0, recoveredMs: 0 });
+  assert.deepEqual(reactions.measured(), { noticedMs: undefined, recoveredMs: undefined });
   reactions.server("one", false, 0);
   reactions.server("two", false, 100);
   reactions.balancer("one", false, 150);
   reactions.balancer("two", false, 150);
-  assert.deepEqual(reactions.measured(), { noticedMs: 150, recoveredMs: 0 });
+  assert.deepEqual(reactions.measured(), { noticedMs: 150, recoveredMs: undefined });
 });
 
 Deno.test("what is not noticed by the end was never noticed", () => {
@@ -36,11 +36,18 @@ Deno.test("a server that is back before it was missed was away for so long, and 
   assert.deepEqual(reactions.measured(), { noticedMs: 50, recoveredMs: 0 });
 });
 
+Deno.test("a server that was picked no more before it goes down is noticed at once", () => {
+  const reactions = new Reactions();
+  reactions.balancer("one", false, 50);
+  reactions.server("one", false, 100);
+  assert.deepEqual(reactions.measured(), { noticedMs: 0, recoveredMs: undefined });
+});
+
 Deno.test("a backend that goes down by itself is no reaction to a server", () => {
   const reactions = new Reactions();
   reactions.balancer("one", false, 100);
   reactions.balancer("one", true, 400);
-  assert.deepEqual(reactions.measured(), { noticedMs: 0, recoveredMs: 0 });
+  assert.deepEqual(reactions.measured(), { noticedMs: undefined, recoveredMs: undefined });
 });
 
 Deno.test("what is told again changes nothing", () => {
@@ -50,20 +57,20 @@ Deno.test("what is told again changes nothing", () => {
   reactions.balancer("one", true, 150);
   reactions.balancer("one", false, 200);
   reactions.balancer("one", false, 900);
-  assert.deepEqual(reactions.measured(), { noticedMs: 100, recoveredMs: 0 });
+  assert.deepEqual(reactions.measured(), { noticedMs: 100, recoveredMs: undefined });
 });
 
-Deno.test("a server that the pool under load does not have is not waited for", () => {
+Deno.test("a server that the pool under load does not have is not waited for, and is no measure", () => {
   const reactions = new Reactions();
   reactions.balancer("one", undefined, 0);
   reactions.server("one", false, 100);
   reactions.server("one", true, 200);
-  assert.deepEqual(reactions.measured(), { noticedMs: 0, recoveredMs: 0 });
+  assert.deepEqual(reactions.measured(), { noticedMs: undefined, recoveredMs: undefined });
 });
 
 Deno.test("a server that leaves the pool under load is picked no more", () => {
   const reactions = new Reactions();
   reactions.server("one", false, 100);
   reactions.balancer("one", undefined, 400);
-  assert.deepEqual(reactions.measured(), { noticedMs: 300, recoveredMs: 0 });
+  assert.deepEqual(reactions.measured(), { noticedMs: 300, recoveredMs: undefined });
 });

@@ -105,8 +105,12 @@ onEachEngine(
 balancer:
   engine: ${engine}
   workers: 1
-  listeners: [{ name: slow, listen: 127.0.0.1:0, pool: slow }, { name: fast, listen: 127.0.0.1:0, pool: fast }]
+  listeners:
+    - { name: slow, listen: 127.0.0.1:0, pool: slow }
+    - { name: fast, listen: 127.0.0.1:0, pool: fast }
+    - { name: alone, listen: 127.0.0.1:0, pool: alone }
   pools:
+    alone: { backends: [one], health_check: { type: tcp, interval: 1m, timeout: 1s } }
     slow: { backends: [one, two], health_check: { type: tcp, interval: 1m, timeout: 1s } }
     fast: { backends: [two], health_check: { type: tcp, interval: 100ms, timeout: 1s, fall: 1 } }
 load: { listener: ${loaded}, duration: 1s, connections: 2, rate: 20 }
@@ -118,6 +122,7 @@ expect: { noticed: <1m }
     };
     assert.match(await noticed("fast"), /ms +holds$/);
     assert.match(await noticed("slow"), /^never +FAILS$/);
+    assert.match(await noticed("alone"), /^nothing to measure +FAILS$/);
   },
 );
 

@@ -75,6 +75,9 @@ Deno.test("the balancer reacts in less than its bound, and what it never does fa
     "noticed <201ms: 200 ms holds",
     "recovered <1s: never fails",
   ]);
+  assert.deepEqual(judged({ noticedMs: 201 }, { noticedMs: undefined }), [
+    "noticed <201ms: nothing to measure fails",
+  ]);
 });
 
 Deno.test("without an answer no time and no share holds", () => {
