@@ -31,6 +31,11 @@ export function listenerFaults(wanted: string | undefined, { listeners }: Config
   return [{ path, message }];
 }
 
+/** The name of the pool that the load comes to: it is no TLS, which routes look at. Undefined where it comes to none. */
+export function loadedPool(wanted: string | undefined, { listeners }: Config): string | undefined {
+  return listeners[targetOf(wanted, listeners)]?.pool;
+}
+
 /** Its number among the listeners; -1 when there is none of that name. */
 export function targetOf(wanted: string | undefined, listeners: Config["listeners"]): number {
   return wanted === undefined ? 0 : listeners.findIndex(({ name }) => name === wanted);

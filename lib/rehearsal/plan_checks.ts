@@ -7,9 +7,11 @@ import { duration } from "../config/fields.ts";
 import type { PathFault } from "../config/findings.ts";
 import { asList, asMap, isMap } from "../config/loose.ts";
 import { formatPath, type Path } from "../config/place.ts";
+import type { Config } from "../config/schema.ts";
 import { formatDuration } from "../core/duration.ts";
 import { meantBy } from "../core/other_names.ts";
 import { noServer } from "./layers.ts";
+import { loadedPool } from "./load_target.ts";
 import { misbehaviourKeys } from "./misbehaviour_schema.ts";
 import { comparison } from "./plan_schema.ts";
 
@@ -42,6 +44,12 @@ export function serverNames(document: unknown): (string | undefined)[] {
     const name = isMap(server) ? server.name : server;
     return typeof name === "string" ? name : undefined;
   });
+}
+
+/** The listener that the load is to go to; undefined is the first. */
+export function listenerOf(document: unknown): string | undefined {
+  const { listener } = asMap(asMap(document).load);
+  return typeof listener === "string" ? listener : undefined;
 }
 
 /** When an event happens, or how long a load goes on, in ms; undefined for what is no duration. */
@@ -124,6 +132,28 @@ function reactionFaults({ events, expect }: Loose, hasForm: HasForm): PathFault[
   }).map(([key, action]) => ({
     path: ["expect", key],
     message: `no event has ${action}, so that there is nothing to measure; leave it out`,
+    atKey: true,
+  }));
+}
+
+/**
+ * A pool that is not watched takes nothing out, and has nothing to take back.
+ *
+ * @param configs All that come into force in a run, the first of them first.
+ */
+export function unwatchedFaults(document: unknown, configs: readonly Config[]): PathFault[] {
+  const pools = configs.map((config) => loadedPool(listenerOf(document), config));
+  const isWatched = configs.some((config, i) => {
+    const pool = config.pools[pools[i] ?? ""];
+    return pool?.healthCheck !== undefined || (pool?.outlierDetection.consecutiveFailures ?? 0) > 0;
+  });
+  if (pools[0] === undefined || isWatched) return [];
+  const { expect } = asMap(document);
+  return ["noticed", "recovered"].filter((key) => asMap(expect)[key] !== undefined).map((key) => ({
+    path: ["expect", key],
+    message:
+      `the pool ${pools[0]}, to which the load goes, has neither health_check nor outlier_detection, ` +
+      "so that it takes nothing out; give it one, or leave this out",
     atKey: true,
   }));
 }

@@ -13,11 +13,10 @@ import { environment } from "../config/read.ts";
 import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../core/address.ts";
 import { InputError } from "../core/errors.ts";
-import { asMap } from "../config/loose.ts";
 import { type BalancerSource, type PlanText, readSource } from "./balancer_source.ts";
 import { listenerFaults } from "./load_target.ts";
 import type { Plan } from "./plan.ts";
-import { planFaults, serverNames } from "./plan_checks.ts";
+import { listenerOf, planFaults, serverNames, unwatchedFaults } from "./plan_checks.ts";
 import { boundsOf, planSchema, type ServerSettings } from "./plan_schema.ts";
 import { type RunSources, sourcesOf, variantOf } from "./variants.ts";
 
@@ -61,16 +60,22 @@ export async function readPlan(path: string, engineOf: EngineOf): Promise<ReadPl
   const { runs, faults: ofRuns } = sourcesOf(document.value);
   const made = madeUpAddresses(data?.servers ?? namedServers(document.value));
   // Without servers every name of one would be a fault.
-  const read = await readAll(made.size === 0 ? [] : runs, planText, made, engineOf);
+  const read = await readRuns(made.size === 0 ? [] : runs, planText, made, engineOf);
   const ofForm = error?.issues.flatMap((it) => pathFaults(it, [])) ?? [];
   const unlocated = [
     ...ofForm,
     ...planFaults(document.value, ofForm),
     ...ofRuns,
-    ...read.starts.flatMap((config) => listenerFaults(listenerOf(document.value), config)),
+    ...read.flatMap(({ start }) =>
+      start === undefined ? [] : listenerFaults(listenerOf(document.value), start)
+    ),
+    // What could not be read may watch.
+    ...read.flatMap(({ faults, configs }) =>
+      faults.length > 0 ? [] : unwatchedFaults(document.value, configs)
+    ),
   ];
   // What could not be read has no content to complain about.
-  const ofContent = [...unlocated.map(locate), ...read.faults].filter((it) => {
+  const ofContent = [...unlocated.map(locate), ...read.flatMap((it) => it.faults)].filter((it) => {
     return !ofText.some(({ file, line, column }) => {
       return it.file === file && it.line === line && it.column === column;
     });
@@ -86,46 +91,43 @@ export async function readPlan(path: string, engineOf: EngineOf): Promise<ReadPl
     load: data.load,
     variants: runs.map((run) => variantOf(data, run)),
     bounds: boundsOf(data),
-    configs: read.configs,
+    configs: read.flatMap((it) => it.configs),
     read: (source, addresses) => readSource(source, planText, addresses, engineOf),
   };
 }
 
-interface AllRead {
+/** What could be read of a run. */
+interface ReadRun {
+  /** The one that its balancer begins with. */
+  readonly start: Config | undefined;
   readonly configs: readonly Config[];
-  /** Those that a balancer begins with. */
-  readonly starts: readonly Config[];
   readonly faults: readonly LocatedFault[];
 }
 
-async function readAll(
+async function readRuns(
   runs: readonly RunSources[],
   planText: PlanText,
   addresses: ReadonlyMap<string, string>,
   engineOf: EngineOf,
-): Promise<AllRead> {
-  const configs: Config[] = [];
-  const starts: Config[] = [];
-  const faults: LocatedFault[] = [];
+): Promise<ReadRun[]> {
+  const read: ReadRun[] = [];
   for (const { balancer, reloads } of runs) {
+    let start: Config | undefined;
+    const configs: Config[] = [];
+    const faults: LocatedFault[] = [];
     for (const source of [balancer, ...reloads.values()]) {
       try {
         const config = await readSource(source, planText, addresses, engineOf);
         configs.push(config);
-        if (source === balancer) starts.push(config);
+        if (source === balancer) start = config;
       } catch (error) {
         if (!(error instanceof ConfigError)) throw error;
-        faults.push(...error.faults);
+        faults.push(...error.faults.map((it) => withServerNames(it, addresses)));
       }
     }
+    read.push({ start, configs, faults });
   }
-  return { configs, starts, faults: faults.map((it) => withServerNames(it, addresses)) };
-}
-
-/** The listener that a plan of any form names. */
-function listenerOf(document: unknown): string | undefined {
-  const { listener } = asMap(asMap(document).load);
-  return typeof listener === "string" ? listener : undefined;
+  return read;
 }
 
 /** The servers of a plan that has not the form of one, as far as they have names. */

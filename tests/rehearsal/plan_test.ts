@@ -299,6 +299,27 @@ variants:
   ]);
 });
 
+Deno.test("what is to be noticed needs a pool under load that takes something out, in each run at some time", async () => {
+  const text = changed("errors: 0", "noticed: <1s, recovered: <1s") +
+    "events: [{ at: 1s, down: one }, { at: 1s, up: one }";
+  const why =
+    "the pool web, to which the load goes, has neither health_check nor outlier_detection, so that it takes " +
+    "nothing out; give it one, or leave this out";
+  const refused = [`plan.yaml:6:11 expect.noticed: ${why}`, `plan.yaml:6:25 expect.recovered: ${why}`];
+  assert.deepEqual(await faults(`${text}]`), refused);
+  const checked = (pool: string): string =>
+    `{ pools: { ${pool}: { backends: [one], health_check: { type: tcp } } } }`;
+  const other = `${text}, { at: 500ms, reload: ${checked("other")} }]`;
+  assert.deepEqual(await faults(other), refused);
+  assert.deepEqual(await faults(`${text}, { at: 500ms, reload: ${checked("web")} }]`), []);
+  assert.deepEqual(await faults(`${text}]\nvariants: { a: {}, b: ${checked("web")} }`), refused);
+  const ejected = text.replace(
+    "weight: 2 }]",
+    "weight: 2 }], outlier_detection: { consecutive_failures: 1 }",
+  );
+  assert.deepEqual(await faults(`${ejected}]`), []);
+});
+
 Deno.test("what is misspelt is not said to be missing, too", async () => {
   const text = changed("errors: 0", "noticed: <1s").replace("[one, two]", "[a/b, two]");
   const found = await faults(`${text}events:
