@@ -102,7 +102,9 @@ export class ConfigChanges {
     const running = { plan: planBefore, config: before, lingering: generations.lingering };
     const next = await preparation.prepare(config, running, known);
     const { plan } = next;
-    const isKept = canFollow(partsOf(planBefore, before), partsOf(plan, config), current.permitted);
+    const isKept = canFollow(partsOf(planBefore, before), partsOf(plan, config), current.permitted) &&
+      // A file that was removed comes back with new workers; a change of members alone is no time for that.
+      (known !== undefined || await current.isInPlace());
     if (isKept) await this.#adjust(current, next);
     else await this.#replace(current, next, beforeReplacing);
     membership.follow(written, joined, planBefore, plan);

@@ -12,7 +12,7 @@ import { EpollSockets, HeldByBook, SocketBook } from "./epoll_sockets.ts";
 import type { GenerationSockets } from "./generation_sockets.ts";
 import { mayPermitSubnets, type Permissions, type Permitted, socketPermissions } from "./permissions.ts";
 import { HeldByRuntime, type PortHold } from "./port_hold.ts";
-import { UnixSockets } from "./unix_sockets.ts";
+import { type OwnFiles, UnixSockets } from "./unix_sockets.ts";
 
 /** What one worker is given. */
 export interface EngineOfWorker {
@@ -99,6 +99,7 @@ function libraries(path: string | undefined): readonly string[] | "all" {
 }
 
 function runtimeHost(whyNoEpoll: string | undefined): EngineHost {
+  const files: OwnFiles = new Map();
   const host: EngineHost = {
     name: "runtime",
     sharesDatagrams: false,
@@ -108,7 +109,7 @@ function runtimeHost(whyNoEpoll: string | undefined): EngineHost {
     monotonicUs: () => undefined,
     ring: () => {},
     hostOf: () => host,
-    sockets: (listeners) => new UnixSockets(listeners),
+    sockets: (listeners) => new UnixSockets(listeners, files),
     holdPorts: () => new HeldByRuntime(),
     forWorker: () => ({ options: { kind: "runtime" }, reclaim: () => {} }),
     permissions: socketPermissions,

@@ -2,6 +2,7 @@
 
 import { type Address, formatAddress, type IpAddress, type UnixAddress } from "../core/address.ts";
 import { setFile } from "./unix_sockets.ts";
+import { fileAt } from "../core/socket_file.ts";
 import { isAnswered, removeFile, removeSocketFile } from "../core/listening.ts";
 import { type ListenerOptions, socketsOf } from "../dataplane/messages.ts";
 import type { Keepalive } from "../engine/contract.ts";
@@ -18,8 +19,13 @@ type SocketHost = Pick<
   "listen" | "openDatagrams" | "keepAlive" | "closeListening" | "adopt" | "pass"
 >;
 
-interface OpenSocket {
+/** A socket that is open, and whose owner {@linkcode SocketBook.release} is told. */
+export interface OpenSocket {
   readonly address: Address;
+  /** What tells the file of a Unix socket from one that takes its place. */
+  readonly file: string | undefined;
+  /** The one whose file was gone when this one was opened; generations that drain still listen with it. */
+  readonly older: OpenSocket | undefined;
   /** One that all workers share; for datagrams one for each worker, by its index, as many as there ever were at once. */
   readonly descriptors: number[];
   /** Generations that listen on it. */
@@ -29,9 +35,6 @@ interface OpenSocket {
   /** Whether that stays so for as long as it is open. */
   readonly isManaged: boolean;
 }
-
-/** One that was opened here. */
-const OURS = { users: 1, isElsewhere: false, isManaged: false } as const;
 
 /** All listening sockets of a balancer, by address. */
 export class SocketBook {
@@ -90,40 +93,52 @@ export class SocketBook {
   }
 
   /**
-   * Listens on an address, which may be listened on already. Each use is to be released.
+   * Listens on an address, which may be listened on already. Each use is to be released. A Unix socket whose file is gone is opened anew:
+   * no client would find the one that is open.
    *
    * @throws {RunError} when it cannot be listened on.
    */
-  async use(address: Address, options: ListeningOptions): Promise<void> {
+  async use(address: Address, options: ListeningOptions): Promise<OpenSocket> {
     const before = this.#open.get(formatAddress(address));
     if (before !== undefined) {
       before.users++;
-      return;
+      if (await isInPlace(before)) return before;
+      await this.release(before);
     }
-    const socket = this.#takeGiven(address, options) ??
-      { address, descriptors: [await this.#listen(address, options)], ...OURS };
+    const given = this.#takeGiven(address, options);
+    const { descriptors, isManaged } = given ??
+      { descriptors: [await this.#listen(address, options)], isManaged: false };
+    const socket = {
+      address,
+      file: await fileOf(address),
+      older: before,
+      descriptors: [...descriptors],
+      users: 1,
+      isElsewhere: given !== undefined,
+      isManaged,
+    };
     this.#open.set(formatAddress(address), socket);
+    return socket;
   }
 
-  #takeGiven(address: Address, { backlog }: ListeningOptions): OpenSocket | undefined {
+  #takeGiven(address: Address, { backlog }: ListeningOptions): GivenSocket | undefined {
     const given = this.#given.get(formatAddress(address));
     if (given === undefined) return undefined;
     this.#given.delete(formatAddress(address));
     for (const fd of given.descriptors) this.#host.adopt(fd, address, backlog);
-    return { ...given, descriptors: [...given.descriptors], users: 1, isElsewhere: true };
+    return given;
   }
 
   /**
-   * The descriptors that a worker listens with at an address in use. For datagrams each generation has the same ones: with another number
-   * of sockets the system would give clients to other workers than before. Where workers are fewer than they were, one has several: what
-   * comes to a socket that no worker reads would be lost.
+   * The descriptors that a worker listens with. For datagrams each generation has the same ones: with another number of sockets the
+   * system would give clients to other workers than before. Where workers are fewer than they were, one has several: what comes to a
+   * socket that no worker reads would be lost.
    *
    * @param index Of the worker, less than `workers`.
    * @throws {RunError} when one cannot be opened.
    */
-  descriptors(address: Address, index: number, workers: number): readonly number[] {
-    const { descriptors = [], isManaged = false } = this.#open.get(formatAddress(address)) ?? {};
-    if (descriptors.length === 0) throw new TypeError(`Cannot use ${formatAddress(address)}: it is not open`);
+  descriptors(socket: OpenSocket, index: number, workers: number): readonly number[] {
+    const { address, descriptors, isManaged } = socket;
     if (address.transport !== "udp") return descriptors;
     // What comes to a socket of our own is lost when the program ends.
     while (!isManaged && descriptors.length <= index) {
@@ -133,19 +148,23 @@ export class SocketBook {
   }
 
   /** Those who connect from now on have this. */
-  keepAlive(address: Address, keepalive: Keepalive): void {
-    const socket = this.#open.get(formatAddress(address));
+  keepAlive({ address, descriptors }: OpenSocket, keepalive: Keepalive): void {
     if (address.transport !== "tcp") return;
-    for (const fd of socket?.descriptors ?? []) this.#host.keepAlive(fd, keepalive);
+    for (const fd of descriptors) this.#host.keepAlive(fd, keepalive);
   }
 
   /** Ends one use. The last one closes the socket, and removes the file of a Unix socket. */
-  async release(address: Address): Promise<void> {
-    const socket = this.#open.get(formatAddress(address));
-    if (socket === undefined || --socket.users > 0) return;
-    this.#open.delete(formatAddress(address));
+  async release(socket: OpenSocket): Promise<void> {
+    if (--socket.users > 0) return;
+    const { address, older } = socket;
+    const key = formatAddress(address);
+    if (this.#open.get(key) === socket) {
+      // A generation that could not begin leaves it to the one in force.
+      if (older !== undefined && older.users > 0) this.#open.set(key, older);
+      else this.#open.delete(key);
+    }
     for (const fd of socket.descriptors) this.#host.closeListening(fd, socket.isElsewhere);
-    if (!socket.isElsewhere) await removeSocketFile(address);
+    if (!socket.isElsewhere && await isInPlace(socket)) await removeSocketFile(address);
   }
 
   async #listen(address: Address, options: ListeningOptions): Promise<number> {
@@ -156,6 +175,15 @@ export class SocketBook {
         : this.#host.listen(address, options);
     });
   }
+}
+
+/** Whether a client finds it at its address. */
+async function isInPlace({ address, file }: OpenSocket): Promise<boolean> {
+  return address.transport !== "unix" || (file !== undefined && file === await fileOf(address));
+}
+
+async function fileOf(address: Address): Promise<string | undefined> {
+  return address.transport === "unix" ? await fileAt(address.path) : undefined;
 }
 
 function attempt(address: Address, open: () => number): number {
@@ -170,7 +198,7 @@ function attempt(address: Address, open: () => number): number {
 export class EpollSockets implements GenerationSockets {
   readonly #book: SocketBook;
   readonly #listeners: readonly ListenerOptions[];
-  readonly #used: Address[] = [];
+  readonly #used = new Map<string, OpenSocket>();
 
   constructor(book: SocketBook, listeners: readonly ListenerOptions[]) {
     this.#book = book;
@@ -182,8 +210,7 @@ export class EpollSockets implements GenerationSockets {
     for (const listener of this.#listeners) {
       for (const address of socketsOf(listener)) {
         // deno-lint-ignore no-await-in-loop -- one after the other, so that a fault leaves none behind
-        await this.#book.use(address, listener);
-        this.#used.push(address);
+        this.#used.set(formatAddress(address), await this.#book.use(address, listener));
       }
     }
   }
@@ -191,21 +218,37 @@ export class EpollSockets implements GenerationSockets {
   forWorker(listener: ListenerOptions, index: number, workers: number): ListenerOptions {
     return {
       ...listener,
-      sockets: socketsOf(listener).flatMap((address) => this.#book.descriptors(address, index, workers)),
+      sockets: this.#socketsOf(listener).flatMap((it) => this.#book.descriptors(it, index, workers)),
     };
+  }
+
+  #socketsOf(listener: ListenerOptions): OpenSocket[] {
+    return socketsOf(listener).map((address) => {
+      const socket = this.#used.get(formatAddress(address));
+      if (socket === undefined) throw new TypeError(`Cannot use ${formatAddress(address)}: it is not open`);
+      return socket;
+    });
   }
 
   /**
    * They are at their paths from the beginning. A socket that was open before has the keepalive, and the mode and the group, of that
    * time.
    */
-  takeOverPaths(): Promise<void> {
-    for (const listener of this.#listeners) {
-      for (const address of socketsOf(listener)) this.#book.keepAlive(address, listener.keepalive);
-      const { address, file } = listener;
-      if (address.transport === "unix" && file !== undefined) setFile(address, address.path, file);
-    }
-    return Promise.resolve();
+  async takeOverPaths(): Promise<void> {
+    const sockets = this.#listeners.flatMap((listener) => {
+      return this.#socketsOf(listener).map((socket) => ({ socket, listener }));
+    });
+    await Promise.all(sockets.map(async ({ socket, listener: { keepalive, file } }) => {
+      this.#book.keepAlive(socket, keepalive);
+      const { address } = socket;
+      // A worker may be restarted when the file is gone.
+      if (address.transport !== "unix" || file === undefined || !await isInPlace(socket)) return;
+      setFile(address, address.path, file);
+    }));
+  }
+
+  async areInPlace(): Promise<boolean> {
+    return (await Promise.all([...this.#used.values()].map(isInPlace))).every((it) => it);
   }
 
   async withdraw(): Promise<void> {
@@ -213,25 +256,26 @@ export class EpollSockets implements GenerationSockets {
   }
 
   async remove(): Promise<void> {
-    await Promise.all(this.#used.splice(0).map((address) => this.#book.release(address)));
+    const used = [...this.#used.values()];
+    this.#used.clear();
+    await Promise.all(used.map((socket) => this.#book.release(socket)));
   }
 }
 
 /** Ports that the system chose. Each is open from then on, and the generation uses the same socket. */
 export class HeldByBook implements PortHold {
   readonly #book: SocketBook;
-  readonly #held: IpAddress[] = [];
+  readonly #held: OpenSocket[] = [];
 
   constructor(book: SocketBook) {
     this.#book = book;
   }
 
   async hold(address: IpAddress, options: HoldOptions): Promise<void> {
-    await this.#book.use(address, options);
-    this.#held.push(address);
+    this.#held.push(await this.#book.use(address, options));
   }
 
   async release(): Promise<void> {
-    await Promise.all(this.#held.splice(0).map((address) => this.#book.release(address)));
+    await Promise.all(this.#held.splice(0).map((socket) => this.#book.release(socket)));
   }
 }

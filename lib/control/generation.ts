@@ -115,6 +115,11 @@ export class Generation {
     return this.#plan;
   }
 
+  /** Whether clients find each of its Unix sockets: a file may have been removed, or another one have taken its place. */
+  async isInPlace(): Promise<boolean> {
+    return (await Promise.all(this.#crews.map(({ sockets }) => sockets.areInPlace()))).every((it) => it);
+  }
+
   /** Begins to read datagrams; call it when the generation before reads no more. */
   readDatagrams(): void {
     for (const worker of this.#workers) worker.readDatagrams();
@@ -262,7 +267,7 @@ export class Generation {
     checkAnswers(deps.engine, plan.listeners);
     for (const crew of this.#crews) {
       // deno-lint-ignore no-await-in-loop -- one after the other, so that a fault leaves none behind
-      await crew.sockets.prepare(crew.listenersAmong(before?.listeners ?? []));
+      await crew.sockets.prepare();
     }
     if (stop.aborted) throw new RunError(STOPPING);
     deps.openFiles.check(workers * this.#crews.length, plan.listeners.length);

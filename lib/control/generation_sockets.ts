@@ -5,10 +5,9 @@ export interface GenerationSockets {
   /**
    * Before the workers start.
    *
-   * @param before Listeners of this program whose paths are taken over.
    * @throws {RunError} when one cannot be listened on.
    */
-  prepare(before: readonly ListenerOptions[]): Promise<void>;
+  prepare(): Promise<void>;
   /**
    * A listener as a worker is told of it; undefined when this worker has no part in it.
    *
@@ -17,6 +16,8 @@ export interface GenerationSockets {
   forWorker(listener: ListenerOptions, index: number, workers: number): ListenerOptions | undefined;
   /** All workers listen. */
   takeOverPaths(): Promise<void>;
+  /** Whether the file of each Unix socket is still there, so that clients find it. */
+  areInPlace(): Promise<boolean>;
   /**
    * The generation could not begin.
    *

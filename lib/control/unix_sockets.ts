@@ -6,7 +6,7 @@
 
 import { formatAddress, type UnixAddress } from "../core/address.ts";
 import { RunError } from "../core/errors.ts";
-import { boundAt, setSocketFile, type SocketFile } from "../core/socket_file.ts";
+import { boundAt, fileAt, setSocketFile, type SocketFile } from "../core/socket_file.ts";
 import { isAnswered, removeFile, removeSocketFile } from "../core/listening.ts";
 import type { ListenerOptions } from "../dataplane/messages.ts";
 import { describeListenError } from "../engine/listen_error.ts";
@@ -15,21 +15,36 @@ import type { GenerationSockets } from "./generation_sockets.ts";
 /** As the runtime says it. */
 const IN_USE = Object.assign(new Deno.errors.AddrInUse(), { code: "EADDRINUSE" });
 
+/** What tells the files that this program has made from those that take their places, by path. */
+export type OwnFiles = Map<string, string | undefined>;
+
 export class UnixSockets implements GenerationSockets {
   readonly #addresses: readonly UnixAddress[];
   readonly #listeners: readonly ListenerOptions[];
+  readonly #files: OwnFiles;
 
-  constructor(listeners: readonly ListenerOptions[]) {
+  /** @param files Of all generations. */
+  constructor(listeners: readonly ListenerOptions[], files: OwnFiles = new Map()) {
     this.#listeners = listeners;
+    this.#files = files;
     this.#addresses = unixAddresses(listeners);
   }
 
-  /** Checks that each path is free, or a stale socket. */
-  async prepare(before: readonly ListenerOptions[]): Promise<void> {
-    const fresh = missingIn(this.#addresses, unixAddresses(before));
-    await Promise.all(fresh.map(async (address) => {
+  /** Checks that each path is free, or has a stale socket or our own. */
+  async prepare(): Promise<void> {
+    await Promise.all(this.#addresses.map(async (address) => {
+      if (await this.#isInPlace(address)) return;
       if (await isAnswered(address.path)) throw describeListenError(address, IN_USE);
     }));
+  }
+
+  async areInPlace(): Promise<boolean> {
+    return (await Promise.all(this.#addresses.map((it) => this.#isInPlace(it)))).every((it) => it);
+  }
+
+  async #isInPlace({ path }: UnixAddress): Promise<boolean> {
+    const file = this.#files.get(path);
+    return file !== undefined && file === await fileAt(path);
   }
 
   /** Unix sockets and datagrams cannot be shared between threads: the first worker has them. */
@@ -55,7 +70,11 @@ export class UnixSockets implements GenerationSockets {
     for (const { address, file } of this.#listeners) {
       if (address.transport === "unix" && file !== undefined) setFile(address, boundAt(address).path, file);
     }
-    await Promise.all(this.#addresses.map((address) => Deno.rename(boundAt(address).path, address.path)));
+    await Promise.all(this.#addresses.map(async (address) => {
+      const bound = boundAt(address).path;
+      this.#files.set(address.path, await fileAt(bound));
+      await Deno.rename(bound, address.path);
+    }));
   }
 
   /** Removes bound sockets that were never renamed. They are ours only if the first worker has bound them. */
@@ -66,7 +85,8 @@ export class UnixSockets implements GenerationSockets {
 
   /** Removes the socket files that `next` has not taken over. Call it when their listeners are closed. */
   async remove(next: readonly ListenerOptions[]): Promise<void> {
-    await Promise.all(missingIn(this.#addresses, unixAddresses(next)).map(removeSocketFile));
+    const kept = unixAddresses(next).map(({ path }) => path);
+    await Promise.all(this.#addresses.filter(({ path }) => !kept.includes(path)).map(removeSocketFile));
   }
 }
 
@@ -90,8 +110,4 @@ async function isMissing(path: string): Promise<boolean> {
 
 function unixAddresses(listeners: readonly ListenerOptions[]): UnixAddress[] {
   return listeners.flatMap(({ address }) => address.transport === "unix" ? [address] : []);
-}
-
-function missingIn(addresses: readonly UnixAddress[], others: readonly UnixAddress[]): UnixAddress[] {
-  return addresses.filter(({ path }) => others.every((it) => it.path !== path));
 }

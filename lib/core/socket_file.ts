@@ -54,12 +54,16 @@ export async function whyNoSocketAt(path: string): Promise<string | undefined> {
   }
 }
 
-/** What tells the file at a path from one that takes its place; undefined when there is none. */
+/**
+ * What tells the file at a path from one that takes its place, which may have the number of one that was removed; undefined when there
+ * is none.
+ */
 export async function fileAt(path: string): Promise<string | undefined> {
   try {
-    const { dev, ino, mtime } = await Deno.lstat(path);
-    return `${dev}:${ino}:${mtime?.getTime()}`;
-  } catch {
-    return undefined;
+    const { dev, ino, birthtime } = await Deno.lstat(path);
+    return `${dev}:${ino}:${birthtime?.getTime()}`;
+  } catch (error) {
+    // What this program may not see stays the same for it.
+    return error instanceof Deno.errors.NotFound ? undefined : "hidden";
   }
 }

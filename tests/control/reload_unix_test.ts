@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { startNamedBackend } from "../support/backend.ts";
-import { startTestBalancer, testConfig, until } from "../support/balancer.ts";
+import { startTestBalancer, type TestBalancerOptions, testConfig, until } from "../support/balancer.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { readExactly, text } from "../support/bytes.ts";
 
@@ -88,6 +88,64 @@ onEachEngine(
     ]);
     stranger.close();
     await balancer.stop();
+    await Deno.remove(folder, { recursive: true });
+  },
+);
+
+onEachEngine(
+  "a socket whose file was removed comes back with a reload, also one that has nothing new for workers",
+  async (engine) => {
+    const folder = await Deno.makeTempDir();
+    await using a = startNamedBackend("a");
+    const path = `${folder}/web.sock`;
+    const options = (listener = {}): TestBalancerOptions => {
+      return {
+        engine,
+        backends: [a.member],
+        listener: { listen: `unix:${path}`, mode: "0660", ...listener },
+      };
+    };
+    await using balancer = await startTestBalancer(options());
+    const before = await Deno.connect({ transport: "unix", path });
+    for (const listener of [{ idle_timeout: "7s" }, { idle_timeout: "7s" }, {}]) {
+      await Deno.remove(path);
+      assert.equal(await balancer.balancer.reload(testConfig(options(listener))), "replaced");
+      assert.equal(await nameAt(path), "a");
+      assert.equal(((await Deno.lstat(path)).mode ?? 0) & 0o777, 0o660);
+    }
+    assert.equal(await balancer.balancer.reload(testConfig(options())), "kept");
+    assert.equal(text(await readExactly(before, 1)), "a", "a session goes on");
+    before.close();
+    await balancer.stop();
+    assert.deepEqual(await namesIn(folder), []);
+    await Deno.remove(folder, { recursive: true });
+  },
+);
+
+onEachEngine(
+  "a path that another program has taken meanwhile is its own, and the reload says so",
+  async (engine) => {
+    const folder = await Deno.makeTempDir();
+    await using a = startNamedBackend("a");
+    const path = `${folder}/web.sock`;
+    const options = { engine, backends: [a.member], listener: { listen: `unix:${path}` } };
+    await using balancer = await startTestBalancer(options);
+    await Deno.remove(path);
+    const stranger = Deno.listen({ transport: "unix", path });
+    for (const listener of [options.listener, { ...options.listener, idle_timeout: "7s" }]) {
+      await assert.rejects(
+        balancer.balancer.reload(testConfig({ ...options, listener })),
+        /cannot listen on unix:.*: the path is in use/,
+      );
+    }
+    await Deno.utime(path, 0, 0);
+    stranger.close();
+    assert.equal(await balancer.balancer.reload(testConfig(options)), "replaced");
+    assert.equal(await nameAt(path), "a");
+    await Deno.utime(path, 0, 0);
+    assert.equal(await balancer.balancer.reload(testConfig(options)), "kept", "it is the same file");
+    await balancer.stop();
+    assert.deepEqual(await namesIn(folder), []);
     await Deno.remove(folder, { recursive: true });
   },
 );

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Address } from "../../lib/core/address.ts";
-import { UnixSockets } from "../../lib/control/unix_sockets.ts";
+import { type OwnFiles, UnixSockets } from "../../lib/control/unix_sockets.ts";
 import type { ListenerOptions } from "../../lib/dataplane/messages.ts";
 import { asRow } from "../support/rows.ts";
 
@@ -85,16 +85,18 @@ Deno.test("a path is free when nothing answers there, or when it is taken over f
   folder.bind("answered");
   await folder.leaveStale("stale");
   await Deno.writeTextFile(`${folder.path}/file`, "precious");
-  const check = (name: string, before: ListenerOptions[] = []): Promise<void> =>
-    new UnixSockets(folder.listeners(name)).prepare(before);
+  folder.bind("own.new");
+  const files: OwnFiles = new Map();
+  await new UnixSockets(folder.listeners("own"), files).takeOverPaths();
+  const check = (name: string): Promise<void> => new UnixSockets(folder.listeners(name), files).prepare();
   await check("missing");
   await check("stale");
-  await check("answered", folder.listeners("answered"));
-  for (const name of ["answered", "file"]) {
-    await assert.rejects(
-      check(name, [...folder.listeners("other"), TCP]),
-      /^RunError: cannot listen on unix:.*: the path is in use: /,
-    );
+  await check("own");
+  // Another program has removed it.
+  await Deno.remove(`${folder.path}/own`);
+  folder.bind("own");
+  for (const name of ["answered", "file", "own"]) {
+    await assert.rejects(check(name), /^RunError: cannot listen on unix:.*: the path is in use: /, name);
   }
 });
 
