@@ -119,6 +119,7 @@ export class Balancer {
       apply: () => this.applyMembers(),
       endSessions: (row) => this.generations.endSessions(row, "backend_left"),
       backendAt: (row) => this.plansInUse.backendAt(row),
+      factsOf: (row) => this.scoreboard.facts(row),
       discovery: options.discovery,
     });
     this.#preparation = new Preparation({

@@ -53,11 +53,11 @@ export class FleetSide {
     const { balancer } = this.#options;
     const fleet = this.#join(balancer.membership.written.fleet);
     if (fleet === undefined) return;
-    for (const { pool, backend, wish: { operator, weight } } of kept?.wishes ?? []) {
+    for (const { pool, backend, wish: { operator, weight, ...wish } } of kept?.wishes ?? []) {
       if (operator !== undefined) {
         fleet.restore({ pool, backend, what: "state" }, longAgo({ state: operator }));
       }
-      const over = balancer.membership.backend(pool, backend)?.weight;
+      const over = wish.over ?? balancer.membership.backend(pool, backend)?.weight;
       if (weight === undefined || over === undefined) continue;
       fleet.restore({ pool, backend, what: "weight" }, longAgo({ weight, over }));
     }

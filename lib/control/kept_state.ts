@@ -9,7 +9,7 @@ import {
   type UnsharedWish,
   writeStateFile,
 } from "./state_file.ts";
-import type { Wish } from "./wishes.ts";
+import { wishOf } from "./wishes.ts";
 
 /** Several orders in a row are written together. */
 const WRITE_AFTER_MS = 100;
@@ -103,12 +103,8 @@ export class KeptState {
     const { plan, scoreboard, membership } = this.#balancer;
     const wishes = plan.pools.flatMap(({ name: pool, backends }) => {
       return backends.flatMap(({ name: backend, row }) => {
-        const { operator, weight } = scoreboard.facts(row);
-        const wish: Wish = {
-          ...(operator === "enabled" ? {} : { operator }),
-          ...(weight === membership.backend(pool, backend)?.weight ? {} : { weight }),
-        };
-        return Object.keys(wish).length === 0 ? [] : [{ pool, backend, wish }];
+        const wish = wishOf(scoreboard.facts(row), membership.backend(pool, backend)?.weight);
+        return wish === undefined ? [] : [{ pool, backend, wish }];
       });
     });
     return {

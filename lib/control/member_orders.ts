@@ -31,10 +31,11 @@ export class MemberOrders {
   }
 
   async remove(pool: string, name: string): Promise<MemberChanged> {
-    const { journal } = this.#balancer;
+    const { membership, journal } = this.#balancer;
     return await this.#change(pool, name, (joined) => this.#checkRemoval(pool, name, joined), (_, after) => {
       const isBack = after.members.get(pool)?.has(name) ?? false;
       journal.info("backend_removed", { pool, backend: name });
+      if (!isBack) membership.wishes.forget(pool, name);
       return isBack ? `${name}: as it was before it was changed here` : `${name}: removed`;
     });
   }

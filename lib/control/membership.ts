@@ -11,7 +11,9 @@ import { Leavers, type LeaversOptions } from "./leavers.ts";
 import { type Joined, joinMembers, type Origin } from "./members.ts";
 import { whyNotDialled } from "./permissions.ts";
 import type { Plan } from "./plan.ts";
-import { Wishes } from "./wishes.ts";
+import type { BackendRow } from "../pool/row.ts";
+import type { BackendFacts } from "../pool/scoreboard.ts";
+import { Wishes, wishOf } from "./wishes.ts";
 
 /** Where backends are discovered, and how long is waited between changes; a test may have others. */
 export type DiscoveryOptions = Pick<DiscoveriesOptions, "source" | "pause">;
@@ -21,6 +23,8 @@ export interface MembershipOptions extends LeaversOptions, Pick<DiscoveriesOptio
   readonly log: Recorder;
   readonly engine: EngineName;
   readonly discovery?: DiscoveryOptions | undefined;
+  /** What is known of the backend that has a row. */
+  readonly factsOf: (row: BackendRow) => BackendFacts;
 }
 
 /** What is left out at times is said again when it was not for so long. */
@@ -101,6 +105,8 @@ export class Membership {
 
   /** It is in force. */
   follow(written: Config, joined: Joined, before: Plan, now: Plan): void {
+    // What a fleet wants it knows itself.
+    if (written.fleet === undefined) this.#keepWishes(before, now);
     this.#come(written, joined);
     this.#leavers.follow(before, now, joined.config);
   }
@@ -109,6 +115,18 @@ export class Membership {
   async stop(): Promise<void> {
     this.#leavers.stop();
     await this.discoveries.stop();
+  }
+
+  /** What the operator wants of those that leave is wanted when they come back. */
+  #keepWishes(before: Plan, now: Plan): void {
+    const members = new Set(now.pools.flatMap(({ backends }) => backends.map(({ row }) => row)));
+    for (const { name: pool, backends } of before.pools) {
+      for (const { name, row } of backends) {
+        if (members.has(row)) continue;
+        const wish = wishOf(this.#options.factsOf(row), this.backend(pool, name)?.weight);
+        if (wish !== undefined) this.wishes.add(pool, name, wish);
+      }
+    }
   }
 
   /** Says what is left out, unless it has been said. */

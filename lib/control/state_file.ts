@@ -27,6 +27,7 @@ export interface UnsharedWish {
 const wish = z.strictObject({
   operator: z.enum(["draining", "disabled"]).optional(),
   weight: z.int().min(0).max(256).optional(),
+  over: z.int().min(0).max(256).optional(),
 });
 
 const stateSchema = z.strictObject({
@@ -62,12 +63,13 @@ export async function readStateFile(path: string): Promise<OperatorState | undef
   try {
     const { wishes, added, unshared } = stateSchema.parse(JSON.parse(text));
     return {
-      wishes: entriesOf(wishes).map(([pool, backend, { operator, weight }]) => ({
+      wishes: entriesOf(wishes).map(([pool, backend, { operator, weight, over }]) => ({
         pool,
         backend,
         wish: {
           ...(operator === undefined ? {} : { operator }),
           ...(weight === undefined ? {} : { weight }),
+          ...(over === undefined ? {} : { over }),
         },
       })),
       added: entriesOf(added).map(([pool, name, value]) => {

@@ -11,6 +11,7 @@ import { type Address, formatAddress } from "../../lib/core/address.ts";
 import { Balancer } from "../../lib/control/balancer.ts";
 import type { Pause } from "../../lib/discovery/source.ts";
 import { onEachEngine } from "../support/engines.ts";
+import { FakeSource } from "../support/fake_source.ts";
 import { memoryLog } from "../support/memory_log.ts";
 import { operationsOf } from "../support/operations.ts";
 
@@ -200,11 +201,20 @@ Deno.test("an order that cannot be put into force takes back itself, and no othe
 async function startKeeping(
   stateFile: string,
   backends: readonly Record<string, unknown>[],
+  source?: FakeSource,
 ): Promise<{ operations: BalancerOperations; log: ReturnType<typeof memoryLog>; stop: () => Promise<void> }> {
   const log = memoryLog();
   const balancer = new Balancer({
-    config: { ...testConfig({ backends, pool: WITHIN, workers: 1 }), stateFile },
+    config: {
+      ...testConfig({
+        backends,
+        pool: { ...WITHIN, ...(source && { discover: { file: "/nowhere/members.yaml" } }) },
+        workers: 1,
+      }),
+      stateFile,
+    },
     log: log.log,
+    ...(source && { discovery: source.discovery }),
   });
   const operations = operationsOf(balancer);
   await operations.restore();
@@ -257,6 +267,71 @@ Deno.test("the operator's wishes, weights and backends are kept over a restart",
   );
   assert.equal(((await Deno.stat(file)).mode ?? 0) & 0o777, 0o600);
   await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a backend that goes and comes back is as it was wanted before, and so it is after a restart", async () => {
+  const folder = await Deno.makeTempDir();
+  const file = `${folder}/state.json`;
+  const source = new FakeSource();
+  const [a, b, c] = [1, 2, 3].map((port) => `127.0.0.1:${port}`) as [string, string, string];
+  const d = { name: "d", address: "127.0.0.1:4" };
+  source.tell([a, b, c, d]);
+  const first = await startKeeping(file, [], source);
+  const shows = (of: BalancerOperations, ...wanted: string[]): Promise<void> =>
+    until(() => members(of).join() === wanted.join(), `${wanted}; there are ${members(of)}`);
+  first.operations.steer("web", b, { do: "drain", deadlineMs: undefined });
+  first.operations.steer("web", c, { do: "weight", weight: 9 });
+  first.operations.steer("web", "d", { do: "weight", weight: 9 });
+  source.tell([a]);
+  await shows(first.operations, "127.0.0.1:1 discovered up 1");
+  first.operations.steer("web", a, { do: "disable" });
+  source.tell([a, b, c, { ...d, weight: 2 }]);
+  const wanted = [
+    "127.0.0.1:1 discovered disabled 1",
+    "127.0.0.1:2 discovered draining 1",
+    "127.0.0.1:3 discovered up 9",
+    "d discovered up 2",
+  ];
+  await shows(first.operations, ...wanted);
+  source.tell([a, { ...d, weight: 2 }]);
+  await shows(first.operations, "127.0.0.1:1 discovered disabled 1", "d discovered up 2");
+  await first.stop();
+
+  const second = await startKeeping(file, [], source);
+  source.tell([a, b, c, { ...d, weight: 2 }]);
+  await shows(second.operations, ...wanted);
+  await second.stop();
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("what was wanted of a backend that is removed is forgotten, and one that a source pushes out can be removed", async () => {
+  const source = new FakeSource();
+  source.tell([]);
+  await using balancer = await startTestBalancer({
+    backends: [{ name: "a", address: "127.0.0.1:1" }],
+    pool: { ...WITHIN, discover: { file: "/nowhere/members.yaml", allow_empty: true } },
+    discovery: source.discovery,
+  });
+  const operations = operationsOf(balancer.balancer);
+  const address = "127.0.0.1:2";
+  const has = (...names: string[]): Promise<void> =>
+    until(() => members(operations).join() === names.join(), `${names}; there are ${members(operations)}`);
+  for (const isPushedOut of [false, true]) {
+    await operations.setBackend("web", "b", { address });
+    operations.steer("web", "b", { do: "disable" });
+    await has("a file up 1", "b operator disabled 1");
+    if (isPushedOut) {
+      source.tell([{ name: "twin", address }]);
+      await has("a file up 1", "twin discovered up 1");
+    }
+    assert.deepEqual(await operations.removeBackend("web", "b"), { message: "b: removed" });
+    source.tell([]);
+    await has("a file up 1");
+    await operations.setBackend("web", "b", { address });
+    await has("a file up 1", "b operator up 1");
+    await operations.removeBackend("web", "b");
+  }
+  await operations.stop();
 });
 
 Deno.test("a state that cannot be read is kept aside before another is written, and stays where that cannot be", async () => {

@@ -137,7 +137,7 @@ onEachEngine("a deadline does not outlive its backend, whoever has its place by 
 });
 
 onEachEngine(
-  "a backend that is removed and comes back is a new one, while sessions from before go on",
+  "a backend that is removed and comes back is a new one, as it was wanted, while sessions from before go on",
   async (engine) => {
     await using a = startNamedBackend("a");
     await using b = startNamedBackend("b");
@@ -151,11 +151,17 @@ onEachEngine(
     };
     using held = await Deno.connect({ hostname: "127.0.0.1", port });
     assert.equal(text(await readExactly(held, 2)), "a\n");
+    const { scoreboard, plan } = balancer.balancer;
+    const pool = plan.pools[0] ?? assert.fail();
+    scoreboard.setFacts(pool.row, pool.backends[0]?.row ?? assert.fail(), { isUp: false });
     operations.steer("web", "a", { do: "disable" });
     await reload(b.member);
     assert.equal(await visit(port), "b");
     await reload(a.member);
-    assert.equal(operations.status().pools[0]?.backends[0]?.state, "up");
+    const state = (): string | undefined => operations.status().pools[0]?.backends[0]?.state;
+    assert.equal(state(), "disabled");
+    operations.steer("web", "a", { do: "enable" });
+    assert.equal(state(), "up");
     assert.equal(await visit(port), "a");
     held.closeWrite();
     assert.equal(await held.read(new Uint8Array(1)), null);
