@@ -8,11 +8,19 @@ import { readDocument } from "./document.ts";
 import { refuse } from "./fields.ts";
 import { ConfigError, pathFaults } from "./parse.ts";
 import { backend, type BackendConfig } from "./pool_schema.ts";
+import type { Environment } from "./variables.ts";
 
 const list = z.array(backend, refuse("a list", "list the backends, as - 127.0.0.1:8001"));
 
 /** A list of thousands may be wrong from end to end, and is to be mended, not read. */
 const MAX_FAULTS = 20;
+
+/** What may be read of the environment is what the configuration names; a list changes while the program runs. */
+const noVariables: Environment = () => {
+  throw new InputError(
+    "a list of members has no variables; write the value, or list the backend in the configuration",
+  );
+};
 
 /**
  * Reads a file of backends, YAML or JSON; what is relative in it is relative to its folder. An empty file has none.
@@ -21,7 +29,7 @@ const MAX_FAULTS = 20;
  */
 export function readMemberFile(text: string, path: string): BackendConfig[] {
   if (text.split("\n").every((line) => /^\s*(#.*)?$/.test(line))) return [];
-  const document = readDocument(text);
+  const document = readDocument(text, noVariables);
   const tooMany = whyTooLong(document.value);
   if (tooMany !== undefined) {
     throw new ConfigError([{ path: [], message: tooMany, ...document.placeOf([]), file: path }]);

@@ -120,6 +120,12 @@ m.yaml:2:19 [1].cost: unknown key "cost"; use address, name, weight, max_connect
     () => readMemberFile("a: 1\n", "m.yaml"),
     /m\.yaml:1:1 \{"a":1\} is not a list; list the backends/,
   );
+  const variables = '- "${HOME}:1"\n- { address: ${HOST:-10.0.0.1}:2, name: b }\n';
+  const message =
+    "a list of members has no variables; write the value, or list the backend in the configuration";
+  assert.throws(() => readMemberFile(variables, "m.yaml"), {
+    message: `m.yaml:1:3 [0]: ${message}\nm.yaml:2:14 [1].address: ${message}`,
+  });
   assert.throws(() => readMemberFile("- a:1\n- [", "m.yaml"), /m\.yaml:2:\d+ not valid YAML/);
 });
 
