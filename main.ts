@@ -13,6 +13,9 @@ import type { Terminal } from "./lib/roles/terminal.ts";
 /** 0: done, or stopped by the user. 1: it could not run, or the peer failed. 2: the input is wrong. */
 type ExitStatus = 0 | 1 | 2;
 
+/** What ends before it is done has not shown that all is well, as a check does. */
+const CUT_SHORT: ExitStatus = 1;
+
 /** The commit that a bundle was made from; tools/bundle.ts writes it here. Empty in the source tree. */
 const COMMIT: string = "";
 
@@ -84,13 +87,13 @@ async function run(command: Command, terminal: Terminal): Promise<void> {
   }
 }
 
-/** Ctrl-C and SIGTERM: the first asks the role to stop, the second not to wait for sessions, the third ends the process. */
+/** Ctrl-C and SIGTERM: the first asks the role to stop, the second not to wait for sessions, the third ends the process, whatever it has left undone. */
 function catchStops(): StopRequests {
   const stops = new StopRequests();
   const onSignal = (): void => {
     const request = stops.receive(performance.now());
-    if (request === "exit") Deno.exit(0);
-    if (request === "hurry") setTimeout(() => Deno.exit(0), HURRY_TIMEOUT_MS);
+    if (request === "exit") Deno.exit(CUT_SHORT);
+    if (request === "hurry") setTimeout(() => Deno.exit(CUT_SHORT), HURRY_TIMEOUT_MS);
   };
   Deno.addSignalListener("SIGINT", onSignal);
   Deno.addSignalListener("SIGTERM", onSignal);

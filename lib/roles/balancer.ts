@@ -45,9 +45,15 @@ export async function runBalancerRole(flags: BalancerFlags, terminal: Terminal):
   const { stop } = terminal;
   const isToRun = !flags.check && !flags.printPermissions;
   if (isToRun && !await isConfigReached(flags, stop)) return;
-  const chosen = flags.printPermissions
-    ? await chooseConfig(flags, false, (asked) => engineAsked(flags.engine ?? asked), stop)
-    : await chooseConfig(flags, true, engineOf, stop);
+  const choosing = flags.printPermissions
+    ? chooseConfig(flags, false, (asked) => engineAsked(flags.engine ?? asked), stop)
+    : chooseConfig(flags, true, engineOf, stop);
+  const chosen = await choosing.catch((error) => {
+    // A start that is stopped is done; a check that is stopped has found nothing out.
+    if (isToRun && stop.aborted) return undefined;
+    throw error;
+  });
+  if (chosen === undefined) return;
   const config = withOverrides(chosen.config, overridesOf(flags));
   const tooLarge = whyTooLarge(config);
   if (tooLarge !== undefined) throw faultAt(["pools"], tooLarge, chosen);

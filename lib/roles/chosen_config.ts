@@ -11,6 +11,7 @@ import { configOf, sampleConfig } from "../config/sources.ts";
 import { filesOf, readBeside, readStoredText } from "../control/stored_config.ts";
 import { InputError } from "../core/errors.ts";
 import { PASSED_SUFFIX } from "../fleet/trial.ts";
+import { unlessStopped } from "./terminal.ts";
 
 /** The configuration that is used when the command line names none and this file exists. */
 const DEFAULT_FILE = "balancer.yaml";
@@ -38,7 +39,8 @@ export interface ChosenConfig {
  *
  * @param checksFiles Whether the files that it names have to be in order, as they do where it is to be run.
  * @param engineOf Which engine is to run it; undefined when it is not to be run.
- * @throws {InputError} when it cannot be read, or the flags contradict each other; {@linkcode RunError} when etcd does not answer.
+ * @throws {InputError} when it cannot be read, or the flags contradict each other; {@linkcode RunError} when etcd does not answer, or the
+ * user stops it.
  */
 export async function chooseConfig(
   flags: BalancerFlags,
@@ -46,7 +48,7 @@ export async function chooseConfig(
   engineOf?: EngineOf,
   stop: AbortSignal = new AbortController().signal,
 ): Promise<ChosenConfig> {
-  const chosen = await choose(flags, checksFiles, engineOf, stop);
+  const chosen = await unlessStopped(choose(flags, checksFiles, engineOf, stop), stop);
   // With --status, --watch is about the table.
   if (flags.watch && !flags.status && chosen.file === undefined && chosen.stored === undefined) {
     throw new InputError(`--watch needs a configuration file to look at; there is only ${chosen.name}`);

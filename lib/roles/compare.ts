@@ -4,7 +4,7 @@ import type { CompareFlags } from "../cli/load_flags.ts";
 import { InputError, reasonOf } from "../core/errors.ts";
 import { comparisonText, readJsonReport } from "../load/compare.ts";
 import type { JsonReport } from "../load/result.ts";
-import type { Terminal } from "./terminal.ts";
+import { type Terminal, unlessStopped } from "./terminal.ts";
 
 /**
  * Prints the difference.
@@ -12,7 +12,10 @@ import type { Terminal } from "./terminal.ts";
  * @throws {InputError} when a file cannot be read, or is no report.
  */
 export async function runCompare({ one, other }: CompareFlags, terminal: Terminal): Promise<void> {
-  const [before, after] = await Promise.all([readReport(one), readReport(other)]);
+  const [before, after] = await unlessStopped(
+    Promise.all([readReport(one), readReport(other)]),
+    terminal.stop,
+  );
   await terminal.print(comparisonText([one, other], [before, after]));
 }
 

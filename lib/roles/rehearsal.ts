@@ -11,7 +11,7 @@ import { readPlan } from "../rehearsal/read_plan.ts";
 import { rehearse } from "../rehearsal/rehearse.ts";
 import { giveUpForeignFunctions, giveUpWriting } from "./given_up.ts";
 import { loadThreads } from "./load_threads.ts";
-import { startStderrLog, type Terminal } from "./terminal.ts";
+import { startStderrLog, type Terminal, unlessStopped } from "./terminal.ts";
 
 /**
  * Rehearses, and prints the timeline and the verdict.
@@ -20,7 +20,7 @@ import { startStderrLog, type Terminal } from "./terminal.ts";
  * does not.
  */
 export async function runRehearsal(flags: RehearsalFlags, terminal: Terminal): Promise<void> {
-  const plan = await readPlan(flags.rehearse, engineFor);
+  const plan = await unlessStopped(readPlan(flags.rehearse, engineFor), terminal.stop);
   for (const { engine } of plan.configs) {
     const missing = whyNoEngine(engine);
     if (missing !== undefined) throw new InputError(`${plan.name}: ${missing}`);

@@ -1,5 +1,6 @@
 /** What a role has of the outside world. */
 
+import { RunError } from "../core/errors.ts";
 import { type LogFormat, type LogLevel, type RunningLog, startLog } from "../core/log.ts";
 import type { OperatorSignal } from "../core/signal_inbox.ts";
 import type { SessionLog } from "./session_log.ts";
@@ -26,6 +27,18 @@ export interface Terminal {
 export function stopped(stop: AbortSignal): Promise<void> {
   if (stop.aborted) return Promise.resolve();
   return new Promise((resolve) => stop.addEventListener("abort", () => resolve(), { once: true }));
+}
+
+/**
+ * What comes of `reading`, unless the user stops it first: a pipe may have no writer, or one that never ends.
+ *
+ * @throws {RunError} when it was stopped. What was begun is left to the end of the program.
+ */
+export async function unlessStopped<T>(reading: Promise<T>, stop: AbortSignal): Promise<T> {
+  const cut = stopped(stop).then((): never => {
+    throw new RunError("stopped while it was reading");
+  });
+  return await Promise.race([reading, cut]);
 }
 
 /** How wide the terminal of a stream is; undefined when it is none, or does not say. */

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { writeAll } from "../../lib/core/connection.ts";
 import { startBackend } from "../support/backend.ts";
 import { bytes, readAll, readExactly, text } from "../support/bytes.ts";
-import { RunningCommand, startSockbal } from "../support/command.ts";
+import { RunningCommand, SOCKBAL, startSockbal } from "../support/command.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 
@@ -76,6 +76,58 @@ Deno.test("signals that come while a balancer starts wait until they can be hand
   await balancer.sees(/(log_reopened[^]*){2}/);
   balancer.kill("SIGINT");
   assert.equal((await balancer.finished).status, 0);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("one signal ends a program that reads what never ends, and only a start is then done", async () => {
+  const folder = await Deno.makeTempDir();
+  const pipe = `${folder}/pipe`;
+  assert.equal((await new Deno.Command("mkfifo", { args: [pipe] }).output()).code, 0);
+  const balancer = ["--role", "balancer", "--config", pipe];
+  for (
+    const [args, expected] of [
+      [balancer, 0],
+      [[...balancer, "--check"], 1],
+      [[...balancer, "--print-permissions"], 1],
+      [[...balancer, "--status"], 1],
+      [["--rehearse", pipe], 1],
+      [["--role", "client", "--compare", pipe, pipe], 1],
+    ] as const
+  ) {
+    await using program = startSockbal(...args);
+    // Open as soon as the program reads.
+    using _writer = await Deno.open(pipe, { write: true });
+    program.kill("SIGTERM");
+    const { status, stdout, stderr } = await program.finished;
+    const said = expected === 0 ? "" : "sockbal: stopped while it was reading\n";
+    assert.deepEqual([status, stdout, stderr], [expected, "", said], args.join(" "));
+  }
+  await using program = new RunningCommand([...SOCKBAL, ...balancer.slice(0, -1), "-", "--check"], {
+    isTyped: true,
+  });
+  // More than a pipe holds: written as soon as the program reads.
+  await program.type("# a line\n".repeat(20_000));
+  program.kill("SIGTERM");
+  assert.equal((await program.finished).status, 1);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a third signal ends a program that is stuck, which has then not done what was asked for", async () => {
+  const folder = await Deno.makeTempDir();
+  const pipe = `${folder}/pipe`;
+  assert.equal((await new Deno.Command("mkfifo", { args: [pipe] }).output()).code, 0);
+  await using program = new RunningCommand(
+    ["sh", "-c", `exec "$@" > ${pipe}`, "sh", ...SOCKBAL, "--role", "balancer", "--print-schema"],
+  );
+  // What is printed is more than a pipe holds, and no one reads on.
+  using output = await Deno.open(pipe);
+  await output.read(new Uint8Array(1));
+  for (const pauseMs of [0, 600, 600]) {
+    // The same signal within half a second is taken for one.
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    program.kill("SIGTERM");
+  }
+  assert.equal((await program.finished).status, 1);
   await Deno.remove(folder, { recursive: true });
 });
 
