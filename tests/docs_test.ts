@@ -137,7 +137,7 @@ Deno.test("the unit, the logrotate lines and the document speak of the same fold
   assert.match(rotate, /^ {2}nocreate$/m);
   assert.match(rotate, /systemctl kill .*--signal=SIGUSR2 sockbal\.service/);
   assert.match(operations, new RegExp(`^useradd .* ${value("User")}$`, "m"));
-  for (const key of ["ExecStartPre", "ExecStart", "ExecReload"]) {
+  for (const key of ["ExecStart", "ExecReload"]) {
     assert.equal(parseCommandLine(value(key).split(" ").slice(1), "0").run, "balancer");
   }
 });

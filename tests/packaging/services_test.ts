@@ -27,6 +27,12 @@ Deno.test(`the units have no fault${needsSystemd.why}`, needsSystemd, async () =
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("a start of the service is one process, since only the status of that one says whether to try again", async () => {
+  const text = await Deno.readTextFile(unit);
+  assert.deepEqual(text.match(/^Exec(Condition|Start)\w*(?==)/gm), ["ExecStart"]);
+  assert.match(text, /^RestartPreventExitStatus=2$/m);
+});
+
 Deno.test(
   `the service can do little else than balance: exposure under 3.0${needsSystemd.why}`,
   needsSystemd,
