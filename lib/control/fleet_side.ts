@@ -168,7 +168,7 @@ function isSameFleet(one: FleetConfig | undefined, other: FleetConfig | undefine
 function restore(fleet: Fleet, unshared: readonly UnsharedWish[]): void {
   for (const { value, ...topic } of unshared) {
     const wish = parseWish(value, topic);
-    if (wish !== undefined) fleet.restore(topic, wish);
+    if (typeof wish !== "string") fleet.restore(topic, wish);
   }
 }
 

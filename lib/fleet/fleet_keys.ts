@@ -22,6 +22,12 @@ export interface FleetKeysOptions {
 /** More keys than any fleet has: 10,000 backends with two wishes each. */
 const MAX_KEYS = 25_000;
 
+/** So many keys that are no wishes are said at once. */
+const MAX_SAID = 20;
+
+/** So much of a key is said. */
+const MAX_KEY = 300;
+
 /** A connection that was lost without a word is noticed sooner, by the lease. */
 const QUIET_MS = 60_000;
 
@@ -68,6 +74,7 @@ export class FleetKeys {
       isFirst || this.#isSameStore(members),
     );
     this.#store = { clusterId: members.clusterId, revision: members.revision };
+    this.#tellRefused();
     this.#options.onWishes();
   }
 
@@ -80,6 +87,7 @@ export class FleetKeys {
       for await (const changes of client.watch(this.#prefix, next, QUIET_MS, stop)) {
         if (!this.#isSameStore(changes)) throw new Compacted();
         for (const event of changes.events) this.#take(event);
+        this.#tellRefused();
         store.revision = changes.events.at(-1)?.revision ?? store.revision;
       }
     }
@@ -109,6 +117,16 @@ export class FleetKeys {
     } catch {
       return name;
     }
+  }
+
+  /** Says which keys count as no wish; of many at once, the first ones. */
+  #tellRefused(): void {
+    const refused = this.wishes.takeRefused();
+    refused.slice(0, MAX_SAID).forEach(({ key, why }, i) => {
+      const more = i === MAX_SAID - 1 ? refused.length - MAX_SAID : 0;
+      const reason = `key ${JSON.stringify(this.keyOfWish(key)).slice(0, MAX_KEY)}: ${why.slice(0, MAX_KEY)}`;
+      this.#options.log.warn("fleet_wish_refused", { reason, ...(more > 0 ? { more } : {}) });
+    });
   }
 
   #tell({ kind, who: { name, address } }: News): void {

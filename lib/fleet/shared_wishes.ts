@@ -22,6 +22,13 @@ export interface LearntKey {
   readonly revision: string;
 }
 
+/** A key that counts as no wish. */
+export interface RefusedKey {
+  readonly key: string;
+  /** A sentence. */
+  readonly why: string;
+}
+
 interface Known {
   readonly topic: WishTopic;
   /** What etcd has; undefined: nothing, or nothing that is a wish. */
@@ -36,6 +43,9 @@ const NO_KEY = "0";
 
 export class SharedWishes {
   readonly #known = new Map<string, Known>();
+  /** By key, the revision of what is no wish. */
+  readonly #refused = new Map<string, string>();
+  #unsaid: RefusedKey[] = [];
 
   /** A wish is given here. It is later than all that are known. */
   give(topic: WishTopic, wish: Omit<SharedWish, "atMs">, nowMs: number): void {
@@ -54,12 +64,18 @@ export class SharedWishes {
   /** A key has changed. @return Whether it is another wish that holds now. */
   learn({ key, value, revision }: LearntKey): boolean {
     const topic = topicOfKey(key);
-    if (topic === undefined) return false;
+    const wish = value === undefined
+      ? undefined
+      : typeof topic === "string"
+      ? topic
+      : parseWish(value, topic);
+    this.#note(key, revision, typeof wish === "string" ? wish : undefined);
+    if (typeof topic === "string") return false;
     const known = this.#of(key, topic);
     // What was written or read here comes by the watch, too.
     if (BigInt(revision) <= BigInt(known.revision)) return false;
     const before = holds(known);
-    known.stored = value === undefined ? undefined : parseWish(value, topic);
+    known.stored = typeof wish === "string" ? undefined : wish;
     known.revision = value === undefined ? NO_KEY : revision;
     settle(known);
     return holds(known) !== before;
@@ -72,6 +88,7 @@ export class SharedWishes {
    */
   learnAll(keys: readonly LearntKey[], isSameStore: boolean): void {
     const found = new Set(keys.map(({ key }) => key));
+    for (const key of this.#refused.keys()) if (!found.has(key)) this.#refused.delete(key);
     for (const [key, known] of this.#known) {
       known.revision = NO_KEY;
       if (found.has(key)) continue;
@@ -79,6 +96,13 @@ export class SharedWishes {
       known.stored = undefined;
     }
     for (const key of keys) this.learn(key);
+  }
+
+  /** Keys that were learnt since this was asked last and count as no wish; each is given once for a revision. */
+  takeRefused(): readonly RefusedKey[] {
+    const refused = this.#unsaid;
+    this.#unsaid = [];
+    return refused;
   }
 
   /** It was written with this revision. */
@@ -116,6 +140,16 @@ export class SharedWishes {
     return [...this.#known.values()].flatMap(({ topic, pending }) => {
       return pending === undefined ? [] : [{ topic, value: formatWish(pending) }];
     });
+  }
+
+  /** @param why It counts as no wish; undefined when it does, or was deleted. */
+  #note(key: string, revision: string, why: string | undefined): void {
+    if (why === undefined) {
+      this.#refused.delete(key);
+    } else if (this.#refused.get(key) !== revision) {
+      this.#refused.set(key, revision);
+      this.#unsaid.push({ key, why });
+    }
   }
 
   #of(key: string, topic: WishTopic): Known {

@@ -35,15 +35,20 @@ export interface WishTopic {
 
 const at = z.iso.datetime().optional();
 const by = z.string().optional();
-const wishSchema = z.union([
-  z.strictObject({
-    state: z.enum(["enabled", "draining", "disabled"]),
-    deadline_ms: z.int().min(0).optional(),
-    by,
-    at,
-  }),
-  z.strictObject({ weight: z.int().min(0).max(256), over: z.int().min(0).max(256), by, at }),
-]);
+const stateSchema = z.strictObject({
+  state: z.enum(["enabled", "draining", "disabled"]),
+  deadline_ms: z.int().min(0).optional(),
+  by,
+  at,
+});
+const weight = z.int().min(0).max(256);
+const weightSchema = z.strictObject({ weight, over: weight, by, at });
+
+const WHY_NO_STATE =
+  'write {"state": "draining"}, or disabled, or enabled, and nothing else but deadline_ms, by and at';
+const WHY_NO_WEIGHT =
+  'write {"weight": 5, "over": 1}, of which "over" is the configured weight, both from 0 to 256, and nothing else but by and at';
+const WHY_NO_KEY = "no key of a wish: that is POOL/BACKEND/state or POOL/BACKEND/weight";
 
 /** What a wish is about. */
 export function whatOf(wanted: Wanted): WishTopic["what"] {
@@ -55,18 +60,21 @@ export function keyOfTopic({ pool, backend, what }: WishTopic): string {
   return `${encodeURIComponent(pool)}/${encodeURIComponent(backend)}/${what}`;
 }
 
-/** @return Undefined for what is no key of a wish. */
-export function topicOfKey(key: string): WishTopic | undefined {
+/** @return A sentence for what is no key of a wish. */
+export function topicOfKey(key: string): WishTopic | string {
   const [, pool, backend, what] = /^([^/]+)\/([^/]+)\/(state|weight)$/.exec(key) ?? [];
+  if (pool === undefined || backend === undefined) return WHY_NO_KEY;
   try {
-    if (pool === undefined || backend === undefined) return undefined;
-    return {
+    const topic: WishTopic = {
       pool: decodeURIComponent(pool),
       backend: decodeURIComponent(backend),
       what: what === "state" ? "state" : "weight",
     };
+    // Under two keys there would be two wishes about the same.
+    const meant = keyOfTopic(topic);
+    return meant === key ? topic : `write the key as ${meant}`;
   } catch {
-    return undefined;
+    return `${WHY_NO_KEY}, each percent-encoded`;
   }
 }
 
@@ -77,20 +85,20 @@ export function formatWish({ wanted, by, atMs }: SharedWish): string {
   return JSON.stringify({ ...said, by, at: new Date(atMs).toISOString() });
 }
 
-/** Reads the value of a key. @return Undefined for what is no wish about that; it counts as none. */
-export function parseWish(value: string, { what }: Pick<WishTopic, "what">): SharedWish | undefined {
+/** Reads the value of a key. @return A sentence for what is no wish about that; it counts as none. */
+export function parseWish(value: string, { what }: Pick<WishTopic, "what">): SharedWish | string {
+  const why = what === "state" ? WHY_NO_STATE : WHY_NO_WEIGHT;
   let json: unknown;
   try {
     json = JSON.parse(value);
   } catch {
-    return undefined;
+    return why;
   }
-  const { data } = wishSchema.safeParse(json);
-  if (data === undefined) return undefined;
+  const { data } = (what === "state" ? stateSchema : weightSchema).safeParse(json);
+  if (data === undefined) return why;
   const wanted: Wanted = "state" in data
     ? { state: data.state, ...(data.deadline_ms === undefined ? {} : { deadlineMs: data.deadline_ms }) }
     : { weight: data.weight, over: data.over };
-  if (whatOf(wanted) !== what) return undefined;
   // One that was put by hand may say neither.
   return { wanted, by: data.by ?? "", atMs: data.at === undefined ? 0 : Date.parse(data.at) };
 }

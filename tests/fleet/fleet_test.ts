@@ -99,6 +99,32 @@ testWithEtcd("another endpoint is asked at once when one cannot be, and that is 
   assert.deepEqual(one.log.events.map(({ event }) => event), ["fleet_joined"]);
 });
 
+testWithEtcd(
+  "a wish that is put by hand and is none is told, with its key and what to write",
+  async (etcd) => {
+    await etcd.put("/sockbal/wishes/%zz", "x");
+    for (let i = 0; i < 21; i++) await etcd.put(`/sockbal/wishes/web/b${i}/state`, "junk");
+    await using one = new Balancer(etcd, "lb1");
+    await one.joined();
+    await etcd.put("/sockbal/wishes/web/a/weight", '{"weight": 999, "over": 1}');
+    await one.log.waitFor("fleet_wish_refused", ({ reason }) => String(reason).includes("/web/a/weight"));
+    const said = one.log.events.filter(({ event }) => event === "fleet_wish_refused").map(({ fields }) =>
+      fields
+    );
+    assert.equal(said.length, 21, "of many at once the first twenty are said");
+    assert.deepEqual(said[0], {
+      reason:
+        'key "/sockbal/wishes/%zz": no key of a wish: that is POOL/BACKEND/state or POOL/BACKEND/weight',
+    });
+    assert.equal(said[19]?.more, 2);
+    assert.deepEqual(said[20], {
+      reason:
+        'key "/sockbal/wishes/web/a/weight": write {"weight": 5, "over": 1}, of which "over" is the configured weight, ' +
+        "both from 0 to 256, and nothing else but by and at",
+    });
+  },
+);
+
 testWithEtcd("a balancer whose lease or key is gone registers again", async (etcd) => {
   await using one = new Balancer(etcd, "lb1");
   await using two = new Balancer(etcd, "lb2");

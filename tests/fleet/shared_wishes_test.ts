@@ -111,7 +111,8 @@ Deno.test("what was not written before a restart is written after it, if it is s
   const [before, after, store] = [new SharedWishes(), new SharedWishes(), new Store()];
   before.give(TOPIC, { wanted: DRAIN, by: "one" }, 1_000);
   for (const { topic, value } of before.unwritten) {
-    after.restore(topic, parseWish(value, topic) ?? assert.fail());
+    const wish = parseWish(value, topic);
+    after.restore(topic, typeof wish === "string" ? assert.fail(wish) : wish);
   }
   assert.deepEqual(wanted(after), DRAIN);
   settleAll(store, after);
@@ -183,12 +184,27 @@ Deno.test("keys and values are read as they were written, and what is none is no
   for (
     const value of ["", "{", "{}", '{"state":"gone"}', '{"weight":257,"over":1}', '{"weight":1,"over":1}']
   ) {
-    assert.equal(parseWish(value, { what: "state" }), undefined, value);
+    assert.match(String(parseWish(value, { what: "state" })), /^write \{"state": "draining"\}/, value);
   }
+  assert.match(String(parseWish('{"weight":257,"over":1}', { what: "weight" })), /^write \{"weight": 5/);
   for (const key of ["web/a", "web/a/x", "/a/state", "web/%zz/state"]) {
-    assert.equal(topicOfKey(key), undefined);
+    assert.match(String(topicOfKey(key)), /^no key of a wish: /, key);
   }
+  assert.equal(topicOfKey("web/10.0.0.1:80/state"), "write the key as web/10.0.0.1%3A80/state");
+});
+
+Deno.test("a key that is no wish is said once for each of its revisions", () => {
   const wishes = new SharedWishes();
-  wishes.learn({ key: KEY, value: "nonsense", revision: "1" });
-  assert.equal(wanted(wishes), undefined);
+  const refused = (): string => wishes.takeRefused().map(({ key }) => key).join();
+  const junk = { key: KEY, value: "junk", revision: "1" };
+  const stray = { key: "stray", value: "", revision: "2" };
+  wishes.learnAll([junk, stray], true);
+  assert.deepEqual([wanted(wishes), refused(), refused()], [undefined, `${KEY},stray`, ""]);
+  wishes.learnAll([junk, stray], true);
+  assert.equal(refused(), "", "they are read again");
+  wishes.learn({ ...junk, revision: "3" });
+  assert.equal(refused(), KEY);
+  wishes.learn({ key: KEY, value: '{"state":"draining"}', revision: "4" });
+  wishes.learn({ key: "stray", revision: "5" });
+  assert.deepEqual([wanted(wishes), refused()], [DRAIN, ""]);
 });
