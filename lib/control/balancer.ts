@@ -213,14 +213,17 @@ export class Balancer {
    * @throws {RunError} when it cannot; then nothing is left running.
    */
   async start(): Promise<void> {
-    const starting = this.#start().finally(() => this.#ports.release()).catch(async (error) => {
+    const starting = this.#start().finally(() => this.#ports.release());
+    // What asks for a reload meanwhile gets it afterwards.
+    this.#reloading = starting.catch(() => {});
+    try {
+      await starting;
+    } catch (error) {
+      // What sources have said meanwhile is refused in its turn, which has come now.
       await this.membership.stop();
       await this.#engine.close();
       throw error;
-    });
-    // What asks for a reload meanwhile gets it afterwards.
-    this.#reloading = starting.catch(() => {});
-    await starting;
+    }
     const { log } = this.#options;
     for (const record of listeningRecords(this.plan, this.config)) log.info("listening", record);
     log.info("ready", {

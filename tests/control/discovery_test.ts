@@ -3,6 +3,7 @@
 /** Pools whose backends a source names. */
 
 import assert from "node:assert/strict";
+import { Balancer } from "../../lib/control/balancer.ts";
 import type { Names } from "../../lib/control/names.ts";
 import { formatAddress } from "../../lib/core/address.ts";
 import type { Pause } from "../../lib/discovery/source.ts";
@@ -17,6 +18,7 @@ import {
 import { readAll } from "../support/bytes.ts";
 import { onEachEngine, readUntilCut } from "../support/engines.ts";
 import { FakeSource, memberOf } from "../support/fake_source.ts";
+import { memoryLog } from "../support/memory_log.ts";
 import { operationsOf } from "../support/operations.ts";
 
 /** All test backends are within. */
@@ -111,6 +113,23 @@ onEachEngine("a pool whose source names nobody is down until it does", async (en
     2,
     "without subnets, another backend needs new workers",
   );
+});
+
+Deno.test("a start that fails ends, though its source has named others meanwhile", async () => {
+  const source = new FakeSource();
+  source.tell(["127.0.0.1:1"]);
+  const balancer = new Balancer({
+    config: testConfig({ backends: [], pool: { within: WITHIN, ...DISCOVER }, workers: 1 }),
+    log: memoryLog().log,
+    discovery: { ...source.discovery, pause: () => Promise.resolve() },
+    whenListening: async () => {
+      source.tell(["127.0.0.1:2"]);
+      // By then it waits for its turn, which is after the start.
+      await new Promise((resolve) => setTimeout(resolve));
+      throw new Error("the admin side cannot listen");
+    },
+  });
+  await assert.rejects(balancer.start(), { message: "the admin side cannot listen" });
 });
 
 Deno.test("without subnets, new workers are at least five seconds apart, and what comes meanwhile comes together", async () => {
