@@ -5,6 +5,7 @@
  * except where it says so.
  */
 
+import type { SocketFile } from "../core/socket_file.ts";
 import type { HistogramView } from "../pool/histogram.ts";
 import type { Status } from "./status.ts";
 
@@ -128,12 +129,14 @@ export type MemberChanged =
 export interface HandOverOffer {
   /**
    * Those that were passed, in their order, each with `count` descriptors; a socket that cannot be passed has none. `is_managed` says that
-   * yet another process listens with it, as systemd does.
+   * yet another process listens with it, as systemd does. Of the file of a Unix socket: how the system made it, and what was set since.
    */
   readonly sockets: readonly {
     readonly address: string;
     readonly count: number;
     readonly is_managed: boolean;
+    readonly made?: SocketFile | undefined;
+    readonly guard?: SocketFile | undefined;
   }[];
   /** Where listeners listen, by how they are written. */
   readonly settled: readonly { readonly key: string; readonly addresses: readonly string[] }[];

@@ -37,6 +37,8 @@ export interface AdminOptions {
 export interface RunningAdmin {
   /** Where it listens, with the port that the system chose if 0 was asked for. */
   readonly address: string;
+  /** Whether clients find its Unix socket: its file may have been removed, or another one have taken its place. */
+  isInPlace(): Promise<boolean>;
   /** Asks for another token from now on, or for none. Streams of events that were opened before are ended. */
   setToken(token: string | undefined): void;
   /**
@@ -101,6 +103,9 @@ export async function startAdmin(options: AdminOptions): Promise<RunningAdmin> {
   const address = boundAddress(listen, servers);
   const path = listen.transport === "unix" ? listen.path : undefined;
   const ownFile = path === undefined ? undefined : await fileAt(path);
+  const isInPlace = async (): Promise<boolean> => {
+    return path === undefined || (ownFile !== undefined && await fileAt(path) === ownFile);
+  };
   log.info("admin_listening", { address });
   const stop = async (): Promise<void> => {
     isStopping = true;
@@ -108,14 +113,14 @@ export async function startAdmin(options: AdminOptions): Promise<RunningAdmin> {
     await settled(underWay, STOP_TIMEOUT_MS);
     await closeServers(servers);
     // Whether it is answered would not tell: the runtime may listen for a moment after a server was closed.
-    if (path !== undefined && ownFile !== undefined && await fileAt(path) === ownFile) await removeFile(path);
+    if (path !== undefined && await isInPlace()) await removeFile(path);
   };
   let stopped: Promise<void> | undefined;
   const setToken = (token: string | undefined): void => {
     refuse = gate({ ...options, token });
     streams.close();
   };
-  return { address, setToken, stop: () => stopped ??= stop() };
+  return { address, isInPlace, setToken, stop: () => stopped ??= stop() };
 }
 
 /** What stands before the routes: gives the answer to those who may not come in, undefined to those who may. */

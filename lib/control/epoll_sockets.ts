@@ -2,12 +2,11 @@
 
 import { type Address, formatAddress, type IpAddress, type UnixAddress } from "../core/address.ts";
 import { setFile } from "./unix_sockets.ts";
-import { fileAt } from "../core/socket_file.ts";
+import { fileAt, setSocketFile, type SocketFile, socketFileAt } from "../core/socket_file.ts";
 import { isAnswered, removeFile, removeSocketFile } from "../core/listening.ts";
 import { type ListenerOptions, socketsOf } from "../dataplane/messages.ts";
 import type { Keepalive } from "../engine/contract.ts";
 import type { EpollHost } from "../engine/epoll/host.ts";
-import type { ListeningOptions } from "../engine/epoll/listening.ts";
 import { describeListenError } from "../engine/listen_error.ts";
 import type { GivenSocket } from "./given_sockets.ts";
 import type { HoldOptions, PortHold } from "./port_hold.ts";
@@ -19,11 +18,18 @@ type SocketHost = Pick<
   "listen" | "openDatagrams" | "keepAlive" | "closeListening" | "adopt" | "pass"
 >;
 
-/** A socket that is open, and whose owner {@linkcode SocketBook.release} is told. */
+/** What a listener says of its sockets. */
+type UseOptions = Pick<ListenerOptions, "backlog" | "keepalive" | "file">;
+
+/** A socket that is open. Each use ends with {@linkcode SocketBook.release}. */
 export interface OpenSocket {
   readonly address: Address;
   /** What tells the file of a Unix socket from one that takes its place. */
   readonly file: string | undefined;
+  /** How the system made that file; undefined where that is not known. */
+  readonly made: SocketFile | undefined;
+  /** What was set of it. */
+  guard: SocketFile | undefined;
   /** The one whose file was gone when this one was opened; generations that drain still listen with it. */
   readonly older: OpenSocket | undefined;
   /** One that all workers share; for datagrams one for each worker, by its index, as many as there ever were at once. */
@@ -67,8 +73,8 @@ export class SocketBook {
 
   /** All that is open. */
   get open(): readonly GivenSocket[] {
-    return [...this.#open.values()].map(({ address, descriptors, isManaged }) => {
-      return { address, descriptors, isManaged };
+    return [...this.#open.values()].map(({ address, descriptors, isManaged, made, guard }) => {
+      return { address, descriptors, isManaged, made, guard };
     });
   }
 
@@ -98,7 +104,7 @@ export class SocketBook {
    *
    * @throws {RunError} when it cannot be listened on.
    */
-  async use(address: Address, options: ListeningOptions): Promise<OpenSocket> {
+  async use(address: Address, options: UseOptions): Promise<OpenSocket> {
     const before = this.#open.get(formatAddress(address));
     if (before !== undefined) {
       before.users++;
@@ -106,11 +112,12 @@ export class SocketBook {
       await this.release(before);
     }
     const given = this.#takeGiven(address, options);
-    const { descriptors, isManaged } = given ??
-      { descriptors: [await this.#listen(address, options)], isManaged: false };
+    const { descriptors, isManaged, made, guard } = given ?? await this.#listen(address, options);
     const socket = {
       address,
       file: await fileOf(address),
+      made,
+      guard,
       older: before,
       descriptors: [...descriptors],
       users: 1,
@@ -121,12 +128,14 @@ export class SocketBook {
     return socket;
   }
 
-  #takeGiven(address: Address, { backlog }: ListeningOptions): GivenSocket | undefined {
+  #takeGiven(address: Address, { backlog }: UseOptions): GivenSocket | undefined {
     const given = this.#given.get(formatAddress(address));
     if (given === undefined) return undefined;
     this.#given.delete(formatAddress(address));
     for (const fd of given.descriptors) this.#host.adopt(fd, address, backlog);
-    return given;
+    // That of the service manager is as it was made.
+    const made = address.transport === "unix" ? given.made ?? socketFileAt(address.path) : undefined;
+    return { ...given, made };
   }
 
   /**
@@ -153,6 +162,16 @@ export class SocketBook {
     for (const fd of descriptors) this.#host.keepAlive(fd, keepalive);
   }
 
+  /** Sets the mode and the group of its file; what is said no more is as the system made it. */
+  setFile(socket: OpenSocket, file: SocketFile | undefined): void {
+    const { address, made, guard } = socket;
+    if (address.transport !== "unix") return;
+    const wanted = (key: keyof SocketFile): number | undefined =>
+      file?.[key] ?? (guard?.[key] === undefined ? undefined : made?.[key]);
+    setFile(address, address.path, { mode: wanted("mode"), group: wanted("group") });
+    socket.guard = file;
+  }
+
   /** Ends one use. The last one closes the socket, and removes the file of a Unix socket. */
   async release(socket: OpenSocket): Promise<void> {
     if (--socket.users > 0) return;
@@ -167,13 +186,20 @@ export class SocketBook {
     if (!socket.isElsewhere && await isInPlace(socket)) await removeSocketFile(address);
   }
 
-  async #listen(address: Address, options: ListeningOptions): Promise<number> {
+  async #listen(address: Address, { backlog, keepalive, file }: UseOptions): Promise<GivenSocket> {
     if (address.transport === "unix" && !await isAnswered(address.path)) await removeFile(address.path);
-    return attempt(address, () => {
+    let made: SocketFile | undefined;
+    const onBound = (): void => {
+      if (address.transport !== "unix") return;
+      made = socketFileAt(address.path);
+      if (file !== undefined) setSocketFile(address.path, file);
+    };
+    const descriptor = attempt(address, () => {
       return address.transport === "udp"
         ? this.#host.openDatagrams(address, true)
-        : this.#host.listen(address, options);
+        : this.#host.listen(address, { backlog, keepalive, onBound });
     });
+    return { address, descriptors: [descriptor], isManaged: false, made, guard: file };
   }
 }
 
@@ -240,10 +266,8 @@ export class EpollSockets implements GenerationSockets {
     });
     await Promise.all(sockets.map(async ({ socket, listener: { keepalive, file } }) => {
       this.#book.keepAlive(socket, keepalive);
-      const { address } = socket;
       // A worker may be restarted when the file is gone.
-      if (address.transport !== "unix" || file === undefined || !await isInPlace(socket)) return;
-      setFile(address, address.path, file);
+      if (await isInPlace(socket)) this.#book.setFile(socket, file);
     }));
   }
 

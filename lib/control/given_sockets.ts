@@ -2,6 +2,7 @@
 
 import { type Address, formatAddress } from "../core/address.ts";
 import type { Holder } from "../core/overlap.ts";
+import type { SocketFile } from "../core/socket_file.ts";
 import { listensOn } from "../engine/epoll/given/listening_socket.ts";
 import { openLibc } from "../engine/epoll/libc.ts";
 
@@ -13,6 +14,10 @@ export interface GivenSocket {
   readonly isManaged: boolean;
   /** As the service manager calls it. */
   readonly name?: string;
+  /** The file of a Unix socket that a balancer has opened, as the system made it. */
+  readonly made?: SocketFile | undefined;
+  /** What was set of that file. */
+  readonly guard?: SocketFile | undefined;
 }
 
 export interface Given {

@@ -50,8 +50,9 @@ export class HandOver {
     const own = listeners.flatMap(socketsOf).map(formatAddress).filter((it) => !this.#passed.has(it));
     return {
       sockets: [
-        ...open.map(({ address, descriptors, isManaged }) => {
-          return { address: formatAddress(address), count: descriptors.length, is_managed: isManaged };
+        ...open.map(({ address, descriptors, isManaged, made, guard }) => {
+          const count = descriptors.length;
+          return { address: formatAddress(address), count, is_managed: isManaged, made, guard };
         }),
         // TLS is opened there.
         ...own.map((address) => ({ address, count: 0, is_managed: false })),

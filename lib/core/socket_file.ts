@@ -42,6 +42,16 @@ export function setSocketFile(path: string, { mode, group }: SocketFile): void {
   }
 }
 
+/** The mode and the group of the file at a path, as far as this program may see them. */
+export function socketFileAt(path: string): SocketFile {
+  try {
+    const { mode, gid } = Deno.lstatSync(path);
+    return { mode: mode === null ? undefined : mode & 0o777, group: gid ?? undefined };
+  } catch {
+    return { mode: undefined, group: undefined };
+  }
+}
+
 /** Why what is at a path cannot be dialled; undefined for a socket, and where there is nothing, or it cannot be seen. */
 export async function whyNoSocketAt(path: string): Promise<string | undefined> {
   try {

@@ -97,12 +97,17 @@ export class AdminSide {
 
   async #change(plan: AdminPlan | undefined, operations: Operations): Promise<Changed> {
     const before = this.#plan;
-    if (isSame(plan, before)) return {};
+    const isInPlace = await this.#running?.isInPlace() ?? true;
+    if (isSame(plan, before) && isInPlace) return {};
     if (plan === undefined) {
       this.#leave();
       return {};
     }
     if (this.#running !== undefined && isSame(plan.listen, before?.listen)) {
+      // Only a new file is as the system makes it.
+      if (!isInPlace || saysLess(plan, before)) {
+        return { note: await this.#move(plan, operations, isInPlace) };
+      }
       this.#running.setToken(plan.token);
       this.#plan = plan;
       return guarded(plan);
@@ -125,9 +130,9 @@ export class AdminSide {
     this.#plan = plan;
   }
 
-  async #move(plan: AdminPlan, operations: Operations): Promise<string | undefined> {
+  async #move(plan: AdminPlan, operations: Operations, replaces = false): Promise<string | undefined> {
     try {
-      await this.#take(plan, operations);
+      await this.#take(plan, operations, replaces);
       return undefined;
     } catch (error) {
       const reason = reasonOf(error);
@@ -161,7 +166,14 @@ interface Changed {
   readonly rest?: () => Promise<void>;
 }
 
-/** Sets the mode and the group of its socket, which is there already. What is no longer said stays as it is. */
+/** Whether the one before said what the next says no more: a mode, or a group. */
+function saysLess({ file }: AdminPlan, before: AdminPlan | undefined): boolean {
+  return (["mode", "group"] as const).some((key) => {
+    return before?.file?.[key] !== undefined && file?.[key] === undefined;
+  });
+}
+
+/** Sets the mode and the group of its socket, which is there already. */
 function guarded({ listen, file }: AdminPlan): Changed {
   if (listen.transport !== "unix" || file === undefined) return {};
   try {

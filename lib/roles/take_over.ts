@@ -131,12 +131,14 @@ function open(at: UnixAddress): HandoverSocket {
 function givenBy(offer: HandOverOffer, descriptors: readonly number[]): Given {
   let next = 0;
   return {
-    sockets: offer.sockets.map(({ address, count, is_managed: isManaged }) => {
+    sockets: offer.sockets.map(({ address, count, is_managed: isManaged, made, guard }) => {
       next += count;
       return {
         address: parseListenAddress(address),
         descriptors: descriptors.slice(next - count, next),
         isManaged,
+        made,
+        guard,
       };
     }),
     settled: new Map(offer.settled.map(({ key, addresses }) => [key, addresses.map(parseListenAddress)])),

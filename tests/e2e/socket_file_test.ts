@@ -35,6 +35,10 @@ onEachEngine(
       assert.equal(await nameAt(path), "a");
       await balancer.balancer.reload(testConfig(options({ mode: "600", group: own })));
       assert.deepEqual(await modeAndGroup(path), [0o600, own]);
+      await balancer.balancer.reload(testConfig(options({ mode: "0666", group })));
+      assert.deepEqual(await modeAndGroup(path), [0o666, group]);
+      await balancer.balancer.reload(testConfig(options({})));
+      assert.deepEqual(await modeAndGroup(path), [0o777 & ~Deno.umask(), own], "as the system makes it");
       if (isRoot) {
         await balancer.balancer.reload(testConfig(options({ group: "root" })));
         assert.equal((await modeAndGroup(path))[1], 0, "by its name");

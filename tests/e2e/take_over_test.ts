@@ -164,6 +164,24 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "the mode of a Unix socket that the next balancer says no more holds no more",
+  isLinux,
+  async () => {
+    await using it = await setUp();
+    const text = await Deno.readTextFile(it.config);
+    await Deno.writeTextFile(it.config, text.replace("name: local,", 'name: local, mode: "0666",'));
+    await using first = it.start();
+    await first.sees(/ ready /);
+    const mode = async (): Promise<number> => ((await Deno.lstat(`${it.folder}/in.sock`)).mode ?? 0) & 0o777;
+    assert.equal(await mode(), 0o666);
+    await Deno.writeTextFile(it.config, text);
+    await using second = it.start("--take-over");
+    await second.sees(/ ready /);
+    assert.equal(await mode(), 0o777 & ~Deno.umask());
+  },
+);
+
 Deno.test("clients of UDP are answered by the next balancer, and no datagram is lost", isLinux, async () => {
   const folder = await Deno.makeTempDir();
   using backend = startUdpBackend((datagram) => [datagram]);

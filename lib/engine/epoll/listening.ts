@@ -1,7 +1,6 @@
 /** Listening sockets: opened once in a process, and used by every thread by their number. */
 
 import type { StreamAddress } from "../../core/address.ts";
-import { setSocketFile, type SocketFile } from "../../core/socket_file.ts";
 import type { Keepalive } from "../contract.ts";
 import { SystemError } from "./errno.ts";
 import type { Libc } from "./libc.ts";
@@ -14,15 +13,15 @@ export interface ListeningOptions {
   readonly backlog: number;
   /** Connections that are accepted inherit it. */
   readonly keepalive: Keepalive;
-  /** Of a Unix socket. */
-  readonly file?: SocketFile;
+  /** Called when the file of a Unix socket is there, and no one can connect yet. When it throws, the file is removed. */
+  readonly onBound?: () => void;
 }
 
 /**
  * Listens; the caller closes the descriptor. Of a Unix socket the file stays behind then.
  *
  * @throws {SystemError}
- * @throws {Error} when the mode or the group of its file cannot be set.
+ * @throws What `onBound` throws.
  */
 export function openListening(libc: Libc, address: StreamAddress, options: ListeningOptions): number {
   const { family, bytes } = encodeAddress(address, zoneIndex(libc, address));
@@ -36,7 +35,7 @@ export function openListening(libc: Libc, address: StreamAddress, options: Liste
   try {
     if (libc.bind(fd, bytes, bytes.length) < 0) throw new SystemError(libc.errno());
     // No one can connect before it listens.
-    if (address.transport === "unix" && options.file !== undefined) guard(address.path, options.file);
+    if (address.transport === "unix") bound(address.path, options.onBound);
     if (libc.listen(fd, options.backlog) < 0) throw new SystemError(libc.errno());
     return fd;
   } catch (error) {
@@ -45,9 +44,9 @@ export function openListening(libc: Libc, address: StreamAddress, options: Liste
   }
 }
 
-function guard(path: string, file: SocketFile): void {
+function bound(path: string, onBound: ListeningOptions["onBound"]): void {
   try {
-    setSocketFile(path, file);
+    onBound?.();
   } catch (error) {
     Deno.removeSync(path);
     throw error;
