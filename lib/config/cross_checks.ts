@@ -13,6 +13,7 @@ import {
   parseListenAddress,
 } from "../core/address.ts";
 import { accessFaults, socketFileFaults } from "./access_checks.ts";
+import { boundAt, handOverAt } from "../core/socket_file.ts";
 import { discoverFaults } from "./discover_checks.ts";
 import { etcdFaults } from "./etcd_checks.ts";
 import { nearest } from "../core/nearest.ts";
@@ -57,6 +58,7 @@ export function crossChecks(
   faults.push(
     ...repeatedUses(listens),
     ...overlapFaults(listens, inFile),
+    ...besideFaults(listens, inFile),
     ...tokenFaults(admin),
     ...socketFileFaults(admin, ["admin"]),
     ...udpFaults(listeners, pools),
@@ -123,6 +125,24 @@ function overlapFaults(uses: readonly Use[], inFile: (path: Path) => Path): Path
       "use another port, or leave one of them out";
     return [{ path: addressPath, message, other: other.addressPath }];
   });
+}
+
+/** A Unix socket whose path is one that the program uses beside another one. */
+function besideFaults(uses: readonly Use[], inFile: (path: Path) => Path): PathFault[] {
+  return uses.flatMap(({ parsed, address, addressPath }) => {
+    const other = uses.find((it) => parsed?.transport === "unix" && pathsBeside(it).includes(parsed.path));
+    if (other === undefined) return [];
+    const message = `${JSON.stringify(address)} is needed beside ${JSON.stringify(other.address)} of ` +
+      `${
+        describeOwner(inFile(other.addressPath))
+      }, whose socket is made or handed over there; use another path`;
+    return [{ path: addressPath, message, other: other.addressPath }];
+  });
+}
+
+function pathsBeside({ parsed, addressPath: [section] }: Use): string[] {
+  if (parsed?.transport !== "unix") return [];
+  return [boundAt(parsed), ...(section === "admin" ? [handOverAt(parsed)] : [])].map(({ path }) => path);
 }
 
 function describeOwner([section, index]: Path): string {

@@ -121,3 +121,26 @@ Deno.test("a Unix path is the same however it is written", () => {
     ["1:66 listeners[1].listen", "is used a second time"],
   );
 });
+
+Deno.test("a path that is needed beside another one is a fault, of listeners and of the admin side", () => {
+  const pools = "pools: { p: { backends: [a:1] } }";
+  const fault = (path: string, beside: string): string =>
+    `"unix:${path}" is needed beside "unix:/run/a.sock" of ${beside}, whose socket is made or handed over there`;
+  assertFaults(
+    `listeners: [{ listen: "unix:/run/a.sock.new", pool: p }, { listen: "unix:/run/a.sock", pool: p }]\n${pools}\n`,
+    ["1:23 listeners[0].listen", fault("/run/a.sock.new", "listeners[1]")],
+  );
+  for (const suffix of ["new", "fds"]) {
+    assertFaults(
+      `listeners: [{ listen: "unix:/run/a.sock.${suffix}", pool: p }]\n${pools}\nadmin: { listen: "unix:/run/a.sock" }\n`,
+      ["1:23 listeners[0].listen", fault(`/run/a.sock.${suffix}`, "the admin side")],
+    );
+  }
+  assertFaults(
+    `listeners: [{ listen: "unix:/run/a.sock", pool: p }]\n${pools}\nadmin: { listen: "unix:/run/a.sock.new" }\n`,
+    ["3:18 admin.listen", fault("/run/a.sock.new", "listeners[0]")],
+  );
+  assertFaults(
+    `listeners: [{ listen: "unix:/run/a.sock", pool: p }, { listen: "unix:/run/a.sock.fds", pool: p }]\n${pools}\n`,
+  );
+});
