@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { load, loadAll } from "js-yaml";
 import { parseConfig } from "../../lib/config/parse.ts";
 import { PERMISSIONS, UNSTABLE, V8_FLAGS } from "../../tools/permissions.ts";
-import { runCommand } from "../support/command.ts";
+import { runCommand, SOCKBAL } from "../support/command.ts";
 import { findProgram, pathOf, skipWithout } from "../support/packages.ts";
 
 const packaging = new URL("../../packaging/", import.meta.url).pathname;
@@ -211,6 +211,19 @@ Deno.test("the Dockerfile copies what there is, pins Deno as the README does, an
   assert.equal(/deno@([\d.]+)/.exec(text)?.[1], /deno@([\d.]+)/.exec(readme)?.[1]);
   assert.match(text, /^USER [1-9]/m);
   assert.match(text, /^HEALTHCHECK/m);
+});
+
+Deno.test("the configuration in the image is one for sockbal, and listens where its port can be published", async () => {
+  const file = `${packaging}docker/balancer.yaml`;
+  const { status, stdout, stderr } = await runCommand(
+    [...SOCKBAL, "--role", "balancer", "--config", file, "--check"],
+    { env: { BACKEND: "10.0.0.5:8080" } },
+  );
+  assert.deepEqual([status, stdout, stderr], [0, `${file}: ok (1 listener, 1 pool, 1 backend)\n`, ""]);
+  const { listeners } = load(await Deno.readTextFile(file)) as { listeners: { listen: string }[] };
+  const image = await Deno.readTextFile(`${packaging}docker/Dockerfile`);
+  assert.deepEqual(listeners.map(({ listen }) => listen), [`:${/^EXPOSE (\d+)$/m.exec(image)?.[1]}`]);
+  assert.match(image, /^COPY packaging\/docker\/balancer\.yaml \/etc\/sockbal\/balancer\.yaml$/m);
 });
 
 Deno.test("the command of the container has the permissions of every other packed form", async () => {
