@@ -51,7 +51,11 @@ async function whereToAsk(
   if (flags.admin !== undefined && flags.config === undefined) {
     return { address: flags.admin, token: undefined };
   }
-  const { config, name } = await chooseConfig(flags, false, undefined, stop);
+  const { config, name } = await chooseConfig(flags, false, undefined, stop).catch((error) => {
+    if (!(error instanceof RunError) || stop.aborted) throw error;
+    // etcd is away, which the balancer need not be.
+    throw new RunError(`${error.message}; to ask without it, write --admin ADDR in place of --config`);
+  });
   const address = flags.admin ?? config.admin?.listen;
   if (address === undefined) {
     throw new RunError(`${name} has no admin section; say where to ask with --admin`);

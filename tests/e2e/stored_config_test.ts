@@ -62,6 +62,16 @@ testWithEtcd(
   },
 );
 
+Deno.test("--status says how to ask without the configuration while etcd does not answer", async () => {
+  const url = `etcd://127.0.0.1:${refusedPort()}${KEY}`;
+  const { status, stderr } = await sockbal("--role", "balancer", "--status", "--config", url);
+  assert.equal(status, 1);
+  assert.match(
+    stderr,
+    /: cannot be read: .*connection refused; to ask without it, write --admin ADDR in place of --config\n$/,
+  );
+});
+
 testWithEtcd(
   "a balancer waits for etcd at its start, reloads from it by SIGHUP, and serves on without it",
   async (etcd, url) => {
