@@ -10,6 +10,7 @@
 import { ADMIN_BACKLOG, MAX_ADMIN_CONNECTIONS } from "../admin/connections.ts";
 import { RunError } from "../core/errors.ts";
 import type { Recorder } from "../core/log.ts";
+import { flowsOfSessions } from "../dataplane/flows.ts";
 import type { EngineHost } from "./engine_host.ts";
 import type { FilesRow } from "../pool/row.ts";
 import type { Scoreboard } from "../pool/scoreboard.ts";
@@ -131,17 +132,18 @@ export class OpenFiles {
     };
   }
 
-  /** Sessions have used up what is known to be there: looks for more, and says so when there is none. */
+  /** Sessions, or flows of their part, have used up what is known to be there: looks for more, and says so when there is none. */
   wanted(): void {
     if (this.#known === undefined) return;
     if (!this.#isLimit) this.#look(Math.min(this.#known, MAX_LOOK_FILES), this.#known);
     const limit = this.#sessionLimit(this.#known);
-    const isShort = this.#isLimit && this.#scoreboard.count(this.#row) >= limit;
+    const isShort = this.#isLimit && this.#scoreboard.count(this.#row) >= flowsOfSessions(limit);
     if (!isShort || performance.now() - this.#lastToldMs < TELL_AGAIN_MS) return;
     this.#lastToldMs = performance.now();
     this.#log.warn("open_files_short", {
       sessions: limit,
-      reason: "accepting pauses, since more sessions would leave too few open files for everything else",
+      reason:
+        "connections wait, or flows end for others: more sessions would leave too few open files for everything else",
       advice: "raise the limit (ulimit -n, LimitNOFILE)",
     });
   }

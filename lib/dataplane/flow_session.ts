@@ -51,10 +51,10 @@ export class FlowSession extends Session implements Flow {
     this.end("backend_reset");
   }
 
-  /** A descriptor or a port is missing, and the flow that is idle for longest has one of each. */
+  /** A descriptor or a port is missing, and each flow has one of both. */
   override shortOf(backend: Backend, what: string): void {
     super.shortOf(backend, what);
-    this.#flows.makeRoom(this);
+    this.#flows.makeRoomOfFiles(this);
   }
 
   override newDrops(): Drops | undefined {

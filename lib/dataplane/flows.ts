@@ -13,10 +13,17 @@ export interface Flow extends Linked<Flow> {
   end(reason: EndReason): void;
 }
 
+/** Of what open files allow sessions, flows leave an eighth to connections: they end one of their own for another, and connections cannot. */
+export function flowsOfSessions(limit: number): number {
+  return limit - (limit >> 3);
+}
+
 export interface FlowsOptions extends Omit<LimiterOptions, "maxConnections">, FlowOptions {
+  /** Those of all listeners of this worker. */
+  readonly ofWorker: readonly Flows[];
   /** Told of each client whose flow is over, once its listener is read by another worker. */
   readonly onHandedOverEnd: (client: string) => void;
-  /** Told when none was let in for want of room that only other workers could make. */
+  /** Told when there is no room but what other workers can make. */
   readonly onNoRoom: () => void;
 }
 
@@ -54,9 +61,16 @@ export class Flows {
 
   /** Lets one more in, which has taken its place already. False when there are too many, and none of them here that could make room. */
   admit(flow: Flow): boolean {
-    if (this.#isOverfull() && !this.makeRoom(flow)) {
-      this.#options.onNoRoom();
-      return false;
+    const { scoreboard, row, maxFlows, filesRow, onFilesWanted, onNoRoom } = this.#options;
+    const isFull = scoreboard.count(row) > maxFlows;
+    const limit = scoreboard.limit(filesRow) || Infinity;
+    const sessions = scoreboard.count(filesRow);
+    const isShort = sessions > flowsOfSessions(limit);
+    if (isShort) onFilesWanted();
+    if (isFull ? !this.makeRoom() : isShort && !this.makeRoomOfFiles()) {
+      onNoRoom();
+      // Without any flow here, one may have what is left to connections.
+      if (isFull || sessions > limit) return false;
     }
     this.#order.add(flow);
     return true;
@@ -72,6 +86,25 @@ export class Flows {
     const forgotten = longest === flow ? flow?.shorter : longest;
     forgotten?.end("forgotten");
     return forgotten !== undefined;
+  }
+
+  /**
+   * Ends a flow for the files that it has open: of the listeners of this worker the one with most flows gives one up. False when there is
+   * none.
+   *
+   * @param flow As {@linkcode makeRoom}; it has its place already.
+   */
+  makeRoomOfFiles(flow?: Flow): boolean {
+    const { ledger, row, ofWorker } = this.#options;
+    let giver: Flows | undefined;
+    let most = ledger.held(row) - 1;
+    for (const flows of ofWorker) {
+      const count = ledger.held(flows.#options.row);
+      if (flows === this || count <= most) continue;
+      giver = flows;
+      most = count;
+    }
+    return (giver ?? this).makeRoom(flow);
   }
 
   /** A datagram of it has moved. Most come together, so that only the first of them changes the order. */
@@ -91,14 +124,5 @@ export class Flows {
   handOver(): string[] {
     this.#isHandedOver = true;
     return Array.from(this.#order.all(), (flow) => formatEndpoint(flow.client.peer));
-  }
-
-  #isOverfull(): boolean {
-    const { scoreboard, row, maxFlows, filesRow, onFilesWanted } = this.#options;
-    if (scoreboard.count(row) > maxFlows) return true;
-    const limit = scoreboard.limit(filesRow);
-    if (limit === 0 || scoreboard.count(filesRow) <= limit) return false;
-    onFilesWanted();
-    return true;
   }
 }

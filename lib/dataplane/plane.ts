@@ -57,6 +57,7 @@ export class Plane implements Watched {
   /** Those whose connections are not accepted yet. */
   readonly #listening: { readonly options: ListenerOptions; readonly listener: Listener }[] = [];
   readonly #accepting: Promise<void>[] = [];
+  readonly #flows: Flows[] = [];
   /** The addresses at which others read datagrams when this worker drains. */
   #readElsewhere: ReadonlySet<string> = new Set();
   /** Called when the last session has ended. */
@@ -247,9 +248,11 @@ export class Plane implements Watched {
     const flows = new Flows({
       ...this.#limitsOf(options),
       ...flowOptions,
+      ofWorker: this.#flows,
       onHandedOverEnd: (client) => this.handover.over(options, client),
       onNoRoom: () => this.handover.wantRoom(options),
     });
+    this.#flows.push(flows);
     const tools: SessionTools = {
       ...this.#tools,
       onOver: (session) => {

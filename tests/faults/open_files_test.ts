@@ -9,7 +9,9 @@ import { startBackend, type TestBackend } from "../support/backend.ts";
 import { bytes, readAll, readExactly, text } from "../support/bytes.ts";
 import { onEachEngine } from "../support/engines.ts";
 import { RunningCommand, SOCKBAL, SOCKBAL_EPOLL } from "../support/command.ts";
-import { refusedPort } from "../support/ports.ts";
+import { within } from "../pool/within.ts";
+import { freePort, refusedPort } from "../support/ports.ts";
+import { startNamedUdpBackend, udpAt, UdpClient } from "../support/udp.ts";
 
 function limited(engine: EngineName, files: number, ...args: string[]): RunningCommand {
   const program = engine === "epoll" ? SOCKBAL_EPOLL : SOCKBAL;
@@ -62,7 +64,7 @@ onEachEngine(
     const inside = await Promise.all(Array.from({ length: 20 }, connect));
     for (const client of inside) assert.equal(text(await readExactly(client, 5)), "hello");
     const crowd = await Promise.all(Array.from({ length: 80 }, connect));
-    await balancer.sees(/ open_files_short sessions=\d+ reason="accepting pauses/);
+    await balancer.sees(/ open_files_short sessions=\d+ reason="connections wait/);
 
     // It waits without spinning: far less than the half second of two busy threads.
     const before = await cpuTicks(balancer.pid);
@@ -90,6 +92,50 @@ onEachEngine(
     const { stderr } = await balancer.finished;
     // The runtime itself never had to refuse a descriptor.
     assert.doesNotMatch(stderr, /Too many open files|accept_failing/);
+  },
+);
+
+onEachEngine(
+  "a flood of new flows leaves open files to connections, and room to the flows of another listener",
+  async (engine) => {
+    using datagrams = startNamedUdpBackend("a");
+    const backend = greeter();
+    const file = await Deno.makeTempFile({ suffix: ".yaml" });
+    const [flooded, quiet, port] = [freePort(), freePort(), refusedPort()];
+    await Deno.writeTextFile(
+      file,
+      `listeners:
+  - { name: flooded, listen: "udp:127.0.0.1:${flooded}", pool: datagrams }
+  - { name: quiet, listen: "udp:127.0.0.1:${quiet}", pool: datagrams }
+  - { name: tcp, listen: "127.0.0.1:${port}", pool: connections }
+pools:
+  datagrams: { backends: ["${datagrams.address}"] }
+  connections: { backends: ["${backend.address}"] }
+workers: 2
+`,
+    );
+    await using balancer = limited(engine, 256, "--role", "balancer", "--config", file);
+    await balancer.sees(/ ready /);
+    for (let i = 0; i < 300; i++) {
+      using stranger = new UdpClient(udpAt(flooded));
+      assert.equal(await stranger.ask("?"), "a:?");
+    }
+    await balancer.sees(/ open_files_short sessions=\d+ reason="connections wait, or flows end for others/);
+    const inside: Deno.TcpConn[] = [];
+    for (let i = 0; i < 6; i++) {
+      const client = await Deno.connect({ hostname: "127.0.0.1", port });
+      inside.push(client);
+      assert.equal(text(await within(readExactly(client, 5), "a greeting")), "hello");
+    }
+    const clients = Array.from({ length: 6 }, () => new UdpClient(udpAt(quiet)));
+    for (const client of clients) assert.equal(await client.ask("1"), "a:1");
+    // The flood, which has most flows, has made room for all of them.
+    for (const client of clients) assert.equal(await client.ask("2"), "a:2");
+    const asked = datagrams.received.slice(-12).map(({ from }) => from);
+    assert.deepEqual(asked.slice(6), asked.slice(0, 6), "each is one flow");
+    for (const client of [...inside, ...clients]) client[Symbol.dispose]();
+    await backend.stop();
+    await Deno.remove(file);
   },
 );
 
