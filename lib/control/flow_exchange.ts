@@ -95,12 +95,16 @@ export class FlowExchange {
   }
 
   /**
-   * A worker has found no room for as many flows. Those of older workers make it; where there are none, those of the workers beside it,
+   * A worker has found no room for as many flows. Those of older workers make it, each for as many as it has at most; where there are none, those of the workers beside it,
    * each a part, in turn.
    */
   makeRoom(worker: FlowWorker, listener: string, count: number): void {
-    const [keeper] = this.#keepers.get(listener)?.values() ?? [];
-    if (keeper !== undefined) return keeper.makeRoom(listener, count);
+    const kept = new Map<FlowWorker, number>();
+    for (const keeper of this.#keepers.get(listener)?.values().take(count) ?? []) {
+      kept.set(keeper, (kept.get(keeper) ?? 0) + 1);
+    }
+    for (const [keeper, part] of kept) keeper.makeRoom(listener, part);
+    if (kept.size > 0) return;
     const others = [...this.#workers].filter((it) => it !== worker);
     const [each, left] = [Math.floor(count / others.length), count % others.length];
     others.forEach((other, i) => {

@@ -18,12 +18,20 @@ export function flowsOfSessions(limit: number): number {
   return limit - (limit >> 3);
 }
 
+/**
+ * With so few flows of a listener, a worker leaves it to older ones to make room, which have all of them at a reload: so the first new
+ * clients do not end each other's.
+ */
+const FEW = 16;
+
 export interface FlowsOptions extends Omit<LimiterOptions, "maxConnections">, FlowOptions {
   /** Those of all listeners of this worker. */
   readonly ofWorker: readonly Flows[];
   /** Told of each client whose flow is over, once its listener is read by another worker. */
   readonly onHandedOverEnd: (client: string) => void;
-  /** Told when there is no room but what other workers can make. */
+  /** How many flows of this listener older workers have. */
+  readonly keptByOlder: () => number;
+  /** Told when other workers are to make room for one. */
   readonly onNoRoom: () => void;
 }
 
@@ -59,7 +67,10 @@ export class Flows {
     };
   }
 
-  /** Lets one more in, which has taken its place already. False when there are too many, and none of them here that could make room. */
+  /**
+   * Lets one more in, which has taken its place already. Where older workers make room, there is one too many until they have. False when
+   * there are too many, and none of them here that could make room.
+   */
   admit(flow: Flow): boolean {
     const { scoreboard, row, maxFlows, filesRow, onFilesWanted, onNoRoom } = this.#options;
     const isFull = scoreboard.count(row) > maxFlows;
@@ -67,10 +78,12 @@ export class Flows {
     const sessions = scoreboard.count(filesRow);
     const isShort = sessions > flowsOfSessions(limit);
     if (isShort) onFilesWanted();
-    if (isFull ? !this.makeRoom() : isShort && !this.makeRoomOfFiles()) {
-      onNoRoom();
+    if (isFull || isShort) {
+      const isLeftToOlder = sessions <= limit && this.#haveOlderMore();
+      const isMade = !isLeftToOlder && (isFull ? this.makeRoom() : this.makeRoomOfFiles());
+      if (!isMade) onNoRoom();
       // Without any flow here, one may have what is left to connections.
-      if (isFull || sessions > limit) return false;
+      if (!isMade && !isLeftToOlder && (isFull || sessions > limit)) return false;
     }
     this.#order.add(flow);
     return true;
@@ -124,5 +137,11 @@ export class Flows {
   handOver(): string[] {
     this.#isHandedOver = true;
     return Array.from(this.#order.all(), (flow) => formatEndpoint(flow.client.peer));
+  }
+
+  #haveOlderMore(): boolean {
+    const { ledger, row, keptByOlder } = this.#options;
+    const own = ledger.held(row);
+    return own <= FEW && own <= keptByOlder();
   }
 }

@@ -116,7 +116,12 @@ export class Handover {
     this.#flushSoon();
   }
 
-  /** There are as many flows as there may be, and none of them here. */
+  /** How many flows at this listener other workers have kept. */
+  keptByOthers({ address }: ListenerOptions): number {
+    return this.#othersAt(formatAddress(address)).size;
+  }
+
+  /** There are as many flows as there may be, and other workers are to end one. */
   wantRoom({ address }: ListenerOptions): void {
     const listener = formatAddress(address);
     this.#wanted.set(listener, (this.#wanted.get(listener) ?? 0) + 1);

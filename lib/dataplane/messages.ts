@@ -193,7 +193,7 @@ export type FromWorker =
   | { readonly type: "flows_over"; readonly flows: readonly FlowsAt[] }
   /** Datagrams for flows of other workers; `passed_on` answers. */
   | { readonly type: "pass_on"; readonly datagrams: readonly PassedDatagram[] }
-  /** So many flows found no room at this listener, and this worker has none that could make it. */
+  /** So many flows found no room at this listener, and this worker has none, or few, that could make it. */
   | { readonly type: "room_wanted"; readonly listener: string; readonly count: number }
   /** Accepts no more connections, and begins no more flows. */
   | { readonly type: "closed" }

@@ -250,6 +250,7 @@ export class Plane implements Watched {
       ...flowOptions,
       ofWorker: this.#flows,
       onHandedOverEnd: (client) => this.handover.over(options, client),
+      keptByOlder: () => this.handover.keptByOthers(options),
       onNoRoom: () => this.handover.wantRoom(options),
     });
     this.#flows.push(flows);

@@ -82,18 +82,23 @@ Deno.test("flows that are handed over late are told to those who read by then", 
 
 Deno.test("room is made by older workers first, and otherwise by those beside", () => {
   const exchange = new FlowExchange();
-  const workers = [new NotedWorker(), new NotedWorker(), new NotedWorker()] as const;
-  const [old, one, two] = workers;
-  exchange.join(old);
-  exchange.leave(old);
-  exchange.handedOver(old, at(1));
+  const workers = [new NotedWorker(), new NotedWorker(), new NotedWorker(), new NotedWorker()] as const;
+  const [older, old, one, two] = workers;
+  for (const worker of [older, old]) {
+    exchange.join(worker);
+    exchange.leave(worker);
+  }
+  exchange.handedOver(older, at(1));
+  exchange.handedOver(old, at(2, 3, 4));
   exchange.join(one);
   exchange.join(two);
   exchange.makeRoom(one, DNS, 3);
+  exchange.ended(older);
   exchange.ended(old);
   exchange.makeRoom(one, DNS, 3);
   assert.deepEqual(workers.map(({ told }) => told.filter((it) => it.startsWith("make"))), [
-    ["make room 3"],
+    ["make room 1"],
+    ["make room 2"],
     [],
     ["make room 3"],
   ]);

@@ -145,23 +145,21 @@ onEachEngine(
     await using it = new FlowGenerations(engine);
     const ports = freePorts(1);
     const [port = assert.fail()] = ports;
-    await it.run({ backend: a, ports, maxFlows: 2 });
-    using first = new UdpClient(udpAt(port));
-    using second = new UdpClient(udpAt(port));
-    assert.deepEqual([await first.ask("1"), await second.ask("1")], ["a:1", "a:1"]);
-    await it.run({ backend: a, ports, maxFlows: 2 });
-    using young = new UdpClient(udpAt(port));
-    let answer: Uint8Array | undefined;
-    for (let i = 0; answer === undefined; i++) {
-      assert.ok(i < 50, "it is let in at last");
-      await young.send("2");
-      answer = await young.receiveWithin(100);
-    }
-    assert.equal(text(answer), "a:2");
-    // Its worker tells of it a moment later.
-    const isTold = (): boolean =>
-      it.records().some(({ end, bytes_in }) => end === "forgotten" && bytes_in === 1);
-    await until(isTold, "one of the old ones has made room");
+    const setting = { backend: a, ports, maxFlows: 4, workers: 1 };
+    await it.run(setting);
+    const old = Array.from({ length: 4 }, () => new UdpClient(udpAt(port)));
+    for (const client of old) assert.equal(await client.ask("1"), "a:1");
+    await it.run(setting);
+    const young = [new UdpClient(udpAt(port)), new UdpClient(udpAt(port))];
+    // The first datagram of each is answered.
+    for (const client of young) assert.equal(await client.ask("2"), "a:2");
+    // The older worker tells of it a moment later.
+    await until(() => it.records().length === 2, "two of the old ones have made room");
+    assert.deepEqual(
+      it.records().map(({ client, end }) => [client, end]),
+      old.slice(0, 2).map(({ port }) => [`127.0.0.1:${port}`, "forgotten"]),
+    );
+    for (const client of [...old, ...young]) client[Symbol.dispose]();
   },
 );
 
