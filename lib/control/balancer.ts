@@ -61,7 +61,7 @@ export class Balancer {
   readonly #changes: ConfigChanges;
   readonly #memberChanges: MemberChanges;
   readonly #denials: SummaryLog;
-  readonly #forgotten: SummaryLog;
+  readonly #flowSums: SummaryLog;
   readonly #engine: EngineHost;
   /** Reloads follow one another. */
   #reloading: Promise<unknown> = Promise.resolve();
@@ -138,7 +138,7 @@ export class Balancer {
       endSessions: (backend) => this.generations.endSessions(backend, "backend_down"),
     });
     this.#denials = new SummaryLog(options.log, "sessions_denied");
-    this.#forgotten = new SummaryLog(options.log, "flows_forgotten");
+    this.#flowSums = new SummaryLog(options.log, "flows_unrecorded");
     this.generations = new Generations({
       deps: {
         // The first workers are started from the files themselves, which the runtime has compiled and kept.
@@ -160,7 +160,7 @@ export class Balancer {
             );
             this.heldBack.add(denials, Date.now());
           },
-          onForgotten: (flows) => this.#forgotten.add(flows),
+          onFlowSums: (sums) => this.#flowSums.add(sums),
           onWarning: (event, fields) => this.#warn(event, fields),
           onFilesWanted: () => this.openFiles.wanted(),
           onTally: (entries) => this.totals.add(entries),
@@ -313,7 +313,7 @@ export class Balancer {
     const closed = await this.generations.drain(this.config.shutdownTimeoutMs);
     hurry?.removeEventListener("abort", closeNow);
     this.#denials.tell();
-    this.#forgotten.tell();
+    this.#flowSums.tell();
     await this.health.stop();
     await this.#engine.close();
     return closed;

@@ -16,7 +16,7 @@ import { type EndReason, UNSERVED } from "../dataplane/record.ts";
 import type { PoolChange } from "../pool/pool.ts";
 import type { BackendRow } from "../pool/row.ts";
 import type { Denials } from "../dataplane/denials.ts";
-import type { Forgotten } from "../dataplane/forgotten.ts";
+import type { FlowSum } from "../dataplane/flow_sums.ts";
 import type { TallyEntry } from "../pool/tally.ts";
 import type { Confinement } from "../engine/confinement.ts";
 import type { FlowExchange, FlowWorker } from "./flow_exchange.ts";
@@ -45,8 +45,8 @@ export interface WorkerNews {
   readonly onTally: (entries: readonly TallyEntry[]) => void;
   /** Clients were turned away. */
   readonly onDenials: (denials: readonly Denials[]) => void;
-  /** Flows made room for others, and left no record. */
-  readonly onForgotten: (flows: readonly Forgotten[]) => void;
+  /** Flows have ended, and left no record. */
+  readonly onFlowSums: (sums: readonly FlowSum[]) => void;
   readonly onWarning: (event: string, fields: Readonly<Record<string, unknown>>) => void;
   /** Sessions have come to the limit that open files set. */
   readonly onFilesWanted: () => void;
@@ -244,8 +244,8 @@ export class DataWorker implements FlowWorker {
         return this.#events.onFilesWanted();
       case "denials":
         return this.#events.onDenials(message.denials);
-      case "forgotten":
-        return this.#events.onForgotten(message.flows);
+      case "flow_sums":
+        return this.#events.onFlowSums(message.sums);
       case "tally":
         this.lagMs = message.lagMs;
         return this.#events.onTally(message.entries);

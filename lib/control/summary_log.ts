@@ -1,14 +1,14 @@
 /** What happens too often for a record each, over all workers: one record a second for each listener and reason, however often it was. */
 
 import type { Recorder } from "../core/log.ts";
+import { type EndReason, UNSERVED } from "../dataplane/record.ts";
 
 const TELL_EVERY_MS = 1_000;
 
 /** What has happened since the last time. */
 export interface Summed {
   readonly listener: string;
-  /** Undefined where there is only one. */
-  readonly reason?: string;
+  readonly reason: EndReason;
   readonly count: number;
   /** Where one of them came from; undefined when that is not known. */
   readonly client: string | undefined;
@@ -29,7 +29,7 @@ export class SummaryLog {
 
   add(all: readonly Summed[]): void {
     for (const one of all) {
-      const key = `${one.listener} ${one.reason ?? ""}`;
+      const key = `${one.listener} ${one.reason}`;
       const before = this.#pending.get(key);
       const [count, client] = [one.count + (before?.count ?? 0), one.client ?? before?.client];
       this.#pending.set(key, { ...one, count, client });
@@ -41,7 +41,9 @@ export class SummaryLog {
   tell(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const fields of this.#pending.values()) this.#log.info(this.#event, { ...fields });
+    for (const fields of this.#pending.values()) {
+      this.#log[UNSERVED.has(fields.reason) ? "warn" : "info"](this.#event, { ...fields });
+    }
     this.#pending = new Map();
   }
 }

@@ -9,7 +9,7 @@ import type { PoolChange, PoolOptions } from "../pool/pool.ts";
 import type { BackendRow, FilesRow, ListenerRow, PoolRow, SessionsRow } from "../pool/row.ts";
 import type { TallyEntry } from "../pool/tally.ts";
 import type { Denials } from "./denials.ts";
-import type { Forgotten } from "./forgotten.ts";
+import type { FlowSum } from "./flow_sums.ts";
 import type { GreetingOptions } from "./greeting_plan.ts";
 import type { ThreadShare } from "../engine/epoll/thread_share.ts";
 import type { RateLimit } from "./pacing.ts";
@@ -202,7 +202,8 @@ export type FromWorker =
   | { readonly type: "sessions"; readonly records: readonly SessionRecord[] }
   /** Clients that were turned away since the last such message. */
   | { readonly type: "denials"; readonly denials: readonly Denials[] }
-  | { readonly type: "forgotten"; readonly flows: readonly Forgotten[] }
+  /** Flows that have left no record since the last such message. */
+  | { readonly type: "flow_sums"; readonly sums: readonly FlowSum[] }
   /** Sums since the last such message, and the largest event-loop lag since then, in ms. */
   | { readonly type: "tally"; readonly entries: readonly TallyEntry[]; readonly lagMs: number }
   | {

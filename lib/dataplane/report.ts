@@ -7,7 +7,7 @@ import type { Backend } from "../pool/backend.ts";
 import { Accounts } from "./accounts.ts";
 import type { FromWorker } from "./messages.ts";
 import { DenialCounts } from "./denials.ts";
-import { ForgottenFlows } from "./forgotten.ts";
+import { FlowSums } from "./flow_sums.ts";
 import { isDenial, isRecorded, isTurnedAway, type RecordedSessions, type SessionRecord } from "./record.ts";
 import type { Session } from "./session.ts";
 import { recordOf } from "./session_facts.ts";
@@ -33,7 +33,7 @@ export class Report {
   readonly #options: ReportOptions;
   readonly #accounts: Accounts | undefined;
   readonly #denials = new DenialCounts();
-  readonly #forgotten = new ForgottenFlows();
+  readonly #flowSums = new FlowSums();
   #records: SessionRecord[] = [];
   #lastTickMs = performance.now();
   #nextTallyMs = 0;
@@ -60,9 +60,7 @@ export class Report {
     // A record of each would be the attack's success.
     if (isDenial(endReason)) return;
     const { recordSessions } = this.#options;
-    if (endReason === "forgotten" && (recordSessions === false || !this.#forgotten.takeRecord())) {
-      return this.#forgotten.add(session.listener.name, session.source);
-    }
+    if (this.#flowSums.sumsUp(session, recordSessions !== false)) return;
     if (recordSessions === false) return;
     const record = recordOf(session);
     if (isRecorded(record, recordSessions)) this.#records.push(record);
@@ -100,9 +98,9 @@ export class Report {
   /** Even with nothing to tell: the control plane learns how late the clock of this thread is. */
   onTick(nowMs: number): void {
     this.#hasWantedFiles = false;
-    this.#forgotten.onTick(nowMs);
     this.#sendRecords();
     this.#sendSums();
+    this.#flowSums.onTick(nowMs);
     this.#maxLagMs = Math.max(this.#maxLagMs, nowMs - this.#lastTickMs - TICK_MS);
     this.#lastTickMs = nowMs;
     if (nowMs < this.#nextTallyMs) return;
@@ -121,8 +119,8 @@ export class Report {
   #sendSums(): void {
     const denials = this.#denials.handOver();
     if (denials.length > 0) this.#options.tell({ type: "denials", denials });
-    const flows = this.#forgotten.handOver();
-    if (flows.length > 0) this.#options.tell({ type: "forgotten", flows });
+    const sums = this.#flowSums.handOver();
+    if (sums.length > 0) this.#options.tell({ type: "flow_sums", sums });
   }
 
   #sendTally(): void {

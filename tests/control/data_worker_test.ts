@@ -35,7 +35,7 @@ async function startWorker(): Promise<DataWorker> {
       onFailing: () => {},
       onTally: () => {},
       onDenials: () => {},
-      onForgotten: () => {},
+      onFlowSums: () => {},
       onWarning: () => {},
       onFilesWanted: () => {},
     },

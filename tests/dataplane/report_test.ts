@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Endpoint } from "../../lib/core/endpoint.ts";
 import type { FromWorker } from "../../lib/dataplane/messages.ts";
 import { END_REASONS, type EndReason, type RecordedSessions } from "../../lib/dataplane/record.ts";
 import * as tally from "../../lib/pool/tally.ts";
@@ -7,12 +8,15 @@ import type { Session } from "../../lib/dataplane/session.ts";
 import { type SharedPool, sharePool } from "../pool/shared_pool.ts";
 import { FakeWorld } from "./fake_engine.ts";
 
+/** The client of a flow. */
+const FLOW: Endpoint = { transport: "udp", host: "192.0.2.8", port: 53 };
+
 interface Reporting extends SharedPool {
   readonly report: Report;
   /** What was told, the oldest first. */
   readonly told: FromWorker[];
   /** A session that has ended after so many bytes. */
-  ended(bytes: number, reason?: EndReason): Session;
+  ended(bytes: number, reason?: EndReason, peer?: Endpoint): Session;
 }
 
 function reporting(options: Partial<ReportOptions> = {}): Reporting {
@@ -24,8 +28,8 @@ function reporting(options: Partial<ReportOptions> = {}): Reporting {
     tell: (message) => told.push(message),
     ...options,
   });
-  const ended = (bytes: number, reason?: EndReason): Session => {
-    const { session, engine } = new FakeWorld(shared.one);
+  const ended: Reporting["ended"] = (bytes, reason, peer) => {
+    const { session, engine } = new FakeWorld(shared.one, {}, 0, undefined, peer);
     session.begin();
     engine.dialling.connect();
     engine.relaying.moved("in", bytes);
@@ -55,32 +59,46 @@ Deno.test("records wait for the tick, and go together", () => {
   assert.equal(told.length, 1, "none is told twice");
 });
 
-Deno.test("of flows that make room the first of a second leave records, and the others are summed up", () => {
+Deno.test("of flows that fail the first of a second leave records, and the others are summed up by reason", () => {
   const { report, told, ended } = reporting({ tallySessions: true });
-  const flow = ended(1, "forgotten");
-  const sums = (): unknown[] => told.flatMap((it) => it.type === "forgotten" ? it.flows : []);
+  const [forgotten, unserved] = [ended(1, "forgotten", FLOW), ended(1, "no_backend", FLOW)];
+  const sums = (): unknown[] => told.flatMap((it) => it.type === "flow_sums" ? it.sums : []);
   report.onTick(0);
-  for (let i = 0; i < 10; i++) report.over(flow);
+  for (let i = 0; i < 10; i++) report.over(forgotten);
   report.onTick(100);
   assert.deepEqual([batches(told), sums()], [[10], []]);
-  for (let i = 0; i < 500; i++) report.over(flow);
+  for (let i = 0; i < 500; i++) report.over(forgotten);
+  for (let i = 0; i < 30; i++) report.over(unserved);
   report.onTick(200);
-  assert.deepEqual(batches(told), [10]);
-  assert.deepEqual(sums(), [{ listener: "web", count: 500, client: "192.0.2.7:4711" }]);
+  assert.deepEqual(batches(told), [10, 10]);
+  assert.deepEqual(sums(), [
+    { listener: "web", reason: "forgotten", count: 500, client: "192.0.2.8:53" },
+    { listener: "web", reason: "no_backend", count: 20, client: "192.0.2.8:53" },
+  ]);
   report.onTick(1_000);
-  report.over(flow);
+  report.over(forgotten);
   report.flush();
-  assert.deepEqual(batches(told), [10, 1], "another second has begun");
+  assert.deepEqual([batches(told), sums().length], [[10, 10, 1], 2], "another second has begun");
   const cell = tally.ENDS + END_REASONS.indexOf("forgotten");
   const counted = told.flatMap((it) => it.type === "tally" ? it.entries.map(({ cells }) => cells[cell]) : []);
   assert.equal(counted.reduce((sum = 0, it = 0) => sum + it, 0), 511, "all of them are counted");
 });
 
-Deno.test("flows that make room are summed up where no session leaves a record", () => {
+Deno.test("flows that come to a regular end, and connections, leave a record each", () => {
+  for (const [reason, peer] of [["done", FLOW], ["killed", FLOW], ["no_backend", undefined]] as const) {
+    const { report, told, ended } = reporting();
+    const session = ended(1, reason, peer);
+    for (let i = 0; i < 30; i++) report.over(session);
+    report.flush();
+    assert.deepEqual(batches(told), [30], reason);
+  }
+});
+
+Deno.test("flows that fail are summed up where no session leaves a record", () => {
   const { report, told, ended } = reporting({ recordSessions: false });
-  report.over(ended(1, "forgotten"));
+  report.over(ended(1, "idle_timeout", FLOW));
   report.onTick(0);
-  assert.deepEqual(told.map(({ type }) => type), ["forgotten"]);
+  assert.deepEqual(told.map(({ type }) => type), ["flow_sums"]);
 });
 
 Deno.test("as many records as fill a batch do not wait", () => {

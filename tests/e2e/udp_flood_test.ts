@@ -48,10 +48,37 @@ onEachEngine(
     const { stderr } = await balancer.command.finished;
     assert.doesNotMatch(stderr, / error |Uncaught|internal_error/);
     const sums = [
-      ...stderr.matchAll(/ flows_forgotten listener=game count=(\d+) client=127\.0\.0\.1:\d+\n/g),
+      ...stderr.matchAll(
+        / info {2}flows_unrecorded listener=game reason=forgotten count=(\d+) client=127\.0\.0\.1:\d+\n/g,
+      ),
     ];
     const forgotten = sums.reduce((sum, [, count]) => sum + Number(count), 0);
     assert.ok(forgotten >= 3_850 && forgotten < 3_900, `${forgotten} are summed up in the log`);
+  },
+);
+
+onEachEngine(
+  "datagrams that no backend can be found for leave ten records a second of each worker, and a sum",
+  async (engine) => {
+    using backend = startEcho();
+    await using balancer = await startUdpProgram(engine, {
+      backends: { a: backend },
+      more: "shutdown_timeout: 100ms",
+    });
+    await balancer.api("/api/pools/game/backends/a/disable", "POST");
+    using client = new UdpClient(balancer.address);
+    // As many as the buffer of a socket holds.
+    for (let i = 0; i < 200; i++) await client.send("is anyone there");
+    await balancer.hasMetric(/^sockbal_sessions_total\{.*end="no_backend"\} 200$/m);
+    balancer.command.kill("SIGTERM");
+    const { stderr } = await balancer.command.finished;
+    const records = [...stderr.matchAll(/ warn {2}session .* end=no_backend\n/g)].length;
+    const sums = stderr.matchAll(
+      / warn {2}flows_unrecorded listener=game reason=no_backend count=(\d+) client=127\.0\.0\.1:\d+\n/g,
+    );
+    const summed = [...sums].reduce((sum, [, count]) => sum + Number(count), 0);
+    assert.equal(records + summed, 200);
+    assert.ok(summed >= 150, `${records} records`);
   },
 );
 

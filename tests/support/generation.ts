@@ -61,7 +61,7 @@ export class Workshop {
         onFailing: () => {},
         onTally: () => {},
         onDenials: () => {},
-        onForgotten: () => {},
+        onFlowSums: () => {},
         onWarning: () => {},
         onFilesWanted: () => {},
       },
