@@ -4,9 +4,10 @@
  * One engine serves one thread. Events are told by calling, in the turn of the event loop in which they are noticed.
  *
  * Datagrams have the same contract. A flow, which is all that comes from one address and port to one listener, is a
- * {@linkcode ClientSocket}; it is accepted with its first datagram, unless that comes from port 0, where no answer can be sent. A {@linkcode Socket} that was dialled at a UDP address is a socket of
- * this flow alone, connected at once. Nothing of them ends by itself: a flow is over when it is closed, or its backend refuses it. When
- * both are closed their relay has ended, which is told within the call that closes the second: what they held is free when it returns.
+ * {@linkcode ClientSocket}; it is accepted with its first datagram, unless that comes from port 0, where no answer can be sent. A
+ * {@linkcode Socket} that was dialled at a UDP address is a socket of this flow alone, connected at once. Nothing of them ends by itself: a
+ * flow is over when it is closed, or its backend refuses it. When both are closed their relay has ended, which is told within the call that
+ * closes the second: what they held is free when it returns.
  */
 
 import type { Address } from "../core/address.ts";
