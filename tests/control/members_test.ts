@@ -94,7 +94,7 @@ onEachEngine("a change of the subnets themselves needs new workers, which alone 
 });
 
 onEachEngine(
-  "a backend that is removed and returns while its session goes on is a new one with an old session",
+  "a backend that is removed and returns while its session goes on has it, and is as the operator wanted it",
   async (engine) => {
     await using a = startNamedBackend("a");
     await using b = startNamedBackend("b");
@@ -116,7 +116,9 @@ onEachEngine(
     assert.equal(await become(balancer, [a.member, { ...b.member, max_connections: 2 }]), "kept");
     assert.equal(rowOf(balancer, "b"), row, "its row was not given to another");
     const returned = operations.status().pools[0]?.backends.find((it) => it.name === "b");
-    assert.deepEqual([returned?.state, returned?.active, returned?.leaving], ["up", 1, false]);
+    assert.deepEqual([returned?.state, returned?.active, returned?.leaving], ["disabled", 1, false]);
+    assert.deepEqual(await answers(balancer.port), ["a"]);
+    operations.steer("web", "b", { do: "enable" });
     assert.deepEqual(await answers(balancer.port), ["a", "b"]);
 
     await held.conn.closeWrite();
