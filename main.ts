@@ -87,7 +87,10 @@ async function run(command: Command, terminal: Terminal): Promise<void> {
   }
 }
 
-/** Ctrl-C and SIGTERM: the first asks the role to stop, the second not to wait for sessions, the third ends the process, whatever it has left undone. */
+/**
+ * Ctrl-C and SIGTERM: the first asks the role to stop, the second not to wait for sessions, the third ends the process, whatever it has
+ * left undone.
+ */
 function catchStops(): StopRequests {
   const stops = new StopRequests();
   const onSignal = (): void => {

@@ -95,8 +95,8 @@ export class FlowExchange {
   }
 
   /**
-   * A worker has found no room for as many flows. Those of older workers make it, each for as many as it has at most; where there are none, those of the workers beside it,
-   * each a part, in turn.
+   * A worker has found no room for as many flows. Those of older workers make it, each for as many as it has at most; where there are
+   * none, those of the workers beside it, each a part, in turn.
    */
   makeRoom(worker: FlowWorker, listener: string, count: number): void {
     const kept = new Map<FlowWorker, number>();
