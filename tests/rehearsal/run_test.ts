@@ -71,7 +71,7 @@ onEachEngine("a rehearsal leaves nothing behind, whatever has happened in it", a
 onEachEngine("a request that no connection was free for is an error of a rehearsal", async (engine) => {
   const hanging = plan(engine)
     .replace("servers: [one, ", "servers: [{ name: one, fail_rate: 1, fail_how: hang }, ")
-    .replace("[one, two]", "[one]").replace("errors: <50%, requests: 1", "errors: 0")
+    .replace("[one, two]", "[one]").replace("requests: 1", "errors: 0")
     .replace("rate: 50", "rate: 50, connections: 1, timeout: 200ms");
   const { text } = await rehearsed(hanging);
   assert.match(
