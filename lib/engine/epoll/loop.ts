@@ -115,7 +115,7 @@ export class Loop {
     const change = this.#change;
     change[0] = events;
     change[EVENT_DATA] = fd;
-    change[EVENT_DATA + 1] = this.#lives[fd] ?? 0;
+    change[EVENT_DATA + 1] = this.#lives[fd] as number;
     if (this.libc.epoll_ctl(this.#epoll, EPOLL_CTL_ADD, fd, change) < 0) {
       throw new SystemError(this.libc.errno());
     }
@@ -194,7 +194,9 @@ export class Loop {
   }
 
   #forget(fd: number): void {
+    // No number as high was ever watched. A life noted here would leave numbers below it without one, and their events unheard.
+    if (fd >= this.#lives.length) return;
     this.#handlers[fd] = undefined;
-    this.#lives[fd] = ((this.#lives[fd] ?? 0) + 1) | 0;
+    this.#lives[fd] = ((this.#lives[fd] as number) + 1) | 0;
   }
 }
