@@ -136,7 +136,7 @@ async function whyNoSocket(listen: unknown, folder: string): Promise<string | un
   return why === undefined ? undefined : `${dirname(path)}: ${why}`;
 }
 
-/** Why a Unix socket cannot be dialled, whoever comes to listen; undefined also for other addresses. */
+/** Why nothing can ever be dialled at the path of a Unix socket. Undefined when it may be, and for other addresses. */
 async function whyNotDialable(dialled: unknown, folder: string): Promise<string | undefined> {
   const address = parsedAddress(dialled, parseDialAddress);
   if (address?.transport !== "unix") return undefined;

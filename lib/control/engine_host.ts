@@ -8,10 +8,11 @@ import { findLibc, openLibc, whyNoLibc } from "../engine/epoll/libc.ts";
 import { hasAddress } from "../engine/epoll/source.ts";
 import { countOpenable } from "../engine/runtime/listen.ts";
 import { reachOf } from "./confinement.ts";
-import { EpollSockets, HeldByBook, SocketBook } from "./epoll_sockets.ts";
+import { EpollSockets, HeldByBook } from "./epoll_sockets.ts";
 import type { GenerationSockets } from "./generation_sockets.ts";
 import { mayPermitSubnets, type Permissions, type Permitted, socketPermissions } from "./permissions.ts";
 import { HeldByRuntime, type PortHold } from "./port_hold.ts";
+import { SocketBook } from "./socket_book.ts";
 import { type OwnFiles, UnixSockets } from "./unix_sockets.ts";
 
 /** What one worker is given. */

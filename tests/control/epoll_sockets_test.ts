@@ -1,7 +1,8 @@
 /** Listening sockets of the engine epoll, opened once in the process: what becomes of a Unix socket whose file is gone. */
 
 import assert from "node:assert/strict";
-import { EpollSockets, SocketBook } from "../../lib/control/epoll_sockets.ts";
+import { EpollSockets } from "../../lib/control/epoll_sockets.ts";
+import { SocketBook } from "../../lib/control/socket_book.ts";
 import type { ListenerOptions } from "../../lib/dataplane/messages.ts";
 import { EpollHost } from "../../lib/engine/epoll/host.ts";
 

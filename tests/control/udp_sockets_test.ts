@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { RunError } from "../../lib/core/errors.ts";
-import { EpollSockets, HeldByBook, SocketBook } from "../../lib/control/epoll_sockets.ts";
+import { EpollSockets, HeldByBook } from "../../lib/control/epoll_sockets.ts";
+import { SocketBook } from "../../lib/control/socket_book.ts";
 import type { ListenerOptions } from "../../lib/dataplane/messages.ts";
 import { EpollHost } from "../../lib/engine/epoll/host.ts";
 import { freePort } from "../support/ports.ts";

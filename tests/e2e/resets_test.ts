@@ -97,7 +97,7 @@ onEachEngine(
     for (let i = 0; i < 20; i++) {
       using client = await Deno.connect({ hostname: "127.0.0.1", port: balancer.port });
       const sending = writeAll(client, pattern(100_000)).catch(() => {});
-      // That it was cut is told once, to whoever asks first: to the client's sending, or to its reading.
+      // The system reports a reset once: the client learns of it when it sends, or when it reads.
       const came = await readAll({ read: (buffer) => readOrCut(client, buffer) });
       assert.ok(same(came, answer), `answer ${i} is not whole`);
       await sending;
